@@ -1,0 +1,130 @@
+//! One growable column of a table: text or numbers.
+
+/// A value that is not there. No valid number is this small: counts are not negative and times
+/// start with the year 1000.
+pub const NULL: i64 = i64::MIN;
+
+const NULL_LEN: u32 = u32::MAX;
+
+/// A column of a [`super::Rows`].
+#[derive(Debug, Clone)]
+pub enum Column {
+    /// Strings, enum values, identifiers and JSON texts.
+    Text(TextColumn),
+    /// Integers, booleans (0 or 1) and times (microseconds since 1970); [`NULL`] where absent.
+    Number(Vec<i64>),
+}
+
+/// Text values in one arena. A row holds a span of it, so folding can make a row point to another
+/// row's text without moving any.
+#[derive(Debug, Clone, Default)]
+pub struct TextColumn {
+    arena: String,
+    spans: Vec<Span>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl TextColumn {
+    /// Appends a row's value and gives the bytes it takes.
+    ///
+    /// # Panics
+    /// When the arena would pass 4 GiB; the batch limits seal it long before.
+    pub fn push(&mut self, value: Option<&str>) -> usize {
+        let Some(value) = value else {
+            self.spans.push(Span { start: 0, len: NULL_LEN });
+            return 0;
+        };
+        let (start, len) = (offset(self.arena.len()), offset(value.len()));
+        self.arena.push_str(value);
+        self.spans.push(Span { start, len });
+        value.len()
+    }
+
+    /// Appends a row whose value is the concatenation of `parts`, and gives the bytes it takes.
+    ///
+    /// # Panics
+    /// As [`Self::push`].
+    pub fn push_parts<'t>(&mut self, parts: impl Iterator<Item = &'t str>) -> usize {
+        let start = self.arena.len();
+        self.arena.extend(parts);
+        let len = self.arena.len() - start;
+        self.spans.push(Span { start: offset(start), len: offset(len) });
+        len
+    }
+
+    /// The value of a row.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<&str> {
+        let Span { start, len } = self.spans[row];
+        (len != NULL_LEN).then(|| &self.arena[start as usize..][..len as usize])
+    }
+}
+
+fn offset(bytes: usize) -> u32 {
+    assert!(bytes < NULL_LEN as usize, "a text column holds less than 4 GiB");
+    // Just asserted.
+    u32::try_from(bytes).unwrap_or(NULL_LEN)
+}
+
+impl Column {
+    /// The text of a row; `None` for NULL.
+    ///
+    /// # Panics
+    /// When this is a column of numbers.
+    #[must_use]
+    pub fn text(&self, row: usize) -> Option<&str> {
+        let Self::Text(column) = self else { panic!("a column of numbers has no text") };
+        column.get(row)
+    }
+
+    /// The number of a row; [`NULL`] where absent.
+    ///
+    /// # Panics
+    /// When this is a column of texts.
+    #[must_use]
+    pub fn number(&self, row: usize) -> i64 {
+        let Self::Number(column) = self else { panic!("a column of texts has no numbers") };
+        column[row]
+    }
+
+    /// Makes row `to` hold what row `from` holds.
+    pub fn copy(&mut self, from: usize, to: usize) {
+        match self {
+            Self::Text(column) => column.spans[to] = column.spans[from],
+            Self::Number(column) => column[to] = column[from],
+        }
+    }
+
+    /// Forgets the rows from `len` on. Their text stays in the arena: folding may have made other
+    /// rows share it, and a batch is sealed by the bytes it holds, used or not.
+    pub fn truncate(&mut self, len: usize) {
+        match self {
+            Self::Text(column) => column.spans.truncate(len),
+            Self::Number(column) => column.truncate(len),
+        }
+    }
+
+    /// Forgets all rows and their text, but not the memory.
+    pub fn clear(&mut self) {
+        self.truncate(0);
+        if let Self::Text(column) = self {
+            column.arena.clear();
+        }
+    }
+
+    /// Bytes of memory the column holds on to.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        match self {
+            Self::Text(column) => {
+                column.arena.capacity() + column.spans.capacity() * size_of::<Span>()
+            }
+            Self::Number(column) => column.capacity() * size_of::<i64>(),
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Bytes of a message → tape and envelope.
+//!
+//! Takes a message's value, gives its [`Envelope`] and the tape of the whole document. Holds true:
+//! the document is strict JSON in UTF-8, the envelope's five fields have their types and shapes.
+//! Fails with a [`Reject`]; nothing here knows what an event type means.
+//!
+//! simd-json unescapes strings in place, in a copy of the message. Every string on the tape that
+//! is a key therefore starts where it started in the message, and that is how [`Document::source`]
+//! finds the untouched text of `data` again without a second parse.
+
+use crate::datetime::{self, Micros};
+use crate::reject::{Code, Reject};
+use simd_json::{Buffers, INPUT_PADDING, Node, Tape};
+
+/// Longest `event_type`, in characters.
+pub const EVENT_TYPE_CHARS_MAX: usize = 100;
+/// Longest `event_id` and `entity_id`, in characters.
+pub const ID_CHARS_MAX: usize = 50;
+
+/// Scratch space that is reused from message to message.
+pub struct Decoder {
+    input: Vec<u8>,
+    buffers: Buffers,
+    tape: Tape<'static>,
+}
+
+/// A parsed document: the tape beside the text it came from.
+pub struct Document<'d> {
+    /// All nodes in document order; objects and arrays carry the number of nodes they span.
+    pub tape: &'d [Node<'d>],
+    /// The message as it arrived.
+    pub source: &'d [u8],
+    /// Address of the copy that the strings on the tape point into.
+    base: usize,
+}
+
+/// The envelope of an event; see the contract for what each field means.
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'d> {
+    /// `<topic>.<action>`, `[a-z0-9_]`, at most 100 characters.
+    pub event_type: &'d str,
+    /// 1 to 50 printable ASCII characters.
+    pub event_id: &'d str,
+    /// 1 to 50 printable ASCII characters.
+    pub entity_id: &'d str,
+    /// UTC.
+    pub timestamp: Micros,
+    /// Where the `data` object starts on the tape.
+    pub data: usize,
+    /// The text of the `data` object in the message.
+    pub data_source: &'d [u8],
+}
+
+/// What could be read of an event although it is faulty, for its dead letter.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// `event_type`, where it has the right shape.
+    pub event_type: Option<String>,
+    /// `event_id`, where it has the right shape.
+    pub event_id: Option<String>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            input: Vec::new(),
+            buffers: Buffers::new(0),
+            tape: Tape(Vec::new()),
+        }
+    }
+}
+
+impl Decoder {
+    /// Parses `message` and hands the document to `read`.
+    ///
+    /// # Errors
+    /// [`Code::JsonInvalid`] when the message is not one strict JSON document.
+    pub fn decode<R>(
+        &mut self,
+        message: &[u8],
+        read: impl FnOnce(&Document<'_>) -> R,
+    ) -> Result<R, Reject> {
+        if message.is_empty() {
+            return Err(Reject::new(
+                Code::JsonInvalid,
+                "the message is empty: zero bytes",
+            ));
+        }
+        self.input.clear();
+        self.input.reserve(message.len() + INPUT_PADDING);
+        self.input.extend_from_slice(message);
+        self.input.resize(message.len() + INPUT_PADDING, 0);
+        let base = self.input.as_ptr() as usize;
+        let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        let parsed = simd_json::fill_tape_padded(
+            &mut self.input,
+            message.len(),
+            &mut self.buffers,
+            &mut tape,
+        );
+        let result = match parsed {
+            Ok(()) => Ok(read(&Document {
+                tape: &tape.0,
+                source: message,
+                base,
+            })),
+            Err(error) => Err(json_invalid(&error, message.len())),
+        };
+        self.tape = tape.reset();
+        result
+    }
+}
+
+/// simd-json's message quotes the offending character: only its place and kind are passed on.
+fn json_invalid(error: &simd_json::Error, len: usize) -> Reject {
+    let kind = format!("{:?}", error.error());
+    let kind = kind
+        .split(['(', '{', ' '])
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    Reject::new(
+        Code::JsonInvalid,
+        format!(
+            "the message is not one strict JSON document in UTF-8: {kind} near byte {} of {len}",
+            error.index()
+        ),
+    )
+}
+
+impl<'d> Document<'d> {
+    /// Reads and checks the envelope of a message of `topic`. What could be read of it is left in
+    /// `identity` even when it is refused.
+    ///
+    /// # Errors
+    /// With the first field that is missing, of the wrong type or of the wrong shape.
+    pub fn envelope(&self, topic: &str, identity: &mut Identity) -> Result<Envelope<'d>, Reject> {
+        let fields = self.envelope_fields()?;
+        let event_type = event_type(
+            fields[EVENT_TYPE].text(self, "event_type")?,
+            topic,
+            identity,
+        )?;
+        let event_id = id(
+            fields[EVENT_ID].text(self, "event_id")?,
+            "event_id",
+            Code::EventIdInvalid,
+        )?;
+        identity.event_id = Some(event_id.to_owned());
+        let timestamp = fields[TIMESTAMP].text(self, "timestamp")?;
+        let timestamp = datetime::parse(timestamp)
+            .map_err(|error| Reject::new(Code::TimestampInvalid, format!("timestamp {error}")))?;
+        let entity_id = id(
+            fields[ENTITY_ID].text(self, "entity_id")?,
+            "entity_id",
+            Code::EntityIdInvalid,
+        )?;
+        let data = fields[DATA].node(self, "data")?;
+        if !matches!(self.tape[data], Node::Object { .. }) {
+            return Err(wrong_type("data", "an object", &self.tape[data]));
+        }
+        let data_source = self.source_of(&fields[DATA]);
+        Ok(Envelope {
+            event_type,
+            event_id,
+            entity_id,
+            timestamp,
+            data,
+            data_source,
+        })
+    }
+
+    /// Finds the envelope's fields. Of a key that comes twice the last one counts, as in most JSON
+    /// readers.
+    fn envelope_fields(&self) -> Result<[Field; 5], Reject> {
+        let Some(Node::Object { len, .. }) = self.tape.first() else {
+            return Err(Reject::new(
+                Code::EnvelopeNotObject,
+                format!("the message is {}, not an object", kind(self.tape.first())),
+            ));
+        };
+        let mut fields = [Field::default(); 5];
+        let mut open: Option<usize> = None;
+        let mut at = 1;
+        for _ in 0..*len {
+            let Node::String(key) = self.tape[at] else {
+                unreachable!("keys are strings")
+            };
+            let start = self.offset_of(key) - 1;
+            if let Some(field) = open.take() {
+                fields[field].end = start;
+            }
+            let name = match key {
+                "event_type" => Some(EVENT_TYPE),
+                "event_id" => Some(EVENT_ID),
+                "timestamp" => Some(TIMESTAMP),
+                "entity_id" => Some(ENTITY_ID),
+                "data" => Some(DATA),
+                _ => None,
+            };
+            if let Some(name) = name {
+                fields[name] = Field {
+                    at: at + 1,
+                    start,
+                    end: self.source.len(),
+                };
+                open = Some(name);
+            }
+            at += 1 + span(&self.tape[at + 1]);
+        }
+        Ok(fields)
+    }
+
+    /// Where a key of the document starts in the message, after its quote.
+    #[must_use]
+    pub fn offset_of(&self, key: &str) -> usize {
+        key.as_ptr() as usize - self.base
+    }
+
+    /// The text of a member's value: from behind the colon to before the next key's comma, or to
+    /// before the brace that closes the envelope.
+    fn source_of(&self, field: &Field) -> &'d [u8] {
+        let value = after_colon(self.source, field.start);
+        let end = self.source[..field.end]
+            .iter()
+            .rposition(|&b| b == b'}')
+            .map_or(field.end, |brace| brace + 1);
+        let text = &self.source[value..end];
+        // Before a next key that brace is the value's own; at the end of the message it is the
+        // envelope's, and the value's own is the one before.
+        if field.end < self.source.len() {
+            return text;
+        }
+        let inner = &text[..text.len() - 1];
+        let close = inner
+            .iter()
+            .rposition(|&b| b == b'}')
+            .map_or(inner.len(), |brace| brace + 1);
+        &inner[..close]
+    }
+}
+
+const EVENT_TYPE: usize = 0;
+const EVENT_ID: usize = 1;
+const TIMESTAMP: usize = 2;
+const ENTITY_ID: usize = 3;
+const DATA: usize = 4;
+
+/// A member of the envelope: its value's place on the tape (0: absent), the place of its key's
+/// quote in the message, and of the next key's quote (or the end of the message).
+#[derive(Clone, Copy, Default)]
+struct Field {
+    at: usize,
+    start: usize,
+    end: usize,
+}
+
+impl Field {
+    fn node(&self, document: &Document<'_>, name: &str) -> Result<usize, Reject> {
+        let null = Node::Static(simd_json::StaticNode::Null);
+        if self.at == 0 || document.tape[self.at] == null {
+            return Err(Reject::new(
+                Code::EnvelopeFieldMissing,
+                format!("{name} is missing or null in the envelope"),
+            ));
+        }
+        Ok(self.at)
+    }
+
+    fn text<'d>(&self, document: &Document<'d>, name: &str) -> Result<&'d str, Reject> {
+        match &document.tape[self.node(document, name)?] {
+            Node::String(text) => Ok(text),
+            other => Err(wrong_type(name, "a string", other)),
+        }
+    }
+}
+
+fn wrong_type(name: &str, wanted: &str, node: &Node<'_>) -> Reject {
+    Reject::new(
+        Code::EnvelopeFieldType,
+        format!(
+            "{name} in the envelope is {}, not {wanted}",
+            kind(Some(node))
+        ),
+    )
+}
+
+/// How many nodes a value takes on the tape, itself included.
+#[must_use]
+pub fn span(node: &Node<'_>) -> usize {
+    match node {
+        Node::Object { count, .. } | Node::Array { count, .. } => count + 1,
+        Node::String(_) | Node::Static(_) => 1,
+    }
+}
+
+/// The JSON type of a value, with its article.
+#[must_use]
+pub fn kind(node: Option<&Node<'_>>) -> &'static str {
+    use simd_json::StaticNode::{Bool, F64, I64, Null, U64};
+    match node {
+        None => "nothing",
+        Some(Node::String(_)) => "a string",
+        Some(Node::Object { .. }) => "an object",
+        Some(Node::Array { .. }) => "an array",
+        Some(Node::Static(Null)) => "null",
+        Some(Node::Static(Bool(_))) => "a boolean",
+        Some(Node::Static(I64(_) | U64(_) | F64(_))) => "a number",
+    }
+}
+
+/// Where the value of the member whose key's quote stands at `quote` begins.
+#[must_use]
+pub fn after_colon(source: &[u8], quote: usize) -> usize {
+    let mut at = skip_string(source, quote);
+    while matches!(source[at], b' ' | b'\t' | b'\n' | b'\r' | b':') {
+        at += 1;
+    }
+    at
+}
+
+/// The place behind the string whose opening quote stands at `at`, in a valid document.
+#[must_use]
+pub fn skip_string(source: &[u8], mut at: usize) -> usize {
+    at += 1;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &source[at..]) {
+        at += found;
+        if source[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    source.len()
+}
+
+fn event_type<'d>(text: &'d str, topic: &str, identity: &mut Identity) -> Result<&'d str, Reject> {
+    let (of, action) = text.split_once('.').unwrap_or((text, ""));
+    let word = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    if text.len() > EVENT_TYPE_CHARS_MAX || !word(of) || !word(action) {
+        return Err(Reject::new(
+            Code::EventTypeInvalid,
+            format!(
+                "event_type is not <topic>.<action> in [a-z0-9_] of at most {EVENT_TYPE_CHARS_MAX} characters"
+            ),
+        ));
+    }
+    identity.event_type = Some(text.to_owned());
+    if of != topic {
+        return Err(Reject::new(
+            Code::TopicMismatch,
+            format!("event_type belongs to topic {of}, but the event came in topic {topic}"),
+        ));
+    }
+    Ok(text)
+}
+
+fn id<'d>(text: &'d str, name: &str, code: Code) -> Result<&'d str, Reject> {
+    if (1..=ID_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(text);
+    }
+    Err(Reject::new(
+        code,
+        format!(
+            "{name} is not 1 to {ID_CHARS_MAX} printable ASCII characters without blanks ({} characters)",
+            text.chars().count()
+        ),
+    ))
+}

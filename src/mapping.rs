@@ -1,0 +1,166 @@
+//! The mapping: which event writes which value into which column. Data, not code.
+//!
+//! Takes TOML files, one a domain, and gives a [`Mapping`] in which every name is resolved to an
+//! index, so that the hot path only indexes. Holds true: what a [`Mapping`] describes is complete
+//! and consistent in itself; whether the database agrees is for the schema check to say. Fails with
+//! every [`MappingError`] at once: file, line, key, and the likely mend.
+
+mod columns;
+mod compile;
+mod file;
+mod paths;
+pub mod plan;
+pub mod table;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+pub use plan::{Cell, EventPlan, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan};
+pub use table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
+
+/// The domains that are built in: file name and text.
+pub const BUILT_IN: [(&str, &str); 7] = [
+    ("community.toml", include_str!("domains/community.toml")),
+    ("order.toml", include_str!("domains/order.toml")),
+    ("post.toml", include_str!("domains/post.toml")),
+    ("product.toml", include_str!("domains/product.toml")),
+    ("promotion.toml", include_str!("domains/promotion.toml")),
+    ("supplier.toml", include_str!("domains/supplier.toml")),
+    ("user.toml", include_str!("domains/user.toml")),
+];
+
+/// Keys that are dropped from every document at any depth, compared without case, whatever a
+/// mapping says. In lower case.
+pub const SECRET_KEYS: [&str; 19] = [
+    "access_token",
+    "api_key",
+    "audit",
+    "banking_info",
+    "billing_address",
+    "date_of_birth",
+    "idempotency_key",
+    "passwd",
+    "password",
+    "password_hash",
+    "payment",
+    "refresh_token",
+    "registration_number",
+    "reset_token",
+    "secret",
+    "security",
+    "tax_id",
+    "token",
+    "verification_token",
+];
+
+/// Everything that the mapping files say, compiled.
+#[derive(Debug)]
+pub struct Mapping {
+    /// Every table, in the order in which a batch is flushed: parents before their lines.
+    pub tables: Vec<Table>,
+    /// Plans by Kafka topic.
+    pub topics: HashMap<String, TopicPlan>,
+    /// Keys to redact, in lower case.
+    pub secrets: Vec<String>,
+}
+
+/// A fault in a mapping file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {key}: {problem}")]
+pub struct MappingError {
+    /// File name, or the built-in one.
+    pub file: String,
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// The key or name that the fault is about.
+    pub key: String,
+    /// What is wrong and the likely mend.
+    pub problem: String,
+}
+
+impl Mapping {
+    /// The built-in domains.
+    ///
+    /// # Errors
+    /// Never with the files of a released version; a test compiles them.
+    pub fn built_in() -> Result<Self, Vec<MappingError>> {
+        Self::compile(BUILT_IN)
+    }
+
+    /// The built-in domains with the `*.toml` files of `directory` in their place, where the topic
+    /// is the same, or beside them.
+    ///
+    /// # Errors
+    /// With every fault in the files, or the one reason why a file cannot be read.
+    pub fn with_directory(directory: &Path) -> Result<Self, Vec<MappingError>> {
+        let unreadable = |path: &Path, error: std::io::Error| {
+            vec![MappingError {
+                file: path.display().to_string(),
+                line: 0,
+                key: "file".to_owned(),
+                problem: format!("cannot be read: {error}"),
+            }]
+        };
+        let mut files: BTreeMap<String, String> = BUILT_IN
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect();
+        let entries = std::fs::read_dir(directory).map_err(|e| unreadable(directory, e))?;
+        for entry in entries {
+            let path = entry.map_err(|e| unreadable(directory, e))?.path();
+            if path.extension().is_none_or(|extension| extension != "toml") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
+            let topic = compile::topic_of(&text);
+            files.retain(|_, other| topic.is_none() || compile::topic_of(other) != topic);
+            files.insert(path.display().to_string(), text);
+        }
+        Self::compile(
+            files
+                .iter()
+                .map(|(name, text)| (name.as_str(), text.as_str())),
+        )
+    }
+
+    /// Compiles files, given as name and text.
+    ///
+    /// # Errors
+    /// With every fault found.
+    pub fn compile<'f>(
+        files: impl IntoIterator<Item = (&'f str, &'f str)>,
+    ) -> Result<Self, Vec<MappingError>> {
+        compile::compile(files)
+    }
+
+    /// The Kafka topics of the mapping, sorted.
+    #[must_use]
+    pub fn topic_names(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.topics.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The table of this name.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<TableId> {
+        self.tables.iter().position(|table| table.name == name)
+    }
+
+    /// Whether a key is to be redacted, whatever its case.
+    #[must_use]
+    pub fn is_secret(&self, key: &str) -> bool {
+        is_secret(&self.secrets, key)
+    }
+}
+
+/// Whether `key` is among `secrets`, whatever its case.
+#[must_use]
+pub fn is_secret(secrets: &[String], key: &str) -> bool {
+    secrets
+        .iter()
+        .any(|secret| secret.eq_ignore_ascii_case(key))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! Dotted paths → the tree of keys that is walked along with the tape.
+
+use super::plan::{Cell, PathNode, Source};
+use std::collections::HashMap;
+
+/// Paths of one event type, collected before the tree is numbered.
+#[derive(Default)]
+pub(super) struct PathSet {
+    paths: Vec<String>,
+    lines: Vec<(String, usize)>,
+}
+
+/// The tree and the slot of each path.
+pub(super) struct PathTree {
+    pub(super) root: PathNode,
+    slots: HashMap<String, usize>,
+}
+
+impl PathSet {
+    pub(super) fn add_cells(&mut self, cells: &[Cell]) {
+        for cell in cells {
+            match &cell.source {
+                Source::Slots(places) => places.iter().for_each(|(_, path)| self.add(path)),
+                Source::Length(_, path) => self.add(path),
+                _ => {}
+            }
+        }
+    }
+
+    fn add(&mut self, path: &str) {
+        self.paths.push(path.to_owned());
+    }
+
+    /// The array at `path` gives the lines of the plan with this index.
+    pub(super) fn add_lines(&mut self, path: &str, lines: usize) {
+        self.lines.push((path.to_owned(), lines));
+    }
+
+    /// Builds the tree. Slots are numbered depth first, so that those below a node are one range.
+    pub(super) fn build(&self) -> PathTree {
+        let mut root = PathNode::default();
+        let mut wanted = HashMap::new();
+        for path in &self.paths {
+            node_at(&mut root, path);
+            wanted.insert(path.clone(), 0);
+        }
+        for (path, lines) in &self.lines {
+            node_at(&mut root, path).lines = Some(*lines);
+        }
+        let mut next = 0;
+        number(&mut root, &mut wanted, &mut next);
+        PathTree {
+            root,
+            slots: wanted,
+        }
+    }
+}
+
+impl PathTree {
+    /// Tells the cells the slots of their paths.
+    pub(super) fn resolve(&self, cells: &mut [Cell]) {
+        for cell in cells {
+            match &mut cell.source {
+                Source::Slots(places) => {
+                    places
+                        .iter_mut()
+                        .for_each(|(slot, path)| *slot = self.slots[path]);
+                }
+                Source::Length(slot, path) => *slot = self.slots[path],
+                _ => {}
+            }
+        }
+    }
+
+    /// The number of slots and the tree.
+    pub(super) fn into_root(self) -> (usize, PathNode) {
+        (self.slots.len(), self.root)
+    }
+}
+
+fn node_at<'t>(root: &'t mut PathNode, path: &str) -> &'t mut PathNode {
+    let mut node = root;
+    for key in path.split('.') {
+        let at = node.children.iter().position(|child| child.key == key);
+        let at = at.unwrap_or_else(|| {
+            let path = match node.path.as_str() {
+                "" => key.to_owned(),
+                parent => format!("{parent}.{key}"),
+            };
+            node.children.push(PathNode {
+                key: key.to_owned(),
+                path,
+                ..PathNode::default()
+            });
+            node.children.len() - 1
+        });
+        node = &mut node.children[at];
+    }
+    node
+}
+
+fn number(node: &mut PathNode, wanted: &mut HashMap<String, usize>, next: &mut usize) {
+    let first = *next;
+    if let Some(slot) = wanted.get_mut(&node.path) {
+        *slot = *next;
+        node.slot = Some(*next);
+        *next += 1;
+    }
+    for child in &mut node.children {
+        number(child, wanted, next);
+    }
+    node.slots_below = (first, *next);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_below_a_node_are_one_range() {
+        let mut set = PathSet::default();
+        for path in ["a.b", "c", "a.d.e", "a"] {
+            set.add(path);
+        }
+        set.add_lines("c", 0);
+        let tree = set.build();
+        assert_eq!(tree.slots.len(), 4);
+        let a = &tree.root.children[0];
+        assert_eq!(
+            (a.key.as_str(), a.slot, a.slots_below),
+            ("a", Some(0), (0, 3))
+        );
+        assert_eq!(a.children[1].slots_below, (2, 3));
+        assert_eq!(a.children[1].path, "a.d");
+        let c = &tree.root.children[1];
+        assert_eq!((c.slot, c.lines), (Some(3), Some(0)));
+        assert_eq!(tree.slots["a.d.e"], 2);
+    }
+}
