@@ -71,11 +71,7 @@ pub fn parse(text: &str) -> Result<Micros, DateTimeError> {
         days_from_civil(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second
             - offset;
     let micros = seconds * MICROS_PER_SECOND + fraction;
-    if (FIRST..=LAST).contains(&micros) {
-        Ok(micros)
-    } else {
-        Err(Year)
-    }
+    if (FIRST..=LAST).contains(&micros) { Ok(micros) } else { Err(Year) }
 }
 
 /// The text that `DATETIME(6)` takes: `YYYY-MM-DD HH:MM:SS.ffffff`.
@@ -105,9 +101,9 @@ fn put(field: &mut [u8], mut value: i64) {
 }
 
 fn digits(bytes: &[u8]) -> Option<i64> {
-    bytes.iter().try_fold(0_i64, |value, &b| {
-        b.is_ascii_digit().then(|| value * 10 + i64::from(b - b'0'))
-    })
+    bytes
+        .iter()
+        .try_fold(0_i64, |value, &b| b.is_ascii_digit().then(|| value * 10 + i64::from(b - b'0')))
 }
 
 /// Reads `.123456789` (or nothing) and gives the microseconds and what follows.
@@ -172,11 +168,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -196,23 +188,14 @@ mod tests {
     fn accepted_shapes() {
         check("2025-01-06T08:00:00", Ok("2025-01-06 08:00:00.000000"));
         check("2025-01-06 08:00:00Z", Ok("2025-01-06 08:00:00.000000"));
-        check(
-            "2025-01-06T10:00:00+02:00",
-            Ok("2025-01-06 08:00:00.000000"),
-        );
+        check("2025-01-06T10:00:00+02:00", Ok("2025-01-06 08:00:00.000000"));
         check("2025-01-06T05:30:00-0230", Ok("2025-01-06 08:00:00.000000"));
         check("2025-01-06T10:00:00+02", Ok("2025-01-06 08:00:00.000000"));
         check("2025-01-06T08:00:00.1", Ok("2025-01-06 08:00:00.100000"));
-        check(
-            "2025-01-06T08:00:00.123456999Z",
-            Ok("2025-01-06 08:00:00.123456"),
-        );
+        check("2025-01-06T08:00:00.123456999Z", Ok("2025-01-06 08:00:00.123456"));
         check("2024-02-29T23:59:59Z", Ok("2024-02-29 23:59:59.000000"));
         check("1000-01-01T00:00:00Z", Ok("1000-01-01 00:00:00.000000"));
-        check(
-            "9999-12-31T23:59:59.999999+00:00",
-            Ok("9999-12-31 23:59:59.999999"),
-        );
+        check("9999-12-31T23:59:59.999999+00:00", Ok("9999-12-31 23:59:59.999999"));
     }
 
     #[test]

@@ -47,8 +47,10 @@ pub struct Envelope<'d> {
     pub timestamp: Micros,
     /// Where the `data` object starts on the tape.
     pub data: usize,
-    /// The text of the `data` object in the message.
-    pub data_source: &'d [u8],
+    /// Where the text of the `data` object starts in the message.
+    pub data_start: usize,
+    /// Where it ends.
+    pub data_end: usize,
 }
 
 /// What could be read of an event although it is faulty, for its dead letter.
@@ -62,11 +64,7 @@ pub struct Identity {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self {
-            input: Vec::new(),
-            buffers: Buffers::new(0),
-            tape: Tape(Vec::new()),
-        }
+        Self { input: Vec::new(), buffers: Buffers::new(0), tape: Tape(Vec::new()) }
     }
 }
 
@@ -81,10 +79,7 @@ impl Decoder {
         read: impl FnOnce(&Document<'_>) -> R,
     ) -> Result<R, Reject> {
         if message.is_empty() {
-            return Err(Reject::new(
-                Code::JsonInvalid,
-                "the message is empty: zero bytes",
-            ));
+            return Err(Reject::new(Code::JsonInvalid, "the message is empty: zero bytes"));
         }
         self.input.clear();
         self.input.reserve(message.len() + INPUT_PADDING);
@@ -99,11 +94,7 @@ impl Decoder {
             &mut tape,
         );
         let result = match parsed {
-            Ok(()) => Ok(read(&Document {
-                tape: &tape.0,
-                source: message,
-                base,
-            })),
+            Ok(()) => Ok(read(&Document { tape: &tape.0, source: message, base })),
             Err(error) => Err(json_invalid(&error, message.len())),
         };
         self.tape = tape.reset();
@@ -114,11 +105,7 @@ impl Decoder {
 /// simd-json's message quotes the offending character: only its place and kind are passed on.
 fn json_invalid(error: &simd_json::Error, len: usize) -> Reject {
     let kind = format!("{:?}", error.error());
-    let kind = kind
-        .split(['(', '{', ' '])
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let kind = kind.split(['(', '{', ' ']).next().unwrap_or_default().to_owned();
     Reject::new(
         Code::JsonInvalid,
         format!(
@@ -136,38 +123,21 @@ impl<'d> Document<'d> {
     /// With the first field that is missing, of the wrong type or of the wrong shape.
     pub fn envelope(&self, topic: &str, identity: &mut Identity) -> Result<Envelope<'d>, Reject> {
         let fields = self.envelope_fields()?;
-        let event_type = event_type(
-            fields[EVENT_TYPE].text(self, "event_type")?,
-            topic,
-            identity,
-        )?;
-        let event_id = id(
-            fields[EVENT_ID].text(self, "event_id")?,
-            "event_id",
-            Code::EventIdInvalid,
-        )?;
+        let event_type = event_type(fields[EVENT_TYPE].text(self, "event_type")?, topic, identity)?;
+        let event_id =
+            id(fields[EVENT_ID].text(self, "event_id")?, "event_id", Code::EventIdInvalid)?;
         identity.event_id = Some(event_id.to_owned());
         let timestamp = fields[TIMESTAMP].text(self, "timestamp")?;
         let timestamp = datetime::parse(timestamp)
             .map_err(|error| Reject::new(Code::TimestampInvalid, format!("timestamp {error}")))?;
-        let entity_id = id(
-            fields[ENTITY_ID].text(self, "entity_id")?,
-            "entity_id",
-            Code::EntityIdInvalid,
-        )?;
+        let entity_id =
+            id(fields[ENTITY_ID].text(self, "entity_id")?, "entity_id", Code::EntityIdInvalid)?;
         let data = fields[DATA].node(self, "data")?;
         if !matches!(self.tape[data], Node::Object { .. }) {
             return Err(wrong_type("data", "an object", &self.tape[data]));
         }
-        let data_source = self.source_of(&fields[DATA]);
-        Ok(Envelope {
-            event_type,
-            event_id,
-            entity_id,
-            timestamp,
-            data,
-            data_source,
-        })
+        let (data_start, data_end) = self.source_of(&fields[DATA]);
+        Ok(Envelope { event_type, event_id, entity_id, timestamp, data, data_start, data_end })
     }
 
     /// Finds the envelope's fields. Of a key that comes twice the last one counts, as in most JSON
@@ -183,9 +153,7 @@ impl<'d> Document<'d> {
         let mut open: Option<usize> = None;
         let mut at = 1;
         for _ in 0..*len {
-            let Node::String(key) = self.tape[at] else {
-                unreachable!("keys are strings")
-            };
+            let Node::String(key) = self.tape[at] else { unreachable!("keys are strings") };
             let start = self.offset_of(key) - 1;
             if let Some(field) = open.take() {
                 fields[field].end = start;
@@ -199,11 +167,7 @@ impl<'d> Document<'d> {
                 _ => None,
             };
             if let Some(name) = name {
-                fields[name] = Field {
-                    at: at + 1,
-                    start,
-                    end: self.source.len(),
-                };
+                fields[name] = Field { at: at + 1, start, end: self.source.len() };
                 open = Some(name);
             }
             at += 1 + span(&self.tape[at + 1]);
@@ -217,26 +181,16 @@ impl<'d> Document<'d> {
         key.as_ptr() as usize - self.base
     }
 
-    /// The text of a member's value: from behind the colon to before the next key's comma, or to
-    /// before the brace that closes the envelope.
-    fn source_of(&self, field: &Field) -> &'d [u8] {
-        let value = after_colon(self.source, field.start);
-        let end = self.source[..field.end]
-            .iter()
-            .rposition(|&b| b == b'}')
-            .map_or(field.end, |brace| brace + 1);
-        let text = &self.source[value..end];
-        // Before a next key that brace is the value's own; at the end of the message it is the
-        // envelope's, and the value's own is the one before.
-        if field.end < self.source.len() {
-            return text;
+    /// Where the text of a member that is an object starts and ends. It ends with the last brace
+    /// before the next key, or, at the end of the message, with the last but one: the very last
+    /// is the envelope's own.
+    fn source_of(&self, field: &Field) -> (usize, usize) {
+        let brace_before = |end: usize| self.source[..end].iter().rposition(|&b| b == b'}');
+        let mut last = brace_before(field.end);
+        if field.end == self.source.len() {
+            last = last.and_then(brace_before);
         }
-        let inner = &text[..text.len() - 1];
-        let close = inner
-            .iter()
-            .rposition(|&b| b == b'}')
-            .map_or(inner.len(), |brace| brace + 1);
-        &inner[..close]
+        (after_colon(self.source, field.start), last.map_or(field.end, |brace| brace + 1))
     }
 }
 
@@ -278,10 +232,7 @@ impl Field {
 fn wrong_type(name: &str, wanted: &str, node: &Node<'_>) -> Reject {
     Reject::new(
         Code::EnvelopeFieldType,
-        format!(
-            "{name} in the envelope is {}, not {wanted}",
-            kind(Some(node))
-        ),
+        format!("{name} in the envelope is {}, not {wanted}", kind(Some(node))),
     )
 }
 
@@ -337,9 +288,7 @@ fn event_type<'d>(text: &'d str, topic: &str, identity: &mut Identity) -> Result
     let (of, action) = text.split_once('.').unwrap_or((text, ""));
     let word = |part: &str| {
         !part.is_empty()
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
     };
     if text.len() > EVENT_TYPE_CHARS_MAX || !word(of) || !word(action) {
         return Err(Reject::new(

@@ -6,7 +6,12 @@
 //! Kafka ─▶ consume ─▶ decode ─▶ flatten ─▶ buffer ─▶ flush ─▶ MySQL
 //! ```
 
+pub mod buffer;
+pub mod config;
 pub mod datetime;
+pub mod dead_letter;
 pub mod decode;
+pub mod flatten;
+pub mod flush;
 pub mod mapping;
 pub mod reject;

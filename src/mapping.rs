@@ -10,12 +10,16 @@ mod compile;
 mod file;
 mod paths;
 pub mod plan;
+mod secrets;
 pub mod table;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-pub use plan::{Cell, EventPlan, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan};
+pub use plan::{
+    Cell, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
+};
+pub use secrets::{SECRET_KEYS, Secrets};
 pub use table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
 
 /// The domains that are built in: file name and text.
@@ -29,30 +33,6 @@ pub const BUILT_IN: [(&str, &str); 7] = [
     ("user.toml", include_str!("domains/user.toml")),
 ];
 
-/// Keys that are dropped from every document at any depth, compared without case, whatever a
-/// mapping says. In lower case.
-pub const SECRET_KEYS: [&str; 19] = [
-    "access_token",
-    "api_key",
-    "audit",
-    "banking_info",
-    "billing_address",
-    "date_of_birth",
-    "idempotency_key",
-    "passwd",
-    "password",
-    "password_hash",
-    "payment",
-    "refresh_token",
-    "registration_number",
-    "reset_token",
-    "secret",
-    "security",
-    "tax_id",
-    "token",
-    "verification_token",
-];
-
 /// Everything that the mapping files say, compiled.
 #[derive(Debug)]
 pub struct Mapping {
@@ -60,8 +40,10 @@ pub struct Mapping {
     pub tables: Vec<Table>,
     /// Plans by Kafka topic.
     pub topics: HashMap<String, TopicPlan>,
-    /// Keys to redact, in lower case.
-    pub secrets: Vec<String>,
+    /// What events are counted as.
+    pub labels: Vec<Label>,
+    /// Keys to redact.
+    pub secrets: Secrets,
 }
 
 /// A fault in a mapping file.
@@ -101,10 +83,8 @@ impl Mapping {
                 problem: format!("cannot be read: {error}"),
             }]
         };
-        let mut files: BTreeMap<String, String> = BUILT_IN
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-            .collect();
+        let mut files: BTreeMap<String, String> =
+            BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
         let entries = std::fs::read_dir(directory).map_err(|e| unreadable(directory, e))?;
         for entry in entries {
             let path = entry.map_err(|e| unreadable(directory, e))?.path();
@@ -116,11 +96,7 @@ impl Mapping {
             files.retain(|_, other| topic.is_none() || compile::topic_of(other) != topic);
             files.insert(path.display().to_string(), text);
         }
-        Self::compile(
-            files
-                .iter()
-                .map(|(name, text)| (name.as_str(), text.as_str())),
-        )
+        Self::compile(files.iter().map(|(name, text)| (name.as_str(), text.as_str())))
     }
 
     /// Compiles files, given as name and text.
@@ -146,20 +122,6 @@ impl Mapping {
     pub fn table(&self, name: &str) -> Option<TableId> {
         self.tables.iter().position(|table| table.name == name)
     }
-
-    /// Whether a key is to be redacted, whatever its case.
-    #[must_use]
-    pub fn is_secret(&self, key: &str) -> bool {
-        is_secret(&self.secrets, key)
-    }
-}
-
-/// Whether `key` is among `secrets`, whatever its case.
-#[must_use]
-pub fn is_secret(secrets: &[String], key: &str) -> bool {
-    secrets
-        .iter()
-        .any(|secret| secret.eq_ignore_ascii_case(key))
 }
 
 #[cfg(test)]

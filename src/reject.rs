@@ -112,10 +112,7 @@ pub struct Reject {
 impl Reject {
     /// A verdict with its sentence.
     pub fn new(code: Code, text: impl Into<String>) -> Self {
-        Self {
-            code,
-            text: text.into(),
-        }
+        Self { code, text: text.into() }
     }
 }
 

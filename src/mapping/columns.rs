@@ -2,7 +2,7 @@
 
 use super::file::ColumnEntry;
 use super::table::ColumnType;
-use super::{MappingError, is_secret};
+use super::{MappingError, Secrets};
 use toml::Spanned;
 
 /// Collects the faults of one file.
@@ -37,11 +37,7 @@ impl<'a> Report<'a> {
 
     /// Checks an event type of `topic`.
     pub(super) fn event_type(&mut self, event: &Spanned<String>, topic: &str) {
-        if event
-            .get_ref()
-            .strip_prefix(topic)
-            .is_none_or(|rest| !rest.starts_with('.'))
-        {
+        if event.get_ref().strip_prefix(topic).is_none_or(|rest| !rest.starts_with('.')) {
             self.fault(
                 event,
                 &format!("is no event type of this topic; expected {topic}.<action>"),
@@ -55,7 +51,7 @@ pub(super) fn check(
     report: &mut Report<'_>,
     entry: &ColumnEntry,
     ty: &ColumnType,
-    secrets: &[String],
+    secrets: &Secrets,
     topic: &str,
 ) {
     for event in entry.from_on.keys().chain(entry.value_on.keys()) {
@@ -65,12 +61,11 @@ pub(super) fn check(
         check_constant(report, constant, ty);
     }
     let paths = entry.from.iter().flat_map(|from| from.get_ref().as_slice());
-    let paths: Vec<&String> = paths
-        .chain(entry.from_on.values().flat_map(|paths| paths.as_slice()))
-        .collect();
+    let paths: Vec<&String> =
+        paths.chain(entry.from_on.values().flat_map(|paths| paths.as_slice())).collect();
     for path in &paths {
         check_path(report, &entry.name, path, ty);
-        let secret = path.split('.').any(|key| is_secret(secrets, key));
+        let secret = path.split('.').any(|key| secrets.contains(key));
         if secret && !entry.keep_secret {
             report.fault(
                 &entry.name,
@@ -122,15 +117,9 @@ pub(super) fn check_constant(report: &mut Report<'_>, constant: &Spanned<String>
             );
         }
         ColumnType::Varchar(chars) if value.chars().count() > *chars => {
-            report.fault(
-                constant,
-                &format!("is longer than the column's {chars} characters"),
-            );
+            report.fault(constant, &format!("is longer than the column's {chars} characters"));
         }
         ColumnType::Enum(_) | ColumnType::Varchar(_) | ColumnType::Text => {}
-        _ => report.fault(
-            constant,
-            "constants go into varchar, text and enum columns only",
-        ),
+        _ => report.fault(constant, "constants go into varchar, text and enum columns only"),
     }
 }

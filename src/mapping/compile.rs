@@ -5,9 +5,11 @@ use super::file::{
     ChangingEntry, ColumnEntry, DomainFile, EntityEntry, LinesEntry, LogEntry, Paths,
 };
 use super::paths::PathSet;
-use super::plan::{Cell, EventPlan, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan};
+use super::plan::{
+    Cell, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
+};
 use super::table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
-use super::{Mapping, MappingError, SECRET_KEYS};
+use super::{Mapping, MappingError, Secrets};
 use std::collections::{BTreeSet, HashMap};
 use toml::Spanned;
 
@@ -30,33 +32,15 @@ pub(super) fn compile<'f>(
             }
         }
     }
-    let mut secrets: Vec<String> = SECRET_KEYS.map(str::to_owned).to_vec();
-    for (_, _, file) in &domains {
-        secrets.extend(
-            file.redact
-                .iter()
-                .map(|key| key.get_ref().to_ascii_lowercase()),
-        );
-    }
-    let mut mapping = Mapping {
-        tables: Vec::new(),
-        topics: HashMap::new(),
-        secrets,
-    };
+    let further = domains.iter().flat_map(|(_, _, file)| &file.redact);
+    let secrets = Secrets::with(further.map(|key| key.get_ref().as_str()));
+    let mut mapping =
+        Mapping { tables: Vec::new(), topics: HashMap::new(), labels: Vec::new(), secrets };
     for (name, text, file) in &domains {
         let report = Report::new(name, text, &mut faults);
-        Domain {
-            file,
-            mapping: &mut mapping,
-            report,
-        }
-        .compile();
+        Domain { file, mapping: &mut mapping, report }.compile();
     }
-    if faults.is_empty() {
-        Ok(mapping)
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(mapping) } else { Err(faults) }
 }
 
 /// The topic that a file is about, as far as it can be read.
@@ -76,28 +60,20 @@ impl Domain<'_> {
     fn compile(mut self) {
         let topic = self.file.topic.get_ref();
         if self.mapping.topics.contains_key(topic) {
-            self.report
-                .fault(&self.file.topic, "another file is about this topic already");
+            self.report.fault(&self.file.topic, "another file is about this topic already");
             return;
         }
         let file = self.file;
-        let tables = file
-            .entity
-            .as_ref()
-            .map_or_else(Vec::new, |entry| self.entity_table(entry));
+        let tables = file.entity.as_ref().map_or_else(Vec::new, |entry| self.entity_table(entry));
         let logs: Vec<TableId> = file.log.iter().map(|entry| self.log_table(entry)).collect();
-        let plan = |event: &str| self.event_plan(event, &tables, &logs);
-        let events = self
-            .event_types()
-            .into_iter()
-            .map(|event| (event.clone(), plan(&event)))
-            .collect();
-        let other = plan(OTHER);
-        let plan = TopicPlan {
-            name: topic.clone(),
-            events,
-            other,
+        let mut plan = |event: &str| {
+            let plan = self.event_plan(event, &tables, &logs);
+            EventPlan { label: self.label(event), ..plan }
         };
+        let other = plan(OTHER);
+        let events =
+            event_types(file).into_iter().map(|event| (event.clone(), plan(&event))).collect();
+        let plan = TopicPlan { name: topic.clone(), events, other };
         self.mapping.topics.insert(topic.clone(), plan);
     }
 
@@ -114,33 +90,21 @@ impl Domain<'_> {
             let at = specs.len();
             specs.push(spec(&format!("{name}_changed_at"), ColumnType::DateTime));
             specs.push(spec(&format!("{name}_changed_by"), ColumnType::Id));
-            versions.push(Changing {
-                value: values + index,
-                at,
-                by: at + 1,
-            });
+            versions.push(Changing { value: values + index, at, by: at + 1 });
             self.check_changes(changing);
         }
         let parent = self.mapping.tables.len();
-        let children = (0..entry.lines.len())
-            .map(|index| parent + 1 + index)
-            .collect();
-        let kind = TableKind::Entity {
-            changing: versions,
-            children,
-        };
+        let children = (0..entry.lines.len()).map(|index| parent + 1 + index).collect();
+        let kind = TableKind::Entity { changing: versions, children };
         let mut ids = vec![self.add_table(&entry.table, specs, kind, false)];
         for lines in &entry.lines {
             let mut specs = self.creation_columns(&lines.columns);
-            let number = ColumnSpec {
-                required: true,
-                ..spec(lines.number.get_ref(), ColumnType::BigInt)
-            };
+            let number =
+                ColumnSpec { required: true, ..spec(lines.number.get_ref(), ColumnType::BigInt) };
             specs.insert(Table::LINE, number);
             ids.push(self.add_table(&lines.table, specs, TableKind::Lines { parent }, true));
         }
-        self.report
-            .event_type(&entry.created_by, self.file.topic.get_ref());
+        self.report.event_type(&entry.created_by, self.file.topic.get_ref());
         ids
     }
 
@@ -154,13 +118,13 @@ impl Domain<'_> {
 
     /// The key and the columns of `entries`; their sources are checked on the way.
     fn creation_columns(&mut self, entries: &[ColumnEntry]) -> Vec<ColumnSpec> {
-        let key = ColumnSpec {
-            required: true,
-            ..spec(self.file.key.get_ref(), ColumnType::Id)
-        };
+        let key = ColumnSpec { required: true, ..spec(self.file.key.get_ref(), ColumnType::Id) };
         let mut specs = vec![key];
         for entry in entries {
-            let spec = self.column(&entry.name, &entry.ty, entry.required);
+            // What comes from the envelope is always there.
+            let from = entry.from.iter().flat_map(|from| from.get_ref().as_slice());
+            let required = entry.required || from.into_iter().any(|path| path.starts_with('$'));
+            let spec = self.column(&entry.name, &entry.ty, required);
             columns::check(
                 &mut self.report,
                 entry,
@@ -183,11 +147,7 @@ impl Domain<'_> {
             self.report.fault(ty, &problem);
             ColumnType::Text
         });
-        ColumnSpec {
-            name: name.get_ref().clone(),
-            ty,
-            required,
-        }
+        ColumnSpec { name: name.get_ref().clone(), ty, required }
     }
 
     fn add_table(
@@ -197,61 +157,38 @@ impl Domain<'_> {
         kind: TableKind,
         logged: bool,
     ) -> TableId {
-        columns.push(ColumnSpec {
-            required: logged,
-            ..spec("event_id", ColumnType::Id)
-        });
-        columns.push(ColumnSpec {
-            required: logged,
-            ..spec("event_timestamp", ColumnType::DateTime)
-        });
+        columns.push(ColumnSpec { required: logged, ..spec("event_id", ColumnType::Id) });
+        columns
+            .push(ColumnSpec { required: logged, ..spec("event_timestamp", ColumnType::DateTime) });
         if self.mapping.table(name.get_ref()).is_some() {
-            self.report
-                .fault(name, "another table of this name is mapped already");
+            self.report.fault(name, "another table of this name is mapped already");
         }
         let mut seen = BTreeSet::from(["id", "created_at"]);
         for column in &columns {
             if !seen.insert(&column.name) {
-                self.report.fault(
-                    name,
-                    &format!("column {} comes twice or is reserved", column.name),
-                );
+                self.report
+                    .fault(name, &format!("column {} comes twice or is reserved", column.name));
             }
         }
-        for word in columns
-            .iter()
-            .map(|column| &column.name)
-            .chain([name.get_ref()])
-        {
+        for word in columns.iter().map(|column| &column.name).chain([name.get_ref()]) {
             if word.is_empty() || !word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-                self.report.fault(
-                    name,
-                    &format!("{word:?} is no name of letters, digits and _"),
-                );
+                self.report.fault(name, &format!("{word:?} is no name of letters, digits and _"));
             }
         }
-        self.mapping.tables.push(Table {
-            name: name.get_ref().clone(),
-            columns,
-            kind,
-        });
+        self.mapping.tables.push(Table { name: name.get_ref().clone(), columns, kind });
         self.mapping.tables.len() - 1
     }
 
     fn check_changes(&mut self, changing: &ChangingEntry) {
         let ty: ColumnType = changing.ty.get_ref().parse().unwrap_or(ColumnType::Text);
         for change in &changing.on {
-            self.report
-                .event_type(&change.event, self.file.topic.get_ref());
+            self.report.event_type(&change.event, self.file.topic.get_ref());
             if change.value.is_some() == change.from.is_some() {
-                self.report
-                    .fault(&change.event, "give either `value` or `from`");
+                self.report.fault(&change.event, "give either `value` or `from`");
             }
             if change.default.is_some() && (change.if_present || change.from.is_none()) {
-                self.report.fault(
-                    &change.event,
-                    "`default` goes with `from` and without `if_present`",
-                );
+                self.report
+                    .fault(&change.event, "`default` goes with `from` and without `if_present`");
             }
             for constant in change.value.iter().chain(&change.default) {
                 columns::check_constant(&mut self.report, constant, &ty);
@@ -259,34 +196,14 @@ impl Domain<'_> {
         }
     }
 
-    /// Every event type that the file names.
-    fn event_types(&self) -> BTreeSet<String> {
-        let mut types = BTreeSet::new();
-        if let Some(entity) = &self.file.entity {
-            types.insert(entity.created_by.get_ref().clone());
-            let changes = entity.changing.iter().flat_map(|changing| &changing.on);
-            types.extend(changes.map(|change| change.event.get_ref().clone()));
-        }
-        for log in &self.file.log {
-            let named = log.events.iter().chain(
-                log.columns
-                    .iter()
-                    .flat_map(|column| column.from_on.keys().chain(column.value_on.keys())),
-            );
-            types.extend(
-                named
-                    .map(|event| event.get_ref().clone())
-                    .filter(|event| event != ANY),
-            );
-        }
-        types
+    fn label(&mut self, event: &str) -> LabelId {
+        let topic = self.file.topic.get_ref().clone();
+        self.mapping.labels.push(Label { topic, event_type: event.to_owned() });
+        self.mapping.labels.len() - 1
     }
 
     fn event_plan(&self, event: &str, tables: &[TableId], logs: &[TableId]) -> EventPlan {
-        let mut plan = EventPlan {
-            label: event.to_owned(),
-            ..EventPlan::default()
-        };
+        let mut plan = EventPlan::default();
         if let (Some(entry), [entity, lines @ ..]) = (&self.file.entity, tables) {
             if entry.created_by.get_ref() == event {
                 plan.rows.push(self.creation(entry, *entity));
@@ -322,17 +239,9 @@ impl Domain<'_> {
             .changing
             .iter()
             .map(|changing| Cell::of(Source::Slots(vec![(0, changing.from.get_ref().clone())])));
-        let cells = entry
-            .columns
-            .iter()
-            .map(|column| cell(column, event))
-            .chain(values);
+        let cells = entry.columns.iter().map(|column| cell(column, event)).chain(values);
         let versions = vec![Cell::of(Source::Null); 2 * entry.changing.len()];
-        RowPlan {
-            table,
-            role: Role::Creation,
-            cells: framed(cells, versions),
-        }
+        RowPlan { table, role: Role::Creation, cells: framed(cells, versions) }
     }
 
     /// The row of a change, or none if the event changes nothing.
@@ -340,10 +249,7 @@ impl Domain<'_> {
         let mut cells = vec![Cell::of(Source::Null); self.mapping.tables[table].columns.len()];
         let mut changed = Vec::new();
         for (index, changing) in entry.changing.iter().enumerate() {
-            let Some(change) = changing
-                .on
-                .iter()
-                .find(|change| change.event.get_ref() == event)
+            let Some(change) = changing.on.iter().find(|change| change.event.get_ref() == event)
             else {
                 continue;
             };
@@ -354,10 +260,7 @@ impl Domain<'_> {
             };
             let Changing { value, at, by } = self.mapping.tables[table].changing()[index];
             cells[value] = Cell {
-                default: change
-                    .default
-                    .as_ref()
-                    .map(|default| default.get_ref().clone()),
+                default: change.default.as_ref().map(|default| default.get_ref().clone()),
                 if_present: change.if_present,
                 ..Cell::of(source)
             };
@@ -366,12 +269,27 @@ impl Domain<'_> {
             changed.push(index);
         }
         cells[Table::KEY] = Cell::of(Source::EntityId);
-        (!changed.is_empty()).then_some(RowPlan {
-            table,
-            role: Role::Change(changed),
-            cells,
-        })
+        (!changed.is_empty()).then_some(RowPlan { table, role: Role::Change(changed), cells })
     }
+}
+
+/// Every event type that the file names.
+fn event_types(file: &DomainFile) -> BTreeSet<String> {
+    let mut types = BTreeSet::new();
+    if let Some(entity) = &file.entity {
+        types.insert(entity.created_by.get_ref().clone());
+        let changes = entity.changing.iter().flat_map(|changing| &changing.on);
+        types.extend(changes.map(|change| change.event.get_ref().clone()));
+    }
+    for log in &file.log {
+        let named = log.events.iter().chain(
+            log.columns
+                .iter()
+                .flat_map(|column| column.from_on.keys().chain(column.value_on.keys())),
+        );
+        types.extend(named.map(|event| event.get_ref().clone()).filter(|event| event != ANY));
+    }
+    types
 }
 
 fn lines_plan(entry: &LinesEntry, table: TableId) -> LinesPlan {
@@ -396,20 +314,14 @@ fn framed(cells: impl Iterator<Item = Cell>, versions: Vec<Cell>) -> Vec<Cell> {
 }
 
 fn cell(entry: &ColumnEntry, event: &str) -> Cell {
-    Cell {
-        required: entry.required,
-        ..Cell::of(source(entry, event))
-    }
+    Cell { required: entry.required, ..Cell::of(source(entry, event)) }
 }
 
 fn source(entry: &ColumnEntry, event: &str) -> Source {
     if let Some(value) = entry.value_on.get(event) {
         return Source::Constant(value.get_ref().clone());
     }
-    let from = entry
-        .from_on
-        .get(event)
-        .or(entry.from.as_ref().map(Spanned::get_ref));
+    let from = entry.from_on.get(event).or(entry.from.as_ref().map(Spanned::get_ref));
     match from.map(Paths::as_slice) {
         None | Some([]) => Source::Null,
         Some([path]) if path == "$event_type" => Source::EventType,
@@ -427,9 +339,7 @@ fn resolve(plan: &mut EventPlan) {
         set.add_lines(&lines.path, index);
     }
     let tree = set.build();
-    plan.rows
-        .iter_mut()
-        .for_each(|row| tree.resolve(&mut row.cells));
+    plan.rows.iter_mut().for_each(|row| tree.resolve(&mut row.cells));
     (plan.slots, plan.paths) = tree.into_root();
     for lines in &mut plan.lines {
         let mut set = PathSet::default();
@@ -441,9 +351,5 @@ fn resolve(plan: &mut EventPlan) {
 }
 
 fn spec(name: &str, ty: ColumnType) -> ColumnSpec {
-    ColumnSpec {
-        name: name.to_owned(),
-        ty,
-        required: false,
-    }
+    ColumnSpec { name: name.to_owned(), ty, required: false }
 }

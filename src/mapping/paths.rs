@@ -49,10 +49,7 @@ impl PathSet {
         }
         let mut next = 0;
         number(&mut root, &mut wanted, &mut next);
-        PathTree {
-            root,
-            slots: wanted,
-        }
+        PathTree { root, slots: wanted }
     }
 }
 
@@ -62,9 +59,7 @@ impl PathTree {
         for cell in cells {
             match &mut cell.source {
                 Source::Slots(places) => {
-                    places
-                        .iter_mut()
-                        .for_each(|(slot, path)| *slot = self.slots[path]);
+                    places.iter_mut().for_each(|(slot, path)| *slot = self.slots[path]);
                 }
                 Source::Length(slot, path) => *slot = self.slots[path],
                 _ => {}
@@ -87,11 +82,7 @@ fn node_at<'t>(root: &'t mut PathNode, path: &str) -> &'t mut PathNode {
                 "" => key.to_owned(),
                 parent => format!("{parent}.{key}"),
             };
-            node.children.push(PathNode {
-                key: key.to_owned(),
-                path,
-                ..PathNode::default()
-            });
+            node.children.push(PathNode { key: key.to_owned(), path, ..PathNode::default() });
             node.children.len() - 1
         });
         node = &mut node.children[at];
@@ -126,10 +117,7 @@ mod tests {
         let tree = set.build();
         assert_eq!(tree.slots.len(), 4);
         let a = &tree.root.children[0];
-        assert_eq!(
-            (a.key.as_str(), a.slot, a.slots_below),
-            ("a", Some(0), (0, 3))
-        );
+        assert_eq!((a.key.as_str(), a.slot, a.slots_below), ("a", Some(0), (0, 3)));
         assert_eq!(a.children[1].slots_below, (2, 3));
         assert_eq!(a.children[1].path, "a.d");
         let c = &tree.root.children[1];

@@ -3,6 +3,19 @@
 use super::table::TableId;
 use std::collections::HashMap;
 
+/// Index into [`super::Mapping::labels`].
+pub type LabelId = usize;
+
+/// What an event is counted as. There are as many labels as event types that the mapping names,
+/// and one more a topic, so they are fit for metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The Kafka topic.
+    pub topic: String,
+    /// The event type, or `other`.
+    pub event_type: String,
+}
+
 /// The plans of one Kafka topic.
 #[derive(Debug)]
 pub struct TopicPlan {
@@ -17,8 +30,8 @@ pub struct TopicPlan {
 /// What one event type writes.
 #[derive(Debug, Default)]
 pub struct EventPlan {
-    /// The event type, or `other`: bounded, so fit for a metric label.
-    pub label: String,
+    /// Index into [`super::Mapping::labels`].
+    pub label: LabelId,
     /// Which values of `data` are wanted.
     pub paths: PathNode,
     /// Number of slots that `paths` fills.
@@ -125,11 +138,6 @@ impl Cell {
     /// A cell that simply takes its source.
     #[must_use]
     pub fn of(source: Source) -> Self {
-        Self {
-            source,
-            default: None,
-            required: false,
-            if_present: false,
-        }
+        Self { source, default: None, required: false, if_present: false }
     }
 }

@@ -111,10 +111,7 @@ impl Table {
     pub fn is_creation(&self, column: usize) -> bool {
         column != Self::KEY
             && column < self.event_id()
-            && !self
-                .changing()
-                .iter()
-                .any(|c| [c.value, c.at, c.by].contains(&column))
+            && !self.changing().iter().any(|c| [c.value, c.at, c.by].contains(&column))
     }
 }
 
@@ -161,19 +158,14 @@ impl std::str::FromStr for ColumnType {
         match name.trim() {
             "varchar" => match arguments.trim().parse() {
                 Ok(chars @ 1..=16_383) => Ok(Self::Varchar(chars)),
-                _ => Err(format!(
-                    "{text:?}: varchar takes a length of 1 to 16383 characters"
-                )),
+                _ => Err(format!("{text:?}: varchar takes a length of 1 to 16383 characters")),
             },
             "enum" => {
-                let values: Vec<String> = arguments
-                    .split(',')
-                    .map(|value| value.trim().to_owned())
-                    .collect();
+                let values: Vec<String> =
+                    arguments.split(',').map(|value| value.trim().to_owned()).collect();
                 let word = |v: &String| {
                     !v.is_empty()
-                        && v.chars()
-                            .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+                        && v.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
                 };
                 if values.iter().all(word) {
                     Ok(Self::Enum(values))
@@ -198,20 +190,10 @@ mod tests {
     #[test]
     fn types_are_read() {
         assert_eq!("varchar(200)".parse(), Ok(ColumnType::Varchar(200)));
-        assert_eq!(
-            "enum(a, b_c)".parse(),
-            Ok(ColumnType::Enum(vec!["a".into(), "b_c".into()]))
-        );
+        assert_eq!("enum(a, b_c)".parse(), Ok(ColumnType::Enum(vec!["a".into(), "b_c".into()])));
         assert_eq!("datetime(6)".parse(), Ok(ColumnType::DateTime));
-        for wrong in [
-            "varchar",
-            "varchar(0)",
-            "int",
-            "enum()",
-            "enum(a'b)",
-            "datetime",
-            "text(3)",
-        ] {
+        for wrong in ["varchar", "varchar(0)", "int", "enum()", "enum(a'b)", "datetime", "text(3)"]
+        {
             assert!(wrong.parse::<ColumnType>().is_err(), "{wrong}");
         }
     }

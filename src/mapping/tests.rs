@@ -6,15 +6,7 @@ fn the_built_in_domains_compile() {
     assert_eq!(mapping.tables.len(), 18);
     assert_eq!(
         mapping.topic_names(),
-        [
-            "community",
-            "order",
-            "post",
-            "product",
-            "promotion",
-            "supplier",
-            "user"
-        ]
+        ["community", "order", "post", "product", "promotion", "supplier", "user"]
     );
     let order = &mapping.topics["order"];
     let created = &order.events["order.created"];
@@ -28,7 +20,7 @@ fn each_event_goes_to_one_log_table() {
     for topic in mapping.topics.values() {
         for plan in topic.events.values().chain([&topic.other]) {
             let logs = plan.rows.iter().filter(|row| row.role == Role::Log).count();
-            assert_eq!(logs, 1, "{}", plan.label);
+            assert_eq!(logs, 1, "{}", mapping.labels[plan.label].event_type);
         }
     }
     let login = &mapping.topics["user"].events["user.login"].rows[0];
@@ -63,19 +55,13 @@ fn check(text: &str, expected: &[&str]) {
     };
     assert_eq!(faults.len(), expected.len(), "{faults:#?}");
     for (fault, expected) in faults.iter().zip(expected) {
-        assert!(
-            fault.contains(expected),
-            "{fault}\nshould contain\n{expected}"
-        );
+        assert!(fault.contains(expected), "{fault}\nshould contain\n{expected}");
     }
 }
 
 #[test]
 fn faults_name_file_line_key_and_mend() {
-    check(
-        "topic = 'a'\nkey = 'a_id'\ncolour = 1",
-        &["x.toml:3: TOML: unknown field `colour`"],
-    );
+    check("topic = 'a'\nkey = 'a_id'\ncolour = 1", &["x.toml:3: TOML: unknown field `colour`"]);
     check(
         "topic = 'a'\nkey = 'a_id'\n[[log]]\ntable = 'a_events'\nevents = ['b.x', '*']\ncolumns = [\n\
          { name = 'v', type = 'varchar', from = 'v' },\n\
@@ -110,11 +96,7 @@ fn a_directory_replaces_and_extends() {
     let directory = tempfile::tempdir().unwrap();
     let order = "topic = 'order'\nkey = 'order_id'\n[[log]]\ntable = 'order_events'\nevents = ['*']\ncolumns = []";
     std::fs::write(directory.path().join("mine.toml"), order).unwrap();
-    std::fs::write(
-        directory.path().join("ticket.toml"),
-        order.replace("order", "ticket"),
-    )
-    .unwrap();
+    std::fs::write(directory.path().join("ticket.toml"), order.replace("order", "ticket")).unwrap();
     std::fs::write(directory.path().join("notes.txt"), "no mapping").unwrap();
     let mapping = Mapping::with_directory(directory.path()).unwrap();
     assert!(mapping.table("orders").is_none());

@@ -1,0 +1,16 @@
+//! Per table, one growable column each: a struct of arrays, no object a row.
+//!
+//! Takes rows as flatten appends them, gives a sealed [`Batch`]. Holds true: a batch owns the
+//! offset ranges of exactly the messages whose rows and dead letters it holds; an entity has one
+//! row. Absent: IO, SQL, JSON and the clock.
+
+mod batch;
+pub mod column;
+mod fold;
+mod limits;
+mod rows;
+
+pub use batch::{Batch, OffsetRange, Slot};
+pub use column::{Column, NULL};
+pub use limits::{Limits, Sealed};
+pub use rows::Rows;

@@ -1,0 +1,138 @@
+//! A batch: the rows of some events, and the offsets those events came from.
+
+use super::rows::Rows;
+use crate::dead_letter::DeadLetter;
+use crate::mapping::{Mapping, Table, TableId};
+
+/// Number of a partition that this instance has been assigned; see [`crate::commit`].
+pub type Slot = usize;
+
+/// Consecutive messages of one partition: `from` is the first offset, `next` the one after the
+/// last. Offsets in between that were never delivered (compacted, transaction markers) are
+/// covered too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OffsetRange {
+    /// The partition.
+    pub slot: Slot,
+    /// First offset.
+    pub from: i64,
+    /// The offset after the last one: what is committed to Kafka.
+    pub next: i64,
+}
+
+/// Rows by table, dead letters, and the offset ranges they cover.
+#[derive(Debug)]
+pub struct Batch {
+    tables: Vec<Rows>,
+    /// Faulty messages among those that the ranges cover.
+    pub dead_letters: Vec<DeadLetter>,
+    ranges: Vec<OffsetRange>,
+    dead_letter_bytes: usize,
+    messages: usize,
+    folded: usize,
+}
+
+impl Batch {
+    /// An empty batch for the tables of `mapping`.
+    #[must_use]
+    pub fn new(mapping: &Mapping) -> Self {
+        Self {
+            tables: mapping.tables.iter().map(Rows::new).collect(),
+            dead_letters: Vec::new(),
+            ranges: Vec::new(),
+            dead_letter_bytes: 0,
+            messages: 0,
+            folded: 0,
+        }
+    }
+
+    /// The rows of a table.
+    #[must_use]
+    pub fn rows(&self, table: TableId) -> &Rows {
+        &self.tables[table]
+    }
+
+    /// The rows of a table, to append to.
+    pub fn rows_mut(&mut self, table: TableId) -> &mut Rows {
+        &mut self.tables[table]
+    }
+
+    /// Folds the last row of an entity's table; see [`Rows::fold_last`].
+    ///
+    /// # Panics
+    /// As [`Rows::fold_last`].
+    pub fn fold_last(&mut self, id: TableId, table: &Table) {
+        self.folded += usize::from(self.tables[id].fold_last(table));
+    }
+
+    /// Appends a dead letter.
+    pub fn push_dead_letter(&mut self, letter: DeadLetter) {
+        self.dead_letter_bytes += letter.bytes();
+        self.dead_letters.push(letter);
+    }
+
+    /// Notes that the message at `offset` of `slot` is in this batch, as rows, as a dead letter or
+    /// as a counted skip. Messages of a partition come in order.
+    pub fn cover(&mut self, slot: Slot, offset: i64) {
+        self.messages += 1;
+        match self.ranges.iter_mut().rev().find(|range| range.slot == slot) {
+            Some(range) => {
+                debug_assert!(offset >= range.next, "messages of a partition come in order");
+                range.next = offset + 1;
+            }
+            None => self.ranges.push(OffsetRange { slot, from: offset, next: offset + 1 }),
+        }
+    }
+
+    /// The offset ranges, one a partition.
+    #[must_use]
+    pub fn ranges(&self) -> &[OffsetRange] {
+        &self.ranges
+    }
+
+    /// Number of messages that the ranges cover.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// Number of rows that folding saved.
+    #[must_use]
+    pub fn folded(&self) -> usize {
+        self.folded
+    }
+
+    /// Number of rows to write, dead letters included.
+    #[must_use]
+    pub fn row_count(&self) -> usize {
+        self.tables.iter().map(Rows::len).sum::<usize>() + self.dead_letters.len()
+    }
+
+    /// Bytes of values in the batch.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.tables.iter().map(Rows::bytes).sum::<usize>() + self.dead_letter_bytes
+    }
+
+    /// Bytes of memory that the batch holds on to.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        self.tables.iter().map(Rows::capacity_bytes).sum::<usize>() + self.dead_letter_bytes
+    }
+
+    /// Whether the batch covers no message.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
+    /// Forgets everything but keeps the memory.
+    pub fn clear(&mut self) {
+        self.tables.iter_mut().for_each(Rows::clear);
+        self.dead_letters.clear();
+        self.ranges.clear();
+        self.dead_letter_bytes = 0;
+        self.messages = 0;
+        self.folded = 0;
+    }
+}

@@ -1,0 +1,74 @@
+//! When a batch is full.
+
+use std::time::Duration;
+
+/// All limits of a batch. Whichever is reached first seals it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Rows, dead letters included.
+    pub rows: usize,
+    /// Bytes of values.
+    pub bytes: usize,
+    /// Time since its first message.
+    pub age: Duration,
+}
+
+/// What sealed a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sealed {
+    /// It had enough rows.
+    Rows,
+    /// It had enough bytes.
+    Bytes,
+    /// Its first message had waited long enough.
+    Age,
+    /// Partitions were revoked, or the process stops.
+    Drain,
+}
+
+impl Sealed {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Rows, Self::Bytes, Self::Age, Self::Drain];
+
+    /// As a metric label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Bytes => "bytes",
+            Self::Age => "age",
+            Self::Drain => "drain",
+        }
+    }
+}
+
+impl Limits {
+    /// Whether a batch of this size and age is full, and by what.
+    #[must_use]
+    pub fn reached(&self, rows: usize, bytes: usize, age: Duration) -> Option<Sealed> {
+        if rows >= self.rows {
+            Some(Sealed::Rows)
+        } else if bytes >= self.bytes {
+            Some(Sealed::Bytes)
+        } else if age >= self.age {
+            Some(Sealed::Age)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whichever_comes_first() {
+        let limits = Limits { rows: 10, bytes: 100, age: Duration::from_millis(5) };
+        let age = Duration::from_millis;
+        assert_eq!(limits.reached(9, 99, age(4)), None);
+        assert_eq!(limits.reached(10, 0, age(0)), Some(Sealed::Rows));
+        assert_eq!(limits.reached(0, 100, age(0)), Some(Sealed::Bytes));
+        assert_eq!(limits.reached(0, 0, age(5)), Some(Sealed::Age));
+    }
+}

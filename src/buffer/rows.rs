@@ -1,0 +1,186 @@
+//! The rows of one table in one batch.
+
+use super::column::{Column, NULL, TextColumn};
+use crate::mapping::{Table, TableKind};
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+use std::hash::BuildHasher;
+
+/// Rows of one table, column by column.
+#[derive(Debug)]
+pub struct Rows {
+    columns: Vec<Column>,
+    len: usize,
+    bytes: usize,
+    /// Of an entity's table: the row of each key.
+    by_key: Option<HashTable<u32>>,
+}
+
+impl Rows {
+    /// No rows of `table`.
+    #[must_use]
+    pub fn new(table: &Table) -> Self {
+        let column = |ty: &crate::mapping::ColumnType| {
+            if ty.is_number() {
+                Column::Number(Vec::new())
+            } else {
+                Column::Text(TextColumn::default())
+            }
+        };
+        Self {
+            columns: table.columns.iter().map(|spec| column(&spec.ty)).collect(),
+            len: 0,
+            bytes: 0,
+            by_key: matches!(table.kind, TableKind::Entity { .. }).then(HashTable::new),
+        }
+    }
+
+    /// Number of complete rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no complete rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of the values that were appended, also of those that folding or a verdict removed.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A column.
+    #[must_use]
+    pub fn column(&self, index: usize) -> &Column {
+        &self.columns[index]
+    }
+
+    /// Appends a text to the row that is being built.
+    ///
+    /// # Panics
+    /// When the column holds numbers.
+    pub fn push_text(&mut self, column: usize, value: Option<&str>) {
+        self.bytes += self.text_column(column).push(value);
+    }
+
+    /// Appends a text made of parts to the row that is being built.
+    ///
+    /// # Panics
+    /// When the column holds numbers.
+    pub fn push_parts<'t>(&mut self, column: usize, parts: impl Iterator<Item = &'t str>) {
+        self.bytes += self.text_column(column).push_parts(parts);
+    }
+
+    /// Appends a number to the row that is being built; [`NULL`] for none.
+    ///
+    /// # Panics
+    /// When the column holds texts.
+    pub fn push_number(&mut self, column: usize, value: i64) {
+        let Column::Number(column) = &mut self.columns[column] else {
+            panic!("a column of texts takes no number");
+        };
+        column.push(value);
+        self.bytes += size_of::<i64>();
+    }
+
+    /// Appends NULL to the row that is being built.
+    pub fn push_null(&mut self, column: usize) {
+        match &mut self.columns[column] {
+            Column::Text(column) => drop(column.push(None)),
+            Column::Number(column) => column.push(NULL),
+        }
+    }
+
+    fn text_column(&mut self, column: usize) -> &mut TextColumn {
+        let Column::Text(column) = &mut self.columns[column] else {
+            panic!("a column of numbers takes no text");
+        };
+        column
+    }
+
+    /// Completes the row that was built, one value a column.
+    pub fn end_row(&mut self) {
+        self.len += 1;
+    }
+
+    /// Forgets the rows from `len` on, complete or not.
+    pub fn truncate(&mut self, len: usize) {
+        self.columns.iter_mut().for_each(|column| column.truncate(len));
+        self.len = len;
+    }
+
+    /// Forgets everything but keeps the memory for the next batch.
+    pub fn clear(&mut self) {
+        self.columns.iter_mut().for_each(Column::clear);
+        self.len = 0;
+        self.bytes = 0;
+        if let Some(by_key) = &mut self.by_key {
+            by_key.clear();
+        }
+    }
+
+    /// Bytes of memory that the rows hold on to.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> usize {
+        let index = self.by_key.as_ref().map_or(0, |by_key| by_key.capacity() * size_of::<u32>());
+        self.columns.iter().map(Column::capacity_bytes).sum::<usize>() + index
+    }
+
+    /// Of an entity's table: the earlier row with the key of the last one. If there is none, the
+    /// last row is noted as the row of its key.
+    ///
+    /// # Panics
+    /// When this is not an entity's table or has no row.
+    pub(super) fn earlier_row_of_last_key(&mut self) -> Option<usize> {
+        let last = self.len - 1;
+        let Self { columns, by_key: Some(by_key), .. } = self else {
+            panic!("only rows of entities have keys");
+        };
+        let keys = &columns[Table::KEY];
+        let hash = |row: usize| FxBuildHasher.hash_one(keys.text(row));
+        let same = |&row: &u32| keys.text(row as usize) == keys.text(last);
+        match by_key.find(hash(last), same) {
+            Some(&row) => Some(row as usize),
+            None => {
+                // A batch is sealed long before 4 billion rows.
+                let row = u32::try_from(last).unwrap_or(u32::MAX);
+                by_key.insert_unique(hash(last), row, |&row| hash(row as usize));
+                None
+            }
+        }
+    }
+
+    /// Makes `to` hold what `from` holds in `column`.
+    pub(super) fn copy(&mut self, column: usize, from: usize, to: usize) {
+        self.columns[column].copy(from, to);
+    }
+
+    /// The order of rows by key: of logs by time and event id, of entities by their id, of lines
+    /// by entity and number. Transactions that take their locks in this order do not deadlock, and
+    /// an index is filled along its leaves.
+    pub fn sorted(&self, table: &Table, order: &mut Vec<u32>) {
+        order.clear();
+        order.extend(0..u32::try_from(self.len).unwrap_or(u32::MAX));
+        let text = |column: usize, row: u32| self.columns[column].text(row as usize);
+        let number = |column: usize, row: u32| self.columns[column].number(row as usize);
+        match table.kind {
+            TableKind::Log => {
+                let (at, id) = (table.event_timestamp(), table.event_id());
+                order.sort_unstable_by(|&a, &b| {
+                    (number(at, a), text(id, a)).cmp(&(number(at, b), text(id, b)))
+                });
+            }
+            TableKind::Entity { .. } => {
+                order.sort_unstable_by(|&a, &b| text(Table::KEY, a).cmp(&text(Table::KEY, b)));
+            }
+            TableKind::Lines { .. } => order.sort_unstable_by(|&a, &b| {
+                let key = |row| (text(Table::KEY, row), number(Table::LINE, row));
+                key(a).cmp(&key(b))
+            }),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Raw configuration → checked configuration. The only reader of the environment.
+//!
+//! Takes defaults, one TOML file, the environment and flags, in rising order. Gives a [`Config`] in
+//! which durations are [`Duration`]s and sizes are bytes. Fails with every [`ConfigError`] at once:
+//! origin, key, and the mend. Holds true: a secret is shown by nothing in here.
+
+mod check;
+mod layers;
+mod raw;
+
+use crate::buffer::Limits;
+use crate::flush::connect::Server;
+use crate::flush::retry::Backoff;
+use crate::flush::statement::StatementLimits;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::Value;
+
+pub use layers::{ConfigError, Origin};
+
+/// The file that is read if it is there and no other is named.
+pub const DEFAULT_FILE: &str = "sluicegate.toml";
+
+/// What the process runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the events come from.
+    pub kafka: Kafka,
+    /// Where the rows go.
+    pub server: Server,
+    /// When a batch is sealed.
+    pub batch: Limits,
+    /// How batches are written.
+    pub flush: Flush,
+    /// Mapping files of the user's own.
+    pub mapping_directory: Option<PathBuf>,
+    /// How much of a faulty message a dead letter keeps, in bytes.
+    pub dead_letter_payload_bytes: usize,
+    /// Where metrics and health are served; `None` if they are not.
+    pub http: Option<SocketAddr>,
+    /// Logs.
+    pub log: Log,
+    /// How long stopping may take.
+    pub stop_timeout: Duration,
+}
+
+/// The Kafka side.
+#[derive(Clone)]
+pub struct Kafka {
+    /// librdkafka's properties, derived ones and the user's own.
+    pub properties: BTreeMap<String, String>,
+    /// Topics to subscribe to; empty means those of the mapping.
+    pub topics: Vec<String>,
+    /// How long a rebalance may wait for the flush of what is given up.
+    pub revoke_timeout: Duration,
+}
+
+/// The flush stage.
+#[derive(Debug, Clone, Copy)]
+pub struct Flush {
+    /// Connections that write at the same time.
+    pub writers: usize,
+    /// Limits of one statement, before the server's own packet limit.
+    pub statement: StatementLimits,
+    /// How long a statement may take before its connection is given up.
+    pub statement_timeout: Duration,
+    /// Pauses between attempts.
+    pub backoff: Backoff,
+}
+
+/// Logs.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// JSON lines rather than text for people.
+    pub json: bool,
+    /// Which events are logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub filter: String,
+}
+
+impl Flush {
+    /// Batches that exist at the same time: one that fills, one that waits, one a writer.
+    #[must_use]
+    pub fn batches(&self) -> usize {
+        self.writers + 2
+    }
+}
+
+impl std::fmt::Debug for Kafka {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Properties may hold passwords.
+        f.debug_struct("Kafka").field("topics", &self.topics).finish_non_exhaustive()
+    }
+}
+
+/// Where settings come from besides the defaults.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The file named by `--config`; without it [`DEFAULT_FILE`], if there is one.
+    pub file: Option<PathBuf>,
+    /// Environment variables.
+    pub environment: Vec<(String, String)>,
+    /// `--set KEY=VALUE` and other flags: flag, key, value.
+    pub flags: Vec<(String, String, String)>,
+}
+
+/// Every setting with its value and its origin, for people.
+#[derive(Debug)]
+pub struct Effective(BTreeMap<String, (Value, Origin)>);
+
+impl Sources {
+    /// The process's environment and the given file and flags.
+    #[must_use]
+    pub fn of_process(file: Option<PathBuf>, flags: Vec<(String, String, String)>) -> Self {
+        // A variable that is no text cannot be one of ours.
+        let text = |s: std::ffi::OsString| s.into_string().ok();
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+        Self { file, environment: environment.collect(), flags }
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// With every fault found; the effective settings come with them as far as they could be read.
+    pub fn load(&self) -> (Result<Config, Vec<ConfigError>>, Effective) {
+        let mut layers = layers::Layers::default();
+        match &self.file {
+            Some(file) => layers.file(file),
+            None if PathBuf::from(DEFAULT_FILE).exists() => layers.file(DEFAULT_FILE.as_ref()),
+            None => {}
+        }
+        layers.environment(&self.environment);
+        for (flag, key, value) in &self.flags {
+            layers.set_text(key.clone(), value, Origin::Flag(flag.clone()));
+        }
+        let (raw, all) = layers.merged();
+        let mut check = check::Check::new(&all, layers.faults);
+        let config = check.config(&raw);
+        let faults = check.into_faults();
+        let config = if faults.is_empty() { Ok(config) } else { Err(faults) };
+        (config, Effective(all))
+    }
+}
+
+impl Effective {
+    /// The settings as TOML, one a line, each with its origin; secrets masked.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        let mut section = "";
+        let mut lines = Vec::new();
+        for (key, (value, origin)) in &self.0 {
+            let of = if key.starts_with("kafka.properties.") {
+                "kafka.properties"
+            } else {
+                key.split('.').next().unwrap_or_default()
+            };
+            if of != section {
+                lines.push((format!("\n[{of}]"), String::new()));
+                section = of;
+            }
+            let name = &key[of.len() + 1..];
+            let name = if name.contains('.') { format!("{name:?}") } else { name.to_owned() };
+            let shown = if is_secret(key) && value.as_str() != Some("") {
+                "\"***\"".to_owned()
+            } else {
+                value.to_string()
+            };
+            lines.push((format!("{name} = {shown}"), format!("# {origin}")));
+        }
+        for (line, comment) in lines {
+            let line = if comment.is_empty() { line } else { format!("{line:<48} {comment}") };
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text.trim_start().to_owned()
+    }
+}
+
+/// Whether a setting's value is shown to nobody.
+fn is_secret(key: &str) -> bool {
+    let shown = key.ends_with("_file") || key.ends_with(".location");
+    !shown
+        && ["password", "secret", "ssl.key.pem", "sasl.jaas", "oauthbearer.config"]
+            .iter()
+            .any(|part| key.contains(part))
+}
+
+#[cfg(test)]
+mod tests;

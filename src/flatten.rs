@@ -1,0 +1,304 @@
+//! Tape + plan → columns.
+//!
+//! Takes a decoded event and appends its rows to a batch. Holds true: an event is loaded whole or
+//! not at all, and a row that leaves here fits its table. Fails with a [`Reject`] that names
+//! field, column and limit. Absent: IO, the clock, SQL.
+
+mod cells;
+mod redact;
+mod walk;
+
+use crate::buffer::{Batch, Rows};
+use crate::datetime::Micros;
+use crate::dead_letter::mask::mask;
+use crate::decode::{Decoder, Document, Envelope, Identity};
+use crate::mapping::{
+    Cell, EventPlan, LabelId, LinesPlan, Mapping, Role, RowPlan, Source, Table, TableId,
+};
+use crate::reject::{Code, Reject};
+use cells::Destination;
+use simd_json::Node;
+use std::sync::Arc;
+use walk::{ABSENT, Found};
+
+pub(crate) use redact::redact;
+pub use walk::JsonLimits;
+
+/// Turns messages into rows of a batch. Owns scratch space that is reused from message to message.
+pub struct Flattener {
+    mapping: Arc<Mapping>,
+    limits: JsonLimits,
+    decoder: Decoder,
+    found: Found,
+    undo: Vec<(TableId, usize)>,
+}
+
+/// An event whose rows are in the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loaded {
+    /// What it is counted as.
+    pub label: LabelId,
+    /// When it happened.
+    pub timestamp: Micros,
+}
+
+/// A message that cannot be loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faulty {
+    /// The verdict.
+    pub reject: Reject,
+    /// What could be read of the envelope.
+    pub identity: Identity,
+    /// The message without its secrets.
+    pub payload: Vec<u8>,
+}
+
+impl Flattener {
+    /// A flattener for a server with these limits.
+    #[must_use]
+    pub fn new(mapping: Arc<Mapping>, limits: JsonLimits) -> Self {
+        Self {
+            mapping,
+            limits,
+            decoder: Decoder::default(),
+            found: Found::default(),
+            undo: Vec::new(),
+        }
+    }
+
+    /// Appends the rows of a message of `topic` to `batch`, or leaves the batch as it was.
+    ///
+    /// # Errors
+    /// With the verdict on a faulty message and what its dead letter keeps of it.
+    pub fn load(
+        &mut self,
+        topic: &str,
+        message: &[u8],
+        batch: &mut Batch,
+    ) -> Result<Loaded, Box<Faulty>> {
+        let Self { mapping, limits, decoder, found, undo } = self;
+        let decoded = decoder.decode(message, |document| {
+            let mut identity = Identity::default();
+            let loaded = load_document(
+                &mut Load { document, mapping, limits: *limits, found, undo, batch },
+                topic,
+                &mut identity,
+            );
+            loaded.map_err(|reject| {
+                // A document that is no object or array has no keys to redact by.
+                let payload = match document.tape[0] {
+                    Node::Object { .. } | Node::Array { .. } => {
+                        redact(document, &mapping.secrets, found)
+                    }
+                    _ => mask(document.source, &mapping.secrets),
+                };
+                Box::new(Faulty { reject, identity, payload })
+            })
+        });
+        decoded.unwrap_or_else(|reject| {
+            let payload = mask(message, &mapping.secrets);
+            Err(Box::new(Faulty { reject, identity: Identity::default(), payload }))
+        })
+    }
+}
+
+/// A document on its way into a batch.
+struct Load<'l, 'd> {
+    document: &'l Document<'d>,
+    mapping: &'l Mapping,
+    limits: JsonLimits,
+    found: &'l mut Found,
+    undo: &'l mut Vec<(TableId, usize)>,
+    batch: &'l mut Batch,
+}
+
+fn load_document(
+    load: &mut Load<'_, '_>,
+    topic: &str,
+    identity: &mut Identity,
+) -> Result<Loaded, Reject> {
+    let topic_plan = load.mapping.topics.get(topic).ok_or_else(|| {
+        Reject::new(Code::TopicUnknown, format!("no mapping knows the topic {topic}"))
+    })?;
+    let envelope = load.document.envelope(topic, identity)?;
+    let plan = topic_plan.events.get(envelope.event_type).unwrap_or(&topic_plan.other);
+    walk::walk(load.document, envelope.data, plan, &load.mapping.secrets, load.limits, load.found)?;
+    load.undo.clear();
+    if let Err(reject) = append(load, plan, &envelope) {
+        for &(table, len) in load.undo.iter() {
+            load.batch.rows_mut(table).truncate(len);
+        }
+        return Err(reject);
+    }
+    // Only now: folding takes rows away, and what is folded cannot be undone.
+    for row in plan.rows.iter().filter(|row| row.role != Role::Log) {
+        if load.undo.iter().any(|&(table, _)| table == row.table) {
+            load.batch.fold_last(row.table, &load.mapping.tables[row.table]);
+        }
+    }
+    Ok(Loaded { label: plan.label, timestamp: envelope.timestamp })
+}
+
+fn append(
+    load: &mut Load<'_, '_>,
+    plan: &EventPlan,
+    envelope: &Envelope<'_>,
+) -> Result<(), Reject> {
+    let Load { document, mapping, found, undo, batch, .. } = load;
+    let event = Event { document, envelope, found };
+    for row in &plan.rows {
+        if !event.changes_something(row, &mapping.tables[row.table]) {
+            continue;
+        }
+        undo.push((row.table, batch.rows(row.table).len()));
+        event.append_row(row, &mapping.tables[row.table], batch.rows_mut(row.table))?;
+    }
+    for (index, lines) in plan.lines.iter().enumerate() {
+        undo.push((lines.table, batch.rows(lines.table).len()));
+        let rows = batch.rows_mut(lines.table);
+        event.append_lines(index, lines, &mapping.tables[lines.table], rows)?;
+    }
+    Ok(())
+}
+
+/// An event whose values have been found.
+struct Event<'e, 'd> {
+    document: &'e Document<'d>,
+    envelope: &'e Envelope<'d>,
+    found: &'e Found,
+}
+
+impl Event<'_, '_> {
+    /// Whether a row is to be written at all: a change whose values are all absent changes
+    /// nothing.
+    fn changes_something(&self, row: &RowPlan, table: &Table) -> bool {
+        match &row.role {
+            Role::Creation | Role::Log => true,
+            Role::Change(changed) => changed
+                .iter()
+                .any(|&index| !self.leaves_unchanged(&row.cells[table.changing()[index].value])),
+        }
+    }
+
+    fn leaves_unchanged(&self, cell: &Cell) -> bool {
+        let is_null = |at: u32| {
+            at == ABSENT
+                || self.document.tape[at as usize] == Node::Static(simd_json::StaticNode::Null)
+        };
+        cell.if_present
+            && match &cell.source {
+                Source::Slots(places) => {
+                    places.iter().all(|(slot, _)| is_null(self.found.slots[*slot]))
+                }
+                _ => false,
+            }
+    }
+
+    fn append_row(&self, row: &RowPlan, table: &Table, rows: &mut Rows) -> Result<(), Reject> {
+        let unchanged = |column: usize| {
+            table.changing().iter().any(|changing| {
+                [changing.value, changing.at, changing.by].contains(&column)
+                    && self.leaves_unchanged(&row.cells[changing.value])
+            })
+        };
+        let may_leave = row.cells.iter().any(|cell| cell.if_present);
+        for (column, cell) in row.cells.iter().enumerate() {
+            if may_leave && unchanged(column) {
+                rows.push_null(column);
+            } else {
+                self.append_cell(
+                    cell,
+                    Place { table, column, slots: &self.found.slots, line: 0 },
+                    rows,
+                )?;
+            }
+        }
+        rows.end_row();
+        Ok(())
+    }
+
+    fn append_lines(
+        &self,
+        index: usize,
+        plan: &LinesPlan,
+        table: &Table,
+        rows: &mut Rows,
+    ) -> Result<(), Reject> {
+        let elements = &self.found.lines[index];
+        for line in 0..elements.count {
+            let slots = &elements.slots[line * plan.slots..][..plan.slots];
+            for (column, cell) in plan.cells.iter().enumerate() {
+                let place = Place { table, column, slots, line: line + 1 };
+                self.append_cell(cell, place, rows).map_err(|reject| Reject {
+                    text: format!("{} (line {} of data.{})", reject.text, line + 1, plan.path),
+                    ..reject
+                })?;
+            }
+            rows.end_row();
+        }
+        Ok(())
+    }
+
+    fn append_cell(&self, cell: &Cell, place: Place<'_>, rows: &mut Rows) -> Result<(), Reject> {
+        let Place { table, column, slots, line } = place;
+        let to = |path| Destination { table, column, path };
+        match &cell.source {
+            Source::Null => rows.push_null(column),
+            Source::Constant(value) => rows.push_text(column, Some(value)),
+            Source::EntityId => rows.push_text(column, Some(self.envelope.entity_id)),
+            Source::EventId => rows.push_text(column, Some(self.envelope.event_id)),
+            Source::EventType => rows.push_text(column, Some(self.envelope.event_type)),
+            Source::EventTimestamp => rows.push_number(column, self.envelope.timestamp),
+            Source::LineNumber => rows.push_number(column, i64::try_from(line).unwrap_or(i64::MAX)),
+            Source::Data => self.append_data(column, rows),
+            Source::Length(slot, path) => {
+                if !to(path).push_length(self.document, slots[*slot], rows)? {
+                    self.append_absent(cell, to(path), rows)?;
+                }
+            }
+            Source::Slots(places) => {
+                for (slot, path) in places {
+                    if to(path).push(self.document, slots[*slot], rows)? {
+                        return Ok(());
+                    }
+                }
+                self.append_absent(cell, to(&places[0].1), rows)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn append_absent(
+        &self,
+        cell: &Cell,
+        to: Destination<'_>,
+        rows: &mut Rows,
+    ) -> Result<(), Reject> {
+        match &cell.default {
+            Some(default) => rows.push_text(to.column, Some(default)),
+            None if cell.required => {
+                return Err(to.reject(Code::ValueMissing, "is missing or null, but required"));
+            }
+            None => rows.push_null(to.column),
+        }
+        Ok(())
+    }
+
+    /// The text of `data` as it arrived, less the secrets.
+    fn append_data(&self, column: usize, rows: &mut Rows) {
+        let Envelope { data_start, data_end, .. } = *self.envelope;
+        // simd-json has checked that the whole message is UTF-8.
+        let source = &self.document.source[data_start..data_end];
+        let source = std::str::from_utf8(source).unwrap_or_default();
+        rows.push_parts(column, redact::pieces(source, data_start, &self.found.cuts));
+    }
+}
+
+/// Where a cell goes, and where its values were found.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    table: &'p Table,
+    column: usize,
+    slots: &'p [u32],
+    line: usize,
+}

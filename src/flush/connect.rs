@@ -1,0 +1,238 @@
+//! A connection that is fit for flushing: session settings, TLS, TCP_NODELAY.
+
+use super::Dialect;
+use crate::flatten::JsonLimits;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the server is and how to get in.
+#[derive(Clone)]
+pub struct Server {
+    /// Host name or address; not used with a socket.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Unix socket, instead of TCP.
+    pub socket: Option<PathBuf>,
+    /// Account.
+    pub user: String,
+    /// Its password.
+    pub password: Option<String>,
+    /// Database (schema) that holds the tables.
+    pub database: String,
+    /// TLS.
+    pub tls: Tls,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+}
+
+/// TLS towards the server.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Whether to use it, and what to verify.
+    pub mode: MySqlSslMode,
+    /// Certificate authority, PEM.
+    pub ca: Option<PathBuf>,
+    /// Client certificate, PEM.
+    pub cert: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key: Option<PathBuf>,
+}
+
+/// What the server said about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// MySQL or MariaDB.
+    pub dialect: Dialect,
+    /// `VERSION()`.
+    pub version: String,
+    /// `max_allowed_packet` in bytes.
+    pub max_allowed_packet: usize,
+}
+
+impl ServerFacts {
+    /// What its JSON column takes.
+    #[must_use]
+    pub fn json_limits(&self) -> JsonLimits {
+        match self.dialect {
+            Dialect::MySql => JsonLimits::MYSQL,
+            Dialect::MariaDb => JsonLimits::MARIADB,
+        }
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// As it is shown to people: no password.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match &self.socket {
+            Some(socket) => {
+                format!("{}@{} database {}", self.user, socket.display(), self.database)
+            }
+            None => format!("{}@{}:{} database {}", self.user, self.host, self.port, self.database),
+        }
+    }
+
+    fn options(&self, with_database: bool) -> MySqlConnectOptions {
+        let mut options = MySqlConnectOptions::new()
+            .host(&self.host)
+            .port(self.port)
+            .username(&self.user)
+            .charset("utf8mb4")
+            .ssl_mode(self.tls.mode)
+            // The session is set up in one statement of our own.
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .timezone(None)
+            .set_names(false)
+            .statement_cache_capacity(0)
+            // The driver would log slow statements with their text: that is payload.
+            .disable_statement_logging();
+        if let Some(password) = &self.password {
+            options = options.password(password);
+        }
+        if let Some(socket) = &self.socket {
+            options = options.socket(socket);
+        }
+        if let Some(ca) = &self.tls.ca {
+            options = options.ssl_ca(ca);
+        }
+        if let (Some(cert), Some(key)) = (&self.tls.cert, &self.tls.key) {
+            options = options.ssl_client_cert(cert).ssl_client_key(key);
+        }
+        if with_database { options.database(&self.database) } else { options }
+    }
+
+    /// Opens a connection and sets up its session.
+    ///
+    /// # Errors
+    /// Whatever the driver says, or `Io(TimedOut)` after [`Self::connect_timeout`].
+    pub async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
+        self.connect_with(true).await
+    }
+
+    /// The same without choosing the database, which may not exist yet.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_without_database(&self) -> Result<MySqlConnection, sqlx::Error> {
+        self.connect_with(false).await
+    }
+
+    async fn connect_with(&self, with_database: bool) -> Result<MySqlConnection, sqlx::Error> {
+        let connect = async {
+            let mut connection = self.options(with_database).connect().await?;
+            if self.socket.is_none() {
+                nodelay::set_on_connections_to(self.port);
+            }
+            connection.execute(SESSION).await?;
+            connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+            Ok(connection)
+        };
+        tokio::time::timeout(self.connect_timeout, connect).await.unwrap_or_else(|_| {
+            let what = format!("no connection within {:?}", self.connect_timeout);
+            Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, what)))
+        })
+    }
+
+    /// Creates the database if it does not exist.
+    ///
+    /// # Errors
+    /// Whatever the driver says.
+    pub async fn create_database(&self) -> Result<(), sqlx::Error> {
+        let mut connection = self.connect_without_database().await?;
+        let name = self.database.replace('`', "``");
+        let create = format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4");
+        connection.execute(AssertSqlSafe(create)).await?;
+        connection.close().await
+    }
+}
+
+/// Strict, whatever the server's default is: a value that does not fit is an error, never cut.
+/// Backslash escapes on, since statement text uses them. Times are UTC.
+const SESSION: &str = "SET NAMES utf8mb4, \
+    SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
+    SESSION time_zone = '+00:00', SESSION autocommit = 1";
+
+/// Asks the server what it is.
+///
+/// # Errors
+/// Whatever the driver says.
+pub async fn server_facts(connection: &mut MySqlConnection) -> Result<ServerFacts, sqlx::Error> {
+    let row = connection
+        .fetch_one("SELECT CAST(VERSION() AS CHAR), CAST(@@max_allowed_packet AS SIGNED)")
+        .await?;
+    let version: String = row.try_get(0)?;
+    let max_allowed_packet: i64 = row.try_get(1)?;
+    let dialect = if version.contains("MariaDB") { Dialect::MariaDb } else { Dialect::MySql };
+    let max_allowed_packet = usize::try_from(max_allowed_packet).unwrap_or(usize::MAX);
+    Ok(ServerFacts { dialect, version, max_allowed_packet })
+}
+
+/// TCP_NODELAY for a driver that does not set it.
+///
+/// sqlx 0.9 leaves Nagle's algorithm on and has no way to hand it a socket or to get at the one it
+/// opened. Over TLS, where a statement goes out in several writes, each statement then waits about
+/// 40 ms for a delayed ACK. So after connecting, every TCP socket of this process whose peer is
+/// the server's port gets the option: it is idempotent, and on any other socket that happens to
+/// match it does no harm.
+mod nodelay {
+    use socket2::{SockRef, TcpKeepalive};
+    use std::os::fd::{BorrowedFd, RawFd};
+    use std::time::Duration;
+
+    /// A peer that vanished without a word is noticed after about a minute and a half.
+    fn keepalive() -> TcpKeepalive {
+        TcpKeepalive::new()
+            .with_time(Duration::from_secs(60))
+            .with_interval(Duration::from_secs(10))
+    }
+
+    pub(super) fn set_on_connections_to(port: u16) {
+        // Linux and macOS list a process's descriptors here.
+        let Ok(entries) = std::fs::read_dir("/dev/fd") else { return };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let descriptors: Vec<RawFd> = names.filter_map(|name| name.parse().ok()).collect();
+        for descriptor in descriptors {
+            // SAFETY: the descriptor is only borrowed for three system calls, which report an
+            // error if it has been closed meanwhile. If it has been reused, it is some other
+            // socket of this process, and the port decides whether it is touched.
+            #[allow(unsafe_code)]
+            let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+            let socket = SockRef::from(&borrowed);
+            let is_peer = socket
+                .peer_addr()
+                .ok()
+                .and_then(|peer| peer.as_socket())
+                .is_some_and(|peer| peer.port() == port);
+            if is_peer {
+                // Without them the connection still works, only slower.
+                let _ = socket.set_tcp_nodelay(true);
+                let _ = socket.set_tcp_keepalive(&keepalive());
+            }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::net::{TcpListener, TcpStream};
+
+        #[test]
+        fn connections_to_the_port_are_found() {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let stream = TcpStream::connect(address).unwrap();
+            assert!(!stream.nodelay().unwrap());
+            super::set_on_connections_to(address.port());
+            assert!(stream.nodelay().unwrap());
+        }
+    }
+}

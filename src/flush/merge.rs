@@ -1,0 +1,105 @@
+//! `ON DUPLICATE KEY UPDATE`: the folding rule, said in SQL.
+//!
+//! The clause does between batches what [`crate::buffer`] does within one; a property test holds
+//! both against one reference. Two facts about its evaluation matter: assignments run from left to
+//! right, and each sees what those before it assigned. So whatever a later condition asks about
+//! the *old* row must still be there, and conversely a later condition may ask what an earlier one
+//! decided:
+//!
+//! 1. Changing columns come first, while `event_id` and `event_timestamp` are the old creation's.
+//!    Within one, the value is first, then `_changed_by`, then `_changed_at`: at the third, the
+//!    new id is already in place, which only matters if the times are equal, and then there is
+//!    nothing to assign.
+//! 2. `event_id` is assigned under the full condition, `event_timestamp` right after it.
+//! 3. From then on "the incoming creation won" is the same as "the row's `event_id` and
+//!    `event_timestamp` are the incoming ones", and that is all the other columns ask.
+
+use super::Dialect;
+use crate::mapping::{Changing, Table, TableKind};
+
+/// The name of the row that could not be inserted.
+pub(super) const INCOMING: &str = "new";
+
+/// The whole clause, from ` AS new` or ` ON` on.
+pub(super) fn on_duplicate(table: &Table, dialect: Dialect) -> String {
+    let row = Row { table, dialect };
+    match &table.kind {
+        // The row is there already: an assignment that changes nothing.
+        TableKind::Log => {
+            let id = &table.columns[table.event_id()].name;
+            format!(" ON DUPLICATE KEY UPDATE `{id}` = `{}`.`{id}`", table.name)
+        }
+        TableKind::Entity { changing, .. } => {
+            let changes = changing.iter().flat_map(|changing| row.change(changing));
+            row.clause(&changes.chain(row.creation()).collect::<Vec<_>>())
+        }
+        TableKind::Lines { .. } => row.clause(&row.creation()),
+    }
+}
+
+struct Row<'t> {
+    table: &'t Table,
+    dialect: Dialect,
+}
+
+impl Row<'_> {
+    fn clause(&self, assignments: &[String]) -> String {
+        let alias = match self.dialect {
+            Dialect::MySql => format!(" AS {INCOMING}"),
+            Dialect::MariaDb => String::new(),
+        };
+        format!("{alias} ON DUPLICATE KEY UPDATE {}", assignments.join(", "))
+    }
+
+    fn current(&self, column: usize) -> String {
+        format!("`{}`.`{}`", self.table.name, self.table.columns[column].name)
+    }
+
+    fn incoming(&self, column: usize) -> String {
+        self.dialect.incoming(&self.table.columns[column].name)
+    }
+
+    fn assign(&self, column: usize, condition: &str) -> String {
+        let (new, old) = (self.incoming(column), self.current(column));
+        format!("`{}` = IF({condition}, {new}, {old})", self.table.columns[column].name)
+    }
+
+    /// The assignments of a changing column and its version.
+    fn change(&self, changing: &Changing) -> [String; 3] {
+        let (at, by) = (self.table.event_timestamp(), self.table.event_id());
+        let version = |of: &dyn Fn(usize) -> String| {
+            (
+                format!("COALESCE({}, {})", of(changing.at), of(at)),
+                format!("({} IS NOT NULL)", of(changing.at)),
+                format!("COALESCE({}, {})", of(changing.by), of(by)),
+            )
+        };
+        let (new_at, new_rank, new_by) = version(&|column| self.incoming(column));
+        let (old_at, old_rank, old_by) = version(&|column| self.current(column));
+        let newer = format!(
+            "{new_at} IS NOT NULL AND ({old_at} IS NULL OR {new_at} > {old_at} OR ({new_at} = {old_at} \
+             AND ({new_rank} > {old_rank} OR ({new_rank} = {old_rank} AND {new_by} > {old_by}))))"
+        );
+        [changing.value, changing.by, changing.at].map(|column| self.assign(column, &newer))
+    }
+
+    /// The assignments of the creation part.
+    fn creation(&self) -> Vec<String> {
+        let (at, by) = (self.table.event_timestamp(), self.table.event_id());
+        let (new_at, old_at) = (self.incoming(at), self.current(at));
+        let (new_by, old_by) = (self.incoming(by), self.current(by));
+        let newer = format!(
+            "{new_at} IS NOT NULL AND ({old_at} IS NULL OR {new_at} > {old_at} OR ({new_at} = {old_at} \
+             AND {new_by} > {old_by}))"
+        );
+        let later = format!("{old_by} = {new_by} AND ({old_at} IS NULL OR {new_at} > {old_at})");
+        let won = format!("{old_by} = {new_by} AND {old_at} = {new_at}");
+        let is_line = matches!(self.table.kind, TableKind::Lines { .. });
+        let parts = (0..self.table.columns.len()).filter(|&column| {
+            self.table.is_creation(column) && !(is_line && column == Table::LINE)
+        });
+        let mut assignments = vec![self.assign(by, &newer), self.assign(at, &later)];
+        assignments.extend(parts.map(|column| self.assign(column, &won)));
+        assignments
+    }
+}

@@ -1,0 +1,295 @@
+//! Columns → statement text.
+//!
+//! Takes the rows of a table and gives `INSERT … ON DUPLICATE KEY UPDATE` statements that respect
+//! the limits of rows and bytes. Holds true: every value is a literal that the server reads back
+//! as it was, given a session in utf8mb4 with backslash escapes (which [`super::connect`] sets).
+//! Cannot fail. Absent: IO, JSON.
+
+use super::{Dialect, merge};
+use crate::buffer::{Batch, Column, NULL, Rows};
+use crate::datetime;
+use crate::dead_letter::DeadLetter;
+use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableKind};
+
+/// Room that the protocol's header takes in a packet.
+const PACKET_OVERHEAD: usize = 64;
+/// Entities in one `DELETE` of stale lines. Few enough that MariaDB does not turn the list into a
+/// derived table (`in_predicate_conversion_threshold`), many enough that there are few statements.
+const STALE_LINES_IDS_MAX: usize = 500;
+
+/// Limits of one statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatementLimits {
+    /// Rows.
+    pub rows: usize,
+    /// Bytes of text; one row may pass it, if it is the only one.
+    pub bytes: usize,
+}
+
+impl StatementLimits {
+    /// These limits under the server's `max_allowed_packet`.
+    #[must_use]
+    pub fn within_packet(self, max_allowed_packet: usize) -> Self {
+        Self { bytes: self.bytes.min(max_allowed_packet.saturating_sub(PACKET_OVERHEAD)), ..self }
+    }
+}
+
+/// The constant text of the statements of every table.
+#[derive(Debug)]
+pub struct Statements {
+    tables: Vec<Upsert>,
+    dead_letters: Upsert,
+}
+
+/// An `INSERT` without its rows.
+#[derive(Debug)]
+struct Upsert {
+    head: String,
+    tail: String,
+}
+
+impl Statements {
+    /// The statements for the tables of `mapping` on a server that speaks `dialect`.
+    #[must_use]
+    pub fn new(mapping: &Mapping, dialect: Dialect) -> Self {
+        let upsert = |table: &Table| {
+            let columns: Vec<String> =
+                table.columns.iter().map(|column| format!("`{}`", column.name)).collect();
+            Upsert {
+                head: format!("INSERT INTO `{}` ({}) VALUES ", table.name, columns.join(", ")),
+                tail: merge::on_duplicate(table, dialect),
+            }
+        };
+        Self {
+            tables: mapping.tables.iter().map(upsert).collect(),
+            dead_letters: dead_letter_upsert(dialect),
+        }
+    }
+
+    /// Writes the statement for the rows `order[from..]` of a table to `text`, as many as the
+    /// limits allow, and gives the place behind the last one.
+    pub fn upsert(
+        &self,
+        (id, table): (usize, &Table),
+        rows: &Rows,
+        order: &[u32],
+        from: usize,
+        limits: StatementLimits,
+        text: &mut String,
+    ) -> usize {
+        let Upsert { head, tail } = &self.tables[id];
+        write_statement(head, tail, from, order.len(), limits, text, |index, text| {
+            let row = order[index] as usize;
+            for (column, spec) in table.columns.iter().enumerate() {
+                text.push_str(if column == 0 { "(" } else { "," });
+                push_value(text, rows.column(column), spec, row);
+            }
+            text.push(')');
+        })
+    }
+
+    /// The same for dead letters.
+    pub fn dead_letters(
+        &self,
+        letters: &[DeadLetter],
+        from: usize,
+        limits: StatementLimits,
+        text: &mut String,
+    ) -> usize {
+        let Upsert { head, tail } = &self.dead_letters;
+        write_statement(head, tail, from, letters.len(), limits, text, |index, text| {
+            push_dead_letter(text, &letters[index]);
+        })
+    }
+}
+
+/// Writes `head`, rows and `tail`. A row that would pass the limit of bytes is taken back, unless
+/// it is the first.
+fn write_statement(
+    head: &str,
+    tail: &str,
+    from: usize,
+    end: usize,
+    limits: StatementLimits,
+    text: &mut String,
+    mut push_row: impl FnMut(usize, &mut String),
+) -> usize {
+    text.clear();
+    text.push_str(head);
+    let mut next = from;
+    while next < end && next - from < limits.rows {
+        let before = text.len();
+        if next > from {
+            text.push(',');
+        }
+        push_row(next, text);
+        if next > from && text.len() + tail.len() > limits.bytes {
+            text.truncate(before);
+            break;
+        }
+        next += 1;
+    }
+    text.push_str(tail);
+    next
+}
+
+/// Writes the statements that delete stale lines: lines of an older creation event than the one
+/// that their entity's row names by now. They are needed wherever a creation is written, because
+/// only the server knows whether there was another one.
+pub fn stale_lines(mapping: &Mapping, batch: &Batch, mut each: impl FnMut(&str)) {
+    for (id, table) in mapping.tables.iter().enumerate() {
+        let TableKind::Lines { parent } = table.kind else { continue };
+        let entity = &mapping.tables[parent];
+        let rows = batch.rows(parent);
+        let created = rows.column(entity.event_timestamp());
+        let mut ids: Vec<&str> = (0..rows.len())
+            .filter(|&row| created.number(row) != NULL)
+            .filter_map(|row| rows.column(Table::KEY).text(row))
+            .collect();
+        ids.sort_unstable();
+        let key = &table.columns[Table::KEY].name;
+        let (lines, owner) = (&mapping.tables[id].name, &entity.name);
+        for ids in ids.chunks(STALE_LINES_IDS_MAX) {
+            let mut text = format!(
+                "DELETE line FROM `{lines}` AS line FORCE INDEX FOR JOIN (`uq_{lines}`) \
+                 STRAIGHT_JOIN `{owner}` AS owner ON owner.`{key}` = line.`{key}` \
+                 WHERE (line.event_timestamp <> owner.event_timestamp OR line.event_id <> owner.event_id) \
+                 AND line.`{key}` IN ("
+            );
+            for (index, id) in ids.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { "," });
+                push_text(&mut text, id);
+            }
+            text.push(')');
+            each(&text);
+        }
+    }
+}
+
+fn push_value(text: &mut String, column: &Column, spec: &ColumnSpec, row: usize) {
+    match column {
+        Column::Text(values) => match values.get(row) {
+            Some(value) => push_text(text, value),
+            // Only an entity without its creation lacks a required value.
+            None if spec.required => text.push_str("''"),
+            None => text.push_str("NULL"),
+        },
+        Column::Number(values) => match values[row] {
+            NULL => text.push_str("NULL"),
+            value if spec.ty == ColumnType::DateTime => push_time(text, value),
+            value => text.push_str(itoa::Buffer::new().format(value)),
+        },
+    }
+}
+
+/// Writes a string literal. In a utf8mb4 session with backslash escapes these three bytes are all
+/// that need one; a NUL would be fine in a packet, but not in every log that a server may keep.
+fn push_text(text: &mut String, value: &str) {
+    text.push('\'');
+    let mut rest = value;
+    while let Some(at) = memchr::memchr3(b'\'', b'\\', 0, rest.as_bytes()) {
+        text.push_str(&rest[..at]);
+        text.push_str(match rest.as_bytes()[at] {
+            b'\'' => "\\'",
+            b'\\' => "\\\\",
+            _ => "\\0",
+        });
+        rest = &rest[at + 1..];
+    }
+    text.push_str(rest);
+    text.push('\'');
+}
+
+fn push_time(text: &mut String, micros: datetime::Micros) {
+    text.push('\'');
+    // The text is ASCII.
+    text.extend(datetime::format(micros).map(char::from));
+    text.push('\'');
+}
+
+const DEAD_LETTER_COLUMNS: [&str; 13] = [
+    "topic",
+    "kafka_partition",
+    "kafka_offset",
+    "message_key",
+    "payload",
+    "payload_bytes",
+    "payload_cut",
+    "event_type",
+    "event_id",
+    "error_code",
+    "error_text",
+    "kafka_timestamp",
+    "dead_at",
+];
+
+/// A dead letter that is there already is overwritten. A redelivery brings the same message, and
+/// keeps the times of the first one; another message at the same offset means that the topic was
+/// deleted and made anew, and the newer one is the one that can still be mended.
+fn dead_letter_upsert(dialect: Dialect) -> Upsert {
+    let old = |column: &str| format!("`dead_letters`.`{column}`");
+    let new = |column: &str| dialect.incoming(column);
+    let same = format!("{} = {}", old("payload"), new("payload"));
+    let mut assignments = vec![
+        format!("`replayed_at` = IF({same}, {}, NULL)", old("replayed_at")),
+        format!("`dead_at` = IF({same}, {}, {})", old("dead_at"), new("dead_at")),
+    ];
+    let rest = DEAD_LETTER_COLUMNS[3..12].iter().filter(|column| **column != "payload");
+    assignments.extend(rest.chain(&["payload"]).map(|c| format!("`{c}` = {}", new(c))));
+    let alias = match dialect {
+        Dialect::MySql => format!(" AS {}", merge::INCOMING),
+        Dialect::MariaDb => String::new(),
+    };
+    let columns = DEAD_LETTER_COLUMNS.map(|column| format!("`{column}`")).join(", ");
+    Upsert {
+        head: format!("INSERT INTO `dead_letters` ({columns}) VALUES "),
+        tail: format!("{alias} ON DUPLICATE KEY UPDATE {}", assignments.join(", ")),
+    }
+}
+
+fn push_dead_letter(text: &mut String, letter: &DeadLetter) {
+    let mut number = itoa::Buffer::new();
+    text.push('(');
+    push_text(text, &letter.topic);
+    text.push(',');
+    text.push_str(number.format(letter.partition));
+    text.push(',');
+    text.push_str(number.format(letter.offset));
+    text.push(',');
+    push_optional(text, letter.key.as_deref(), push_bytes);
+    text.push(',');
+    push_bytes(text, &letter.payload);
+    text.push(',');
+    text.push_str(number.format(letter.payload_bytes));
+    text.push_str(if letter.payload_cut { ",1," } else { ",0," });
+    push_optional(text, letter.event_type.as_deref(), push_text);
+    text.push(',');
+    push_optional(text, letter.event_id.as_deref(), push_text);
+    text.push(',');
+    push_text(text, letter.reject.code.as_str());
+    text.push(',');
+    push_text(text, &letter.reject.text);
+    text.push(',');
+    let stamped = Some(letter.kafka_timestamp).filter(|&at| at != NULL);
+    push_optional(text, stamped, push_time);
+    text.push(',');
+    push_time(text, letter.dead_at);
+    text.push(')');
+}
+
+fn push_optional<T>(text: &mut String, value: Option<T>, push: impl FnOnce(&mut String, T)) {
+    match value {
+        Some(value) => push(text, value),
+        None => text.push_str("NULL"),
+    }
+}
+
+/// Writes bytes that need not be UTF-8, as a statement must be.
+fn push_bytes(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    text.push_str("x'");
+    text.extend(bytes.iter().flat_map(|byte| {
+        [DIGITS[usize::from(byte >> 4)] as char, DIGITS[usize::from(byte & 15)] as char]
+    }));
+    text.push('\'');
+}

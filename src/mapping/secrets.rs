@@ -1,0 +1,80 @@
+//! The keys that are never stored.
+
+/// Keys that are dropped from every document at any depth, compared without case, whatever a
+/// mapping says.
+pub const SECRET_KEYS: [&str; 19] = [
+    "access_token",
+    "api_key",
+    "audit",
+    "banking_info",
+    "billing_address",
+    "date_of_birth",
+    "idempotency_key",
+    "passwd",
+    "password",
+    "password_hash",
+    "payment",
+    "refresh_token",
+    "registration_number",
+    "reset_token",
+    "secret",
+    "security",
+    "tax_id",
+    "token",
+    "verification_token",
+];
+
+/// [`SECRET_KEYS`] and those that the mapping adds.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    /// In lower case, by length: most keys have a length that no secret has.
+    by_len: Vec<Vec<Box<[u8]>>>,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self::with(std::iter::empty())
+    }
+}
+
+impl Secrets {
+    /// The contract's keys and `further` ones.
+    pub fn with<'k>(further: impl Iterator<Item = &'k str>) -> Self {
+        let mut by_len: Vec<Vec<Box<[u8]>>> = Vec::new();
+        for key in SECRET_KEYS.into_iter().chain(further) {
+            by_len.resize_with(by_len.len().max(key.len() + 1), Vec::new);
+            by_len[key.len()].push(key.to_ascii_lowercase().into_bytes().into());
+        }
+        Self { by_len }
+    }
+
+    /// Whether a key is secret, whatever its case.
+    #[must_use]
+    pub fn contains(&self, key: &str) -> bool {
+        self.by_len.get(key.len()).is_some_and(|keys| {
+            keys.iter().any(|secret| key.as_bytes().eq_ignore_ascii_case(secret))
+        })
+    }
+
+    /// Every secret key, in lower case.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.by_len.iter().flatten().map(AsRef::as_ref)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_length() {
+        let secrets = Secrets::with(["Pin"].into_iter());
+        for key in SECRET_KEYS {
+            assert!(secrets.contains(key) && secrets.contains(&key.to_uppercase()), "{key}");
+        }
+        assert!(secrets.contains("pin") && secrets.contains("PIN"));
+        assert!(
+            !secrets.contains("") && !secrets.contains("passwords") && !secrets.contains("audio")
+        );
+    }
+}
