@@ -145,6 +145,12 @@ impl Sources {
 }
 
 impl Effective {
+    /// Whether somebody gave a setting a value, rather than leave the default.
+    #[must_use]
+    pub fn is_set(&self, key: &str) -> bool {
+        self.0.get(key).is_some_and(|(_, origin)| *origin != Origin::Default)
+    }
+
     /// The settings as TOML, one a line, each with its origin; secrets masked.
     #[must_use]
     pub fn to_toml(&self) -> String {

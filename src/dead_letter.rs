@@ -4,6 +4,7 @@
 //! durable as the rows beside it. Its payload has been redacted before it gets here.
 
 pub mod mask;
+pub mod store;
 
 use crate::buffer::column;
 use crate::datetime::Micros;

@@ -7,9 +7,14 @@
 //! looked at, JSON is just text.
 
 pub mod connect;
+mod execute;
 mod merge;
 pub mod retry;
 pub mod statement;
+mod writer;
+
+pub use execute::{Plan, Written};
+pub use writer::{Refused, Writer, shown};
 
 /// The variety of SQL that the server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

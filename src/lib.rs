@@ -7,11 +7,19 @@
 //! ```
 
 pub mod buffer;
+pub mod commands;
+pub mod commit;
 pub mod config;
+pub mod consume;
 pub mod datetime;
 pub mod dead_letter;
 pub mod decode;
 pub mod flatten;
 pub mod flush;
+pub mod http;
 pub mod mapping;
+pub mod metrics;
+pub mod migrate;
+pub mod pipeline;
 pub mod reject;
+pub mod schema;

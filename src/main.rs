@@ -1,2 +1,178 @@
-//! placeholder
-fn main() {}
+//! Command line → configuration → run → exit code.
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use sluicegate::commands::{check, config_error, dead_letters, demo, run};
+use sluicegate::config::{Config, Effective, Log, Sources};
+use sluicegate::http;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Moves JSON domain events from Kafka into MySQL tables.
+///
+/// Exit codes: 0 well, 1 failed or found a problem, 2 wrong usage or configuration.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Examples:
+  sluicegate check                      is everything in place?
+  sluicegate run                        consume until SIGTERM
+  sluicegate run --until-end            backfill: up to the present end, then exit
+  sluicegate dead-letters list          what could not be loaded, and why
+  sluicegate demo                       see it work, with a broker in the process";
+
+#[derive(Debug, Args)]
+struct Settings {
+    /// Configuration file [default: sluicegate.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets a setting, over file and environment; see `sluicegate config` for their names
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Logs as JSON lines
+    #[arg(long, global = true)]
+    log_json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Consume until SIGTERM or SIGINT
+    Run {
+        /// Stop when everything that is in the topics now is loaded and committed
+        #[arg(long)]
+        until_end: bool,
+        /// Refuse to start rather than apply pending migrations
+        #[arg(long)]
+        no_migrate: bool,
+    },
+    /// Apply pending migrations and nothing else
+    Migrate,
+    /// Check configuration, mapping, schema, Kafka, MySQL and grants
+    Check,
+    /// Print the effective configuration and where each value comes from
+    Config,
+    /// List, show, replay or purge dead letters
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
+    /// Load made-up events into a MySQL or MariaDB of its own and show what arrives
+    Demo(demo::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The exit code for a configuration that cannot be used, as for a wrong command line.
+const USAGE: u8 = 2;
+
+fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+    let (config, effective) = match sources(cli.settings) {
+        Ok(sources) => sources.load(),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    match (cli.command, config) {
+        (Command::Config, config) => print_config(&effective, config.err().as_deref()),
+        (Command::Check, config) => {
+            start_logging(&Log { json: false, filter: "warn".to_owned() });
+            report(&runtime()?.block_on(check::check(config)))
+        }
+        (_, Err(faults)) => {
+            let _ = writeln!(std::io::stderr(), "error: {:#}", config_error(&faults));
+            Ok(ExitCode::from(USAGE))
+        }
+        (command, Ok(config)) => {
+            start_logging(&config.log);
+            let server_is_named =
+                ["mysql.host", "mysql.socket"].iter().any(|key| effective.is_set(key));
+            runtime()?.block_on(work(command, config, server_is_named))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn work(command: Command, config: Config, server_is_named: bool) -> anyhow::Result<()> {
+    match command {
+        Command::Run { until_end, no_migrate } => {
+            let metrics = http::install_metrics().context("metrics")?;
+            run::run(config, run::Options { until_end, no_migrate }, metrics).await
+        }
+        Command::Migrate => {
+            let applied = run::migrate(&config).await?;
+            say(&format!("{applied} migrations applied"))
+        }
+        Command::DeadLetters(command) => dead_letters::execute(command, &config).await,
+        Command::Demo(options) => demo::demo(options, config, server_is_named).await,
+        Command::Check | Command::Config => Ok(()),
+    }
+}
+
+fn sources(settings: Settings) -> anyhow::Result<Sources> {
+    let mut flags = Vec::new();
+    for set in settings.set {
+        let (key, value) = set
+            .split_once('=')
+            .with_context(|| format!("--set {set}: give KEY=VALUE such as batch.rows=5000"))?;
+        flags.push(("--set".to_owned(), key.trim().to_owned(), value.trim().to_owned()));
+    }
+    if settings.log_json {
+        flags.push(("--log-json".to_owned(), "log.format".to_owned(), "json".to_owned()));
+    }
+    Ok(Sources::of_process(settings.config, flags))
+}
+
+fn print_config(
+    effective: &Effective,
+    faults: Option<&[sluicegate::config::ConfigError]>,
+) -> anyhow::Result<ExitCode> {
+    say(effective.to_toml().trim_end())?;
+    let Some(faults) = faults else { return Ok(ExitCode::SUCCESS) };
+    let _ = writeln!(std::io::stderr(), "error: {:#}", config_error(faults));
+    Ok(ExitCode::from(USAGE))
+}
+
+fn report(findings: &check::Findings) -> anyhow::Result<ExitCode> {
+    for fine in &findings.fine {
+        say(&format!("ok       {fine}"))?;
+    }
+    for problem in &findings.problems {
+        say(&format!("PROBLEM  {problem}"))?;
+    }
+    Ok(if findings.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("writing to standard output")
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().context("starting the async runtime")
+}
+
+fn start_logging(log: &Log) {
+    // The filter has been checked with the configuration.
+    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if log.json {
+        builder.json().init();
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+    }
+}

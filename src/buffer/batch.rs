@@ -76,15 +76,13 @@ impl Batch {
     pub fn cover(&mut self, slot: Slot, offset: i64) {
         self.messages += 1;
         match self.ranges.iter_mut().rev().find(|range| range.slot == slot) {
-            Some(range) => {
-                debug_assert!(offset >= range.next, "messages of a partition come in order");
-                range.next = offset + 1;
-            }
-            None => self.ranges.push(OffsetRange { slot, from: offset, next: offset + 1 }),
+            Some(range) if offset >= range.next => range.next = offset + 1,
+            // The first of its partition, or the partition was truncated and starts anew.
+            _ => self.ranges.push(OffsetRange { slot, from: offset, next: offset + 1 }),
         }
     }
 
-    /// The offset ranges, one a partition.
+    /// The offset ranges, usually one a partition.
     #[must_use]
     pub fn ranges(&self) -> &[OffsetRange] {
         &self.ranges

@@ -9,7 +9,7 @@ use super::{Dialect, merge};
 use crate::buffer::{Batch, Column, NULL, Rows};
 use crate::datetime;
 use crate::dead_letter::DeadLetter;
-use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableKind};
+use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId, TableKind};
 
 /// Room that the protocol's header takes in a packet.
 const PACKET_OVERHEAD: usize = 64;
@@ -70,7 +70,7 @@ impl Statements {
     /// limits allow, and gives the place behind the last one.
     pub fn upsert(
         &self,
-        (id, table): (usize, &Table),
+        (id, table): (TableId, &Table),
         rows: &Rows,
         order: &[u32],
         from: usize,
@@ -136,7 +136,7 @@ fn write_statement(
 /// Writes the statements that delete stale lines: lines of an older creation event than the one
 /// that their entity's row names by now. They are needed wherever a creation is written, because
 /// only the server knows whether there was another one.
-pub fn stale_lines(mapping: &Mapping, batch: &Batch, mut each: impl FnMut(&str)) {
+pub fn stale_lines(mapping: &Mapping, batch: &Batch, mut each: impl FnMut(TableId, String)) {
     for (id, table) in mapping.tables.iter().enumerate() {
         let TableKind::Lines { parent } = table.kind else { continue };
         let entity = &mapping.tables[parent];
@@ -161,7 +161,7 @@ pub fn stale_lines(mapping: &Mapping, batch: &Batch, mut each: impl FnMut(&str))
                 push_text(&mut text, id);
             }
             text.push(')');
-            each(&text);
+            each(id, text);
         }
     }
 }

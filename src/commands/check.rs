@@ -1,0 +1,187 @@
+//! `sluicegate check`: everything that can be wrong before the start, at once.
+
+use super::{load_mapping, mapping};
+use crate::config::{Config, ConfigError};
+use crate::consume::Consumer;
+use crate::flush::connect::Server;
+use crate::flush::retry::Class;
+use crate::flush::shown;
+use crate::mapping::{Mapping, TableKind};
+use crate::schema;
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Executor};
+
+/// What a check found: what is well, and what is not, with its mend.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What is well.
+    pub fine: Vec<String>,
+    /// What is not.
+    pub problems: Vec<String>,
+}
+
+impl Findings {
+    fn fine(&mut self, what: impl Into<String>) {
+        self.fine.push(what.into());
+    }
+
+    fn problem(&mut self, what: impl Into<String>) {
+        self.problems.push(what.into());
+    }
+}
+
+/// Checks configuration, mapping, Kafka, MySQL, schema and grants.
+pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
+    let mut findings = Findings::default();
+    let config = match config {
+        Ok(config) => config,
+        Err(faults) => {
+            findings.problems.extend(faults.iter().map(|fault| format!("configuration: {fault}")));
+            return findings;
+        }
+    };
+    findings.fine("configuration");
+    let mapping = match load_mapping(&config) {
+        Ok(mapping) => mapping,
+        Err(faults) => {
+            findings.problems.extend(faults.iter().map(|fault| format!("mapping: {fault}")));
+            return findings;
+        }
+    };
+    findings.fine(format!(
+        "mapping: {} topics into {} tables",
+        mapping.topics.len(),
+        mapping.tables.len()
+    ));
+    check_mysql(&config.server, &mapping, &mut findings).await;
+    let kafka = tokio::task::spawn_blocking(move || {
+        let mut findings = Findings::default();
+        check_kafka(&config, &mut findings);
+        findings
+    });
+    match kafka.await {
+        Ok(found) => {
+            findings.fine.extend(found.fine);
+            findings.problems.extend(found.problems);
+        }
+        Err(_) => findings.problem("Kafka: the check itself failed"),
+    }
+    findings
+}
+
+async fn check_mysql(server: &Server, mapping: &Mapping, findings: &mut Findings) {
+    let mut connection = match server.connect().await {
+        Ok(connection) => connection,
+        Err(error) => {
+            findings.problem(format!("MySQL {}: {}", server.address(), connect_mend(&error)));
+            return;
+        }
+    };
+    match crate::flush::connect::server_facts(&mut connection).await {
+        Ok(facts) => findings.fine(format!(
+            "MySQL: {} {} at {}",
+            facts.dialect.name(),
+            facts.version,
+            server.address()
+        )),
+        Err(error) => findings.problem(format!("MySQL: {}", shown(&error))),
+    }
+    match schema::read(&mut connection).await {
+        Ok(live) => {
+            let mismatches = schema::check(mapping, &live);
+            if mismatches.is_empty() {
+                findings.fine("schema: fits the mapping");
+            }
+            findings
+                .problems
+                .extend(mismatches.iter().map(|mismatch| format!("schema: {mismatch}")));
+            check_grants(&mut connection, server, mapping, &live, findings).await;
+        }
+        Err(error) => findings.problem(format!("schema: {}", shown(&error))),
+    }
+}
+
+fn connect_mend(error: &sqlx::Error) -> String {
+    let cause = shown(error);
+    match Class::of_error(error) {
+        Class::Grant => format!("{cause}; check mysql.user and mysql.password, or GRANT"),
+        Class::Schema => format!("{cause}; `sluicegate migrate` creates it"),
+        Class::Connection => {
+            format!("{cause}; check mysql.host, mysql.port or mysql.socket, and mysql.tls_mode")
+        }
+        _ => cause,
+    }
+}
+
+/// `EXPLAIN` needs the privileges of the statement that it explains, and changes nothing.
+async fn check_grants(
+    connection: &mut MySqlConnection,
+    server: &Server,
+    mapping: &Mapping,
+    live: &schema::LiveSchema,
+    findings: &mut Findings,
+) {
+    let mut statements = Vec::new();
+    for table in mapping.tables.iter().filter(|table| live.contains_key(&table.name)) {
+        let (name, key) = (&table.name, &table.columns[0].name);
+        statements.push(format!(
+            "EXPLAIN INSERT INTO `{name}` (`{key}`) VALUES ('') ON DUPLICATE KEY UPDATE `{key}` = `{name}`.`{key}`"
+        ));
+        if matches!(table.kind, TableKind::Lines { .. }) {
+            statements.push(format!("EXPLAIN DELETE FROM `{name}` WHERE `{key}` = ''"));
+        }
+    }
+    let mut denied = Vec::new();
+    for statement in statements {
+        if let Err(error) = connection.execute(AssertSqlSafe(statement)).await
+            && Class::of_error(&error) == Class::Grant
+        {
+            denied.push(shown(&error));
+        }
+    }
+    if denied.is_empty() {
+        findings.fine("grants: enough to write every table");
+    } else {
+        findings.problem(format!(
+            "grants: {}; mend it with: GRANT SELECT, INSERT, UPDATE, DELETE ON `{}`.* TO '{}'",
+            denied.join("; "),
+            server.database,
+            server.user
+        ));
+    }
+}
+
+fn check_kafka(config: &Config, findings: &mut Findings) {
+    let consumer = match Consumer::new(&config.kafka.properties) {
+        Ok(consumer) => consumer,
+        Err(error) => {
+            findings.problem(format!("Kafka: {error}; check the [kafka] section"));
+            return;
+        }
+    };
+    let topics = match (mapping(config), config.kafka.topics.as_slice()) {
+        (Ok(mapping), []) => mapping.topic_names().iter().map(ToString::to_string).collect(),
+        (_, topics) => topics.to_vec(),
+    };
+    let mut partitions = Vec::new();
+    for topic in &topics {
+        match consumer.offset_bounds(&[topic]) {
+            Ok(bounds) => partitions.extend(bounds.into_keys()),
+            Err(error) => findings.problem(format!(
+                "Kafka: topic {topic}: {error}; check kafka.bootstrap_servers, that the topic exists, and READ and DESCRIBE on it"
+            )),
+        }
+    }
+    if partitions.is_empty() {
+        return;
+    }
+    findings.fine(format!("Kafka: {} topics with {} partitions", topics.len(), partitions.len()));
+    match consumer.committed(&partitions) {
+        Ok(committed) => findings.fine(format!(
+            "Kafka: group {} has committed offsets for {} of them",
+            config.kafka.properties["group.id"],
+            committed.len()
+        )),
+        Err(error) => findings.problem(format!("Kafka: group: {error}; allow READ on the group")),
+    }
+}

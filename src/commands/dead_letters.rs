@@ -1,0 +1,345 @@
+//! `sluicegate dead-letters`: list, show, replay, purge.
+
+use super::{inspect, mapping, run};
+use crate::buffer::Batch;
+use crate::config::Config;
+use crate::datetime::{self, Micros};
+use crate::dead_letter::store::{self, Filter, Stored};
+use crate::flatten::Flattener;
+use crate::flush::{Writer, shown};
+use crate::mapping::{Mapping, TableKind};
+use crate::metrics::{FlushMetrics, Health};
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, Subcommand};
+use comfy_table::{ContentArrangement, Table, presets};
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Executor};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+
+/// Letters that are replayed in one transaction.
+const REPLAY_LETTERS: u32 = 500;
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List them, without their payload
+    List {
+        /// Which ones
+        #[command(flatten)]
+        which: Which,
+        /// At most so many, oldest first
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        /// JSON lines instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one with its redacted payload
+    Show {
+        /// Its number, as `list` shows it
+        id: u64,
+        /// One JSON object; a payload that is no text comes as hexadecimal digits
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the kept payloads again with the present mapping, load what is good now, and mark it
+    ///
+    /// Secrets were removed before a letter was kept: a column that is filled from one, such as
+    /// suppliers.tax_id, stays NULL.
+    Replay {
+        /// Which ones
+        #[command(flatten)]
+        which: Which,
+        /// A JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete letters that have been replayed
+    Purge {
+        /// Which ones
+        #[command(flatten)]
+        which: Which,
+        /// Delete those that have not been replayed as well
+        #[arg(long)]
+        unreplayed: bool,
+    },
+}
+
+/// Which letters.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Of this Kafka topic
+    #[arg(long)]
+    topic: Option<String>,
+    /// With this error code, such as `value_too_long`
+    #[arg(long, value_name = "CODE")]
+    reason: Option<String>,
+    /// Not before: a time (2025-01-06T08:00:00Z) or an age (2h, 7days)
+    #[arg(long, value_name = "TIME|AGE")]
+    since: Option<String>,
+    /// Before: a time or an age
+    #[arg(long, value_name = "TIME|AGE")]
+    until: Option<String>,
+}
+
+impl Which {
+    fn filter(&self, replayed: Option<bool>) -> anyhow::Result<Filter> {
+        let time = |text: &Option<String>| text.as_deref().map(time_or_age).transpose();
+        Ok(Filter {
+            topic: self.topic.clone(),
+            reason: self.reason.clone(),
+            since: time(&self.since).context("--since")?,
+            until: time(&self.until).context("--until")?,
+            replayed,
+            after: 0,
+        })
+    }
+}
+
+fn time_or_age(text: &str) -> anyhow::Result<Micros> {
+    if let Ok(age) = humantime::parse_duration(text) {
+        let now = jiff::Timestamp::now().as_microsecond();
+        return Ok(now - i64::try_from(age.as_micros())?);
+    }
+    datetime::parse(text).map_err(|error| anyhow!("{text} {error}, and no age such as 2h"))
+}
+
+/// Does what `command` says.
+///
+/// # Errors
+/// When the server cannot be reached, a filter cannot be read, or there is no such letter.
+pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
+    let server = &config.server;
+    let connected = server.connect().await.map_err(|error| anyhow!(shown(&error)));
+    let mut connection = connected.with_context(|| format!("MySQL {}", server.address()))?;
+    let done = match command {
+        Command::List { which, limit, json } => {
+            let filter = which.filter(None)?;
+            let letters =
+                store::list(&mut connection, &filter, false, limit).await.map_err(said)?;
+            print_list(&letters, json)
+        }
+        Command::Show { id, json } => {
+            let filter = Filter { after: id.saturating_sub(1), ..Filter::default() };
+            let letters = store::list(&mut connection, &filter, true, 1).await.map_err(said)?;
+            match letters.as_slice() {
+                [letter] if letter.id == id => print_letter(letter, json),
+                _ => {
+                    bail!("there is no dead letter {id}; `sluicegate dead-letters list` shows them")
+                }
+            }
+        }
+        Command::Replay { which, json } => {
+            let outcome = replay(&mut connection, config, which.filter(Some(false))?).await?;
+            print_outcome(&outcome, json)
+        }
+        Command::Purge { which, unreplayed } => {
+            let filter = which.filter((!unreplayed).then_some(true))?;
+            let purged = store::purge(&mut connection, &filter).await.map_err(said)?;
+            say(&format!("{purged} dead letters deleted"))
+        }
+    };
+    // What was asked for is done; a connection that does not close politely changes nothing.
+    let _ = sqlx::Connection::close(connection).await;
+    done
+}
+
+// Taken by value to be named where errors are mapped.
+#[expect(clippy::needless_pass_by_value)]
+fn said(error: sqlx::Error) -> anyhow::Error {
+    anyhow!(shown(&error))
+}
+
+/// What became of the letters of a replay.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct Outcome {
+    /// Loaded and marked.
+    pub loaded: usize,
+    /// Marked, because the event was in its log table already.
+    pub already_loaded: usize,
+    /// Still faulty, by code.
+    pub still_faulty: BTreeMap<String, usize>,
+    /// Not tried: only the beginning of the message was kept.
+    pub cut: usize,
+}
+
+/// Replays the letters that `filter` selects.
+///
+/// # Errors
+/// When the server cannot be reached, or its schema does not fit the mapping.
+pub async fn replay(
+    connection: &mut MySqlConnection,
+    config: &Config,
+    mut filter: Filter,
+) -> anyhow::Result<Outcome> {
+    let mapping = Arc::new(mapping(config)?);
+    let (facts, mismatches) = inspect(&config.server, &mapping).await?;
+    if let Some(mismatch) = mismatches.first() {
+        bail!("the schema does not take what the mapping writes: {mismatch}");
+    }
+    let health = Arc::new(Health::default());
+    let config = Arc::new(config.clone());
+    let setup = run::setup(Arc::clone(&config), Arc::clone(&mapping), &facts, false, health);
+    let mut replay = Replay {
+        flattener: Flattener::new(Arc::clone(&mapping), facts.json_limits()),
+        writer: Writer::new(
+            0,
+            Arc::new(config.server.clone()),
+            setup.plan,
+            config.flush.backoff,
+            FlushMetrics::new(setup.health),
+        ),
+        batch: Batch::new(&mapping),
+        probe: Batch::new(&mapping),
+        mapping,
+        outcome: Outcome::default(),
+    };
+    loop {
+        let letters = store::list(connection, &filter, true, REPLAY_LETTERS).await.map_err(said)?;
+        let Some(last) = letters.last() else { return Ok(replay.outcome) };
+        filter.after = last.id;
+        replay.group(connection, &letters).await?;
+    }
+}
+
+struct Replay {
+    mapping: Arc<Mapping>,
+    flattener: Flattener,
+    writer: Writer,
+    batch: Batch,
+    probe: Batch,
+    outcome: Outcome,
+}
+
+impl Replay {
+    async fn group(
+        &mut self,
+        connection: &mut MySqlConnection,
+        letters: &[Stored],
+    ) -> anyhow::Result<()> {
+        let mut done = Vec::new();
+        for letter in letters {
+            if letter.payload_cut {
+                self.outcome.cut += 1;
+                continue;
+            }
+            self.probe.clear();
+            match self.flattener.load(&letter.topic, &letter.payload, &mut self.probe) {
+                Err(faulty) => {
+                    let code = faulty.reject.code.to_string();
+                    *self.outcome.still_faulty.entry(code).or_default() += 1;
+                    continue;
+                }
+                Ok(_) if self.is_loaded(connection).await.map_err(said)? => {
+                    // The whole event is there, its secrets included: writing it again from a
+                    // redacted payload would lose them.
+                    self.outcome.already_loaded += 1;
+                }
+                Ok(_) => {
+                    let again =
+                        self.flattener.load(&letter.topic, &letter.payload, &mut self.batch);
+                    debug_assert!(again.is_ok(), "the same payload, the same verdict");
+                    self.outcome.loaded += 1;
+                }
+            }
+            done.push(letter.id);
+        }
+        self.writer.flush(&self.batch).await?;
+        self.batch.clear();
+        store::mark_replayed(connection, &done).await.map_err(said)
+    }
+
+    /// Whether the event in `probe` has a row in its log table.
+    async fn is_loaded(&self, connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+        for (id, table) in self.mapping.tables.iter().enumerate() {
+            let rows = self.probe.rows(id);
+            if table.kind != TableKind::Log || rows.is_empty() {
+                continue;
+            }
+            let at = rows.column(table.event_timestamp()).number(0);
+            let at: String = datetime::format(at).map(char::from).iter().collect();
+            let event_id = rows.column(table.event_id()).text(0).unwrap_or_default();
+            let (at_name, id_name) = (
+                &table.columns[table.event_timestamp()].name,
+                &table.columns[table.event_id()].name,
+            );
+            let select =
+                format!("SELECT 1 FROM `{}` WHERE `{at_name}` = ? AND `{id_name}` = ?", table.name);
+            let query = sqlx::query(AssertSqlSafe(select)).bind(at).bind(event_id);
+            if connection.fetch_optional(query).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn print_list(letters: &[Stored], json: bool) -> anyhow::Result<()> {
+    if json {
+        for letter in letters {
+            say(&serde_json::to_string(letter)?)?;
+        }
+        return Ok(());
+    }
+    if letters.is_empty() {
+        return say("no dead letters");
+    }
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(["id", "where", "when (UTC)", "reason", "event", "what is wrong", "replayed"]);
+    for letter in letters {
+        table.add_row([
+            letter.id.to_string(),
+            format!("{}/{} offset {}", letter.topic, letter.partition, letter.offset),
+            letter.dead_at.chars().take(19).collect(),
+            letter.error_code.clone(),
+            letter.event_type.clone().unwrap_or_default(),
+            letter.error_text.clone(),
+            letter.replayed_at.as_deref().unwrap_or("no").chars().take(19).collect(),
+        ]);
+    }
+    say(&table.to_string())
+}
+
+fn print_letter(letter: &Stored, json: bool) -> anyhow::Result<()> {
+    let payload = match std::str::from_utf8(&letter.payload) {
+        Ok(text) => text.to_owned(),
+        Err(_) => letter.payload.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    let mut value = serde_json::to_value(letter)?;
+    if json {
+        value["payload"] = payload.into();
+        return say(&value.to_string());
+    }
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        say(&format!("{name:<14} {shown}"))?;
+    }
+    say(&format!("\n{payload}"))
+}
+
+fn print_outcome(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
+    if json {
+        return say(&serde_json::to_string(outcome)?);
+    }
+    say(&format!("{} loaded and marked", outcome.loaded))?;
+    say(&format!("{} marked that had been loaded already", outcome.already_loaded))?;
+    for (code, count) in &outcome.still_faulty {
+        say(&format!("{count} still faulty: {code}"))?;
+    }
+    if outcome.cut > 0 {
+        say(&format!(
+            "{} not tried: only their beginning was kept (dead_letters.payload_bytes)",
+            outcome.cut
+        ))?;
+    }
+    Ok(())
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("writing to standard output")
+}

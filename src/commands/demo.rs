@@ -1,0 +1,220 @@
+//! `sluicegate demo`: the whole way, from made-up events to answers.
+
+mod queries;
+mod server;
+
+use super::{inspect, mapping, run};
+use crate::config::Config;
+use crate::flush::connect::Server;
+use crate::metrics::Health;
+use crate::migrate;
+use crate::pipeline::{self, PipelineError, Progress, Stop};
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+use loadgen::kafka::Target;
+use loadgen::{Generator, Message, Plan};
+use rdkafka::mocking::MockCluster;
+use server::PrivateServer;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tracing::info;
+
+/// How the demo goes.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Events to make up
+    #[arg(long, default_value_t = 100_000)]
+    events: u64,
+    /// The same seed makes the same events
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Leave the server running, and say how to connect
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Partitions of each topic.
+const PARTITIONS: i32 = 6;
+/// The in-process broker keeps 5 MB a partition, so the producer waits for the loader when it is
+/// this far ahead. Of the realistic mix this is less than 2 MB in the fullest partition.
+const MESSAGES_AHEAD_MAX: u64 = 20_000;
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// A share of duplicates, late and bad events, as in real life.
+const DUPLICATES: f64 = 0.01;
+const DISORDER: f64 = 0.05;
+const POISON: f64 = 0.001;
+
+/// Runs the demo with the server that `config` names, if `server_is_named`, or else with one of
+/// its own.
+///
+/// # Errors
+/// When no server can be had, or anything on the way fails.
+pub async fn demo(
+    options: Options,
+    mut config: Config,
+    server_is_named: bool,
+) -> anyhow::Result<()> {
+    let private = if server_is_named {
+        say(&format!("using MySQL {}", config.server.address()))?;
+        None
+    } else {
+        let private = tokio::task::spawn_blocking(PrivateServer::start).await??;
+        say(&format!("started {} on 127.0.0.1:{}", private.program.display(), private.port))?;
+        config.server = Server {
+            host: "127.0.0.1".to_owned(),
+            port: private.port,
+            socket: None,
+            user: "root".to_owned(),
+            password: None,
+            database: "sluicegate_demo".to_owned(),
+            ..config.server
+        };
+        Some(private)
+    };
+    let migrated = migrate::migrate(&config.server).await;
+    migrated.with_context(|| format!("migrating {}", config.server.address()))?;
+    let loaded = load(&options, config.clone()).await?;
+    report(&config.server, &loaded).await?;
+    match private {
+        Some(private) if options.keep => {
+            let (port, program) = (private.port, private.program.display().to_string());
+            let (directory, pid): (PathBuf, u32) = private.keep();
+            say(&format!(
+                "\n{program} goes on (process {pid}). Connect with:\n  mysql -h 127.0.0.1 -P {port} -u root sluicegate_demo\nEnd it with:\n  kill {pid}; rm -r {}",
+                directory.display()
+            ))
+        }
+        Some(private) => {
+            tokio::task::spawn_blocking(move || drop(private)).await.map_err(Into::into)
+        }
+        None => say(&format!("\nThe tables are in {}", config.server.address())),
+    }
+}
+
+struct Loaded {
+    progress: Arc<Progress>,
+    bytes: u64,
+    seconds: f64,
+}
+
+async fn load(options: &Options, mut config: Config) -> anyhow::Result<Loaded> {
+    let cluster = MockCluster::new(1).context("starting the in-process broker")?;
+    for topic in loadgen::TOPICS {
+        cluster.create_topic(topic, PARTITIONS, 1).with_context(|| format!("topic {topic}"))?;
+    }
+    let servers = cluster.bootstrap_servers();
+    config.kafka.properties.insert("bootstrap.servers".to_owned(), servers.clone());
+    config.kafka.properties.insert("auto.offset.reset".to_owned(), "earliest".to_owned());
+    config.kafka.topics = Vec::new();
+    let mapping = Arc::new(mapping(&config)?);
+    let (facts, mismatches) = inspect(&config.server, &mapping).await?;
+    if let Some(mismatch) = mismatches.first() {
+        bail!("the database holds tables that do not fit: {mismatch}");
+    }
+    let setup = run::setup(Arc::new(config), mapping, &facts, false, Arc::new(Health::default()));
+    let progress = Arc::clone(&setup.progress);
+    let stop = Stop::default();
+    let started = Instant::now();
+    let bar = tokio::spawn(run::show_progress(Arc::clone(&progress)));
+    let loading = tokio::spawn(pipeline::run(setup, stop.clone()));
+    let plan = Plan {
+        seed: options.seed,
+        events: options.events,
+        duplicates: DUPLICATES,
+        disorder: DISORDER,
+        poison: POISON,
+        ..Plan::default()
+    };
+    let (done, abandoned) = (Arc::clone(&progress), stop.clone());
+    let producing = tokio::task::spawn_blocking(move || produce(plan, servers, &done, &abandoned));
+    let result = wait(producing, loading, &progress, stop).await;
+    bar.abort();
+    let bytes = result?;
+    Ok(Loaded { progress, bytes, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// Produces events, never too far ahead of the loader; gives their bytes.
+fn produce(
+    plan: Plan,
+    servers: String,
+    progress: &Progress,
+    abandoned: &Stop,
+) -> anyhow::Result<u64> {
+    let target = Target { bootstrap_servers: servers, properties: Vec::new() };
+    let total = plan.events;
+    progress.expected.store(total, Ordering::Relaxed);
+    let mut sent = 0_u64;
+    let throttled = Generator::new(plan).take_while(|_: &Message| {
+        sent += 1;
+        progress.expected.store(sent.max(total), Ordering::Relaxed);
+        while sent > progress.messages.load(Ordering::Relaxed) + MESSAGES_AHEAD_MAX {
+            if abandoned.is_requested() {
+                return false;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        true
+    });
+    let produced = loadgen::kafka::produce(&target, throttled, None, |_| {})?;
+    progress.expected.store(produced.messages, Ordering::Relaxed);
+    Ok(produced.bytes)
+}
+
+/// Waits until everything that was produced is durable.
+async fn wait(
+    producing: tokio::task::JoinHandle<anyhow::Result<u64>>,
+    mut loading: tokio::task::JoinHandle<Result<(), PipelineError>>,
+    progress: &Progress,
+    stop: Stop,
+) -> anyhow::Result<u64> {
+    let all_durable = async {
+        let bytes = producing.await??;
+        while progress.messages.load(Ordering::Relaxed) < progress.expected.load(Ordering::Relaxed)
+        {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok::<_, anyhow::Error>(bytes)
+    };
+    let bytes = tokio::select! {
+        bytes = all_durable => bytes,
+        ended = &mut loading => {
+            stop.request();
+            ended??;
+            return Err(anyhow!("loading ended before everything was loaded"));
+        }
+        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+    };
+    stop.request();
+    loading.await??;
+    info!("all events are durable");
+    bytes
+}
+
+async fn report(server: &Server, loaded: &Loaded) -> anyhow::Result<()> {
+    let messages = loaded.progress.messages.load(Ordering::Relaxed);
+    let rows = loaded.progress.rows.load(Ordering::Relaxed);
+    let seconds = loaded.seconds;
+    say(&format!(
+        "\n{messages} events ({:.0} MB) became {rows} rows in {seconds:.1} s: {:.0} events/s, {:.0} rows/s, making them up included",
+        loaded.bytes as f64 / 1e6,
+        messages as f64 / seconds,
+        rows as f64 / seconds
+    ))?;
+    let dead = loaded.progress.dead_letters.load(Ordering::Relaxed);
+    say(&format!("{dead} of them were faulty on purpose and are in dead_letters\n"))?;
+    let mut connection = server.connect().await?;
+    say(&queries::rows_per_table(&mut connection).await?)?;
+    for (question, sql) in queries::QUESTIONS {
+        say(&format!("\n{question}"))?;
+        say(&queries::answer(&mut connection, sql).await?)?;
+    }
+    sqlx::Connection::close(connection).await?;
+    Ok(())
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("writing to standard output")
+}

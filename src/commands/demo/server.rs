@@ -1,0 +1,170 @@
+//! A MySQL or MariaDB of the demo's own: found on the machine, started in a temporary directory.
+
+use anyhow::{Context, bail};
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a server may take to come up.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long it may take to go down before it is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Where servers are besides `PATH`: not every account has the system directories in it.
+const SYSTEM_DIRECTORIES: [&str; 4] =
+    ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/mysql/bin"];
+
+const NONE_FOUND: &str = "no MySQL or MariaDB server was found on this machine. Ways to get one:
+  make demo                                          installs MariaDB and runs the demo
+  sudo apt-get install mariadb-server                then run this again
+  MYSQL_HOST=… MYSQL_USER=… MYSQL_PASSWORD=… sluicegate demo     uses a server of yours";
+
+/// A running server. Dropping it stops it and removes its data, unless it was kept.
+#[derive(Debug)]
+pub(super) struct PrivateServer {
+    child: Option<Child>,
+    directory: Option<TempDir>,
+    kept: PathBuf,
+    /// `mysqld` or `mariadbd`.
+    pub(super) program: PathBuf,
+    /// TCP port on 127.0.0.1.
+    pub(super) port: u16,
+}
+
+impl PrivateServer {
+    /// Finds a server program, makes a data directory for it, and starts it.
+    pub(super) fn start() -> anyhow::Result<Self> {
+        let Some(program) = ["mariadbd", "mysqld"].into_iter().find_map(find) else {
+            bail!(NONE_FOUND);
+        };
+        let directory = tempfile::Builder::new()
+            .prefix("sluicegate-demo-")
+            .tempdir()
+            .context("a temporary directory for the server")?;
+        let data = directory.path().join("data");
+        initialize(&program, &data, directory.path())?;
+        let port = free_port().context("a free TCP port")?;
+        let mut child = Command::new(&program)
+            .args(common_arguments(&data))
+            .arg(format!("--socket={}", directory.path().join("s").display()))
+            .arg(format!("--pid-file={}", directory.path().join("pid").display()))
+            .arg(format!("--port={port}"))
+            .arg("--bind-address=127.0.0.1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log_file(directory.path())?)
+            .spawn()
+            .with_context(|| format!("starting {}", program.display()))?;
+        let deadline = Instant::now() + START_TIMEOUT;
+        while !directory.path().join("s").exists() {
+            if let Some(status) = child.try_wait()? {
+                bail!(
+                    "{} ended with {status}: {}",
+                    program.display(),
+                    last_lines(directory.path())
+                );
+            }
+            if Instant::now() > deadline {
+                child.kill()?;
+                bail!(
+                    "{} is not up after {START_TIMEOUT:?}: {}",
+                    program.display(),
+                    last_lines(directory.path())
+                );
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        let kept = directory.path().to_owned();
+        Ok(Self { child: Some(child), directory: Some(directory), kept, program, port })
+    }
+
+    /// Leaves the server running; gives its directory and process id.
+    pub(super) fn keep(mut self) -> (PathBuf, u32) {
+        let pid = self.child.take().map_or(0, |child| child.id());
+        if let Some(directory) = self.directory.take() {
+            self.kept = directory.keep();
+        }
+        (self.kept.clone(), pid)
+    }
+}
+
+impl Drop for PrivateServer {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        // SIGTERM is the polite way; the standard library only knows SIGKILL.
+        let _ = Command::new("kill").arg(child.id().to_string()).status();
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain(SYSTEM_DIRECTORIES.map(PathBuf::from));
+    directories.map(|directory| directory.join(program)).find(|candidate| candidate.is_file())
+}
+
+fn initialize(program: &Path, data: &Path, directory: &Path) -> anyhow::Result<()> {
+    let is_mariadb = program.ends_with("mariadbd");
+    let mut command = if is_mariadb {
+        let install = find("mariadb-install-db").context("mariadb-install-db is not installed")?;
+        let mut command = Command::new(install);
+        command.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
+        command
+    } else {
+        Command::new(program)
+    };
+    // --no-defaults has to come first.
+    let [no_defaults, rest @ ..] = common_arguments(data);
+    let mut arguments = vec![no_defaults];
+    arguments.extend(rest);
+    let mut ordered = Command::new(command.get_program());
+    ordered.args(&arguments[..1]).args(command.get_args()).args(&arguments[1..]);
+    if !is_mariadb {
+        ordered.arg("--initialize-insecure");
+    }
+    command = ordered;
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(log_file(directory)?)
+        .stderr(log_file(directory)?)
+        .status()
+        .with_context(|| format!("initialising a data directory with {}", program.display()))?;
+    if !status.success() {
+        bail!("the data directory could not be initialised: {}", last_lines(directory));
+    }
+    Ok(())
+}
+
+/// The user is named because a server refuses to run as root unless told to.
+fn common_arguments(data: &Path) -> [String; 3] {
+    let user = std::env::var("USER").ok();
+    let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| "root".to_owned());
+    ["--no-defaults".to_owned(), format!("--datadir={}", data.display()), format!("--user={user}")]
+}
+
+fn free_port() -> std::io::Result<u16> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr().map(|address| address.port())
+}
+
+fn log_file(directory: &Path) -> anyhow::Result<File> {
+    File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join("server.log"))
+        .context("the server's log file")
+}
+
+fn last_lines(directory: &Path) -> String {
+    let log = std::fs::read_to_string(directory.join("server.log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().rev().take(5).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,207 @@
+//! `sluicegate run` and `sluicegate migrate`.
+
+use super::{inspect, lines, mapping};
+use crate::config::Config;
+use crate::flush::connect::ServerFacts;
+use crate::flush::retry::Class;
+use crate::flush::statement::Statements;
+use crate::flush::{Plan, shown};
+use crate::http;
+use crate::mapping::Mapping;
+use crate::metrics::Health;
+use crate::migrate;
+use crate::pipeline::{self, Progress, Setup, Stop};
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+/// How often the progress bar moves.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// How to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Stop when everything that was there at the start is durable.
+    pub until_end: bool,
+    /// Refuse to run rather than migrate.
+    pub no_migrate: bool,
+}
+
+/// Applies pending migrations.
+///
+/// # Errors
+/// When the server cannot be reached or a migration fails.
+pub async fn migrate(config: &Config) -> anyhow::Result<usize> {
+    let address = config.server.address();
+    migrate::migrate(&config.server).await.with_context(|| format!("migrating {address}"))
+}
+
+/// Consumes until told to stop.
+///
+/// # Errors
+/// When it cannot start, cannot go on, or cannot stop in time.
+pub async fn run(
+    config: Config,
+    options: Options,
+    metrics: PrometheusHandle,
+) -> anyhow::Result<()> {
+    let config = Arc::new(config);
+    let mapping = Arc::new(mapping(&config)?);
+    let health = Arc::new(Health::default());
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        mysql = config.server.address(),
+        writers = config.flush.writers,
+        "starting"
+    );
+    if let Some(address) = config.http {
+        let listener = http::bind(address).await.with_context(|| {
+            format!("http.address {address} cannot be had; choose another or \"off\"")
+        })?;
+        info!(%address, "http: /metrics, /healthz, /readyz");
+        tokio::spawn(http::serve(listener, metrics, Arc::clone(&health)));
+    }
+    let stop = Stop::default();
+    stop_on_signals(stop.clone()).context("signals cannot be caught")?;
+    let Some(facts) = prepare(&config, &mapping, options, &health, &stop).await? else {
+        return Ok(());
+    };
+    info!(
+        server = facts.dialect.name(),
+        version = facts.version,
+        max_allowed_packet = facts.max_allowed_packet,
+        "schema fits the mapping"
+    );
+    let setup = setup(config, mapping, &facts, options.until_end, health);
+    let progress = Arc::clone(&setup.progress);
+    let started = Instant::now();
+    let bar = options.until_end.then(|| tokio::spawn(show_progress(Arc::clone(&progress))));
+    let result = pipeline::run(setup, stop).await;
+    if let Some(bar) = bar {
+        bar.abort();
+    }
+    let (messages, rows) =
+        (progress.messages.load(Ordering::Relaxed), progress.rows.load(Ordering::Relaxed));
+    let seconds = started.elapsed().as_secs_f64();
+    info!(
+        messages,
+        rows,
+        dead_letters = progress.dead_letters.load(Ordering::Relaxed),
+        seconds = format!("{seconds:.1}"),
+        messages_per_second = format!("{:.0}", messages as f64 / seconds),
+        rows_per_second = format!("{:.0}", rows as f64 / seconds),
+        "done"
+    );
+    result.context("sluicegate had to stop")
+}
+
+/// Everything that a pipeline needs to know.
+#[must_use]
+pub fn setup(
+    config: Arc<Config>,
+    mapping: Arc<Mapping>,
+    facts: &ServerFacts,
+    until_end: bool,
+    health: Arc<Health>,
+) -> Setup {
+    let plan = Plan {
+        statements: Statements::new(&mapping, facts.dialect),
+        limits: config.flush.statement,
+        timeout: config.flush.statement_timeout,
+        mapping: Arc::clone(&mapping),
+    };
+    Setup {
+        plan: Arc::new(plan),
+        json_limits: facts.json_limits(),
+        until_end,
+        health,
+        progress: Arc::new(Progress::default()),
+        config,
+        mapping,
+    }
+}
+
+/// Migrates and compares mapping and schema. A server that is not there yet is waited for; `None`
+/// if somebody asked to stop meanwhile.
+async fn prepare(
+    config: &Config,
+    mapping: &Mapping,
+    options: Options,
+    health: &Health,
+    stop: &Stop,
+) -> anyhow::Result<Option<ServerFacts>> {
+    let mut attempt = 1;
+    loop {
+        let migrated = if options.no_migrate {
+            migrate::refuse_pending(&config.server).await
+        } else {
+            migrate::migrate(&config.server).await.map(drop)
+        };
+        match migrated {
+            Ok(()) => break,
+            Err(migrate::Error::Server(error))
+                if matches!(Class::of_error(&error), Class::Connection | Class::Outage) =>
+            {
+                let pause = config.flush.backoff.pause(attempt, 0);
+                let cause = shown(&error);
+                warn!(
+                    attempt,
+                    error = cause,
+                    ?pause,
+                    "MySQL cannot be reached yet; it is waited for"
+                );
+                health.set_trouble(Some(cause));
+                tokio::time::sleep(pause).await;
+                attempt += 1;
+            }
+            Err(error) => return Err(error).context("preparing the tables"),
+        }
+        if stop.is_requested() {
+            return Ok(None);
+        }
+    }
+    health.set_trouble(None);
+    let (facts, mismatches) = inspect(&config.server, mapping).await?;
+    if !mismatches.is_empty() {
+        bail!("the schema does not take what the mapping writes:\n{}", lines(&mismatches));
+    }
+    Ok(Some(facts))
+}
+
+fn stop_on_signals(stop: Stop) -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => info!("SIGINT: stopping"),
+        }
+        stop.request();
+    });
+    Ok(())
+}
+
+/// A progress bar on a terminal, nothing elsewhere.
+pub async fn show_progress(progress: Arc<Progress>) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    let bar = ProgressBar::no_length();
+    let style = "{bar:32} {human_pos} of {human_len} messages  {per_sec}  {msg}  {eta} left";
+    bar.set_style(
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let mut interval = tokio::time::interval(PROGRESS_EVERY);
+    loop {
+        interval.tick().await;
+        bar.set_length(progress.expected.load(Ordering::Relaxed));
+        bar.set_position(progress.messages.load(Ordering::Relaxed));
+        bar.set_message(format!("{} rows", progress.rows.load(Ordering::Relaxed)));
+    }
+}

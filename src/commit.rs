@@ -1,0 +1,300 @@
+//! Which offset of a partition is safe to commit.
+//!
+//! Takes the offset ranges of batches, as they are sealed and as they become durable. Gives the
+//! watermark: the offset up to which everything is durable. Holds true: a range that is not
+//! finished keeps the watermark before it, however many later ones are. Absent: IO, the clock.
+//!
+//! ```text
+//! sealed     [0..10) [10..25) [25..30)
+//! finished            x                 nothing to commit: [0..10) is still under way
+//! finished    x       x                 commit 25
+//! finished    x       x        x        commit 30
+//! ```
+
+use crate::buffer::{OffsetRange, Slot};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: i32,
+}
+
+impl std::fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// The ranges of one partition that are under way, in the order in which they were sealed.
+#[derive(Debug, Default)]
+pub struct Watermark {
+    ranges: VecDeque<(OffsetRange, bool)>,
+    durable: Option<i64>,
+}
+
+impl Watermark {
+    /// A sealed batch covers this range.
+    pub fn begin(&mut self, range: OffsetRange) {
+        self.ranges.push_back((range, false));
+    }
+
+    /// A range is durable.
+    ///
+    /// # Panics
+    /// When the range has not begun or is finished already.
+    pub fn finish(&mut self, range: OffsetRange) {
+        let entry = self.ranges.iter_mut().find(|(begun, done)| *begun == range && !done);
+        let Some((_, done)) = entry else { panic!("{range:?} is not under way") };
+        *done = true;
+        while let Some((OffsetRange { next, .. }, true)) = self.ranges.front() {
+            self.durable = Some(*next);
+            self.ranges.pop_front();
+        }
+    }
+
+    /// The offset after the last one before which everything is durable; `None` as long as nothing
+    /// is.
+    #[must_use]
+    pub fn durable(&self) -> Option<i64> {
+        self.durable
+    }
+
+    /// Whether nothing is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.ranges.is_empty()
+    }
+}
+
+/// A partition as long as it is assigned, and afterwards as long as its ranges are under way.
+#[derive(Debug)]
+struct Assigned {
+    partition: TopicPartition,
+    watermark: Watermark,
+    /// The offset that was handed to Kafka last.
+    committed: Option<i64>,
+    revoked: bool,
+}
+
+/// The assigned partitions, by the slot number that batches know them by. A slot is not used again
+/// before every range of its former partition is finished, so a batch that lands after its
+/// partition was lost moves nobody's watermark.
+#[derive(Debug, Default)]
+pub struct Assignment {
+    slots: Vec<Option<Assigned>>,
+    by_partition: HashMap<TopicPartition, Slot>,
+}
+
+impl Assignment {
+    /// A partition is assigned.
+    pub fn assign(&mut self, partition: TopicPartition) -> Slot {
+        let assigned = Assigned {
+            partition: partition.clone(),
+            watermark: Watermark::default(),
+            committed: None,
+            revoked: false,
+        };
+        let free = self.slots.iter().position(Option::is_none);
+        let slot = free.unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.slots[slot] = Some(assigned);
+        self.by_partition.insert(partition, slot);
+        slot
+    }
+
+    /// A partition is taken away. What is under way may still finish, to no effect.
+    pub fn revoke(&mut self, partition: &TopicPartition) {
+        let Some(slot) = self.by_partition.remove(partition) else { return };
+        if let Some(assigned) = &mut self.slots[slot] {
+            assigned.revoked = true;
+        }
+        self.release(slot);
+    }
+
+    /// The slot of an assigned partition.
+    #[must_use]
+    pub fn slot(&self, topic: &str, partition: i32) -> Option<Slot> {
+        let matches = |assigned: &Assigned| {
+            !assigned.revoked
+                && assigned.partition.partition == partition
+                && *assigned.partition.topic == *topic
+        };
+        self.slots.iter().position(|slot| slot.as_ref().is_some_and(matches))
+    }
+
+    /// Whether a slot is this partition's. Messages come in runs, so asking this first saves the
+    /// search.
+    #[must_use]
+    pub fn is_slot(&self, slot: Slot, topic: &str, partition: i32) -> bool {
+        self.slots.get(slot).and_then(Option::as_ref).is_some_and(|assigned| {
+            !assigned.revoked
+                && assigned.partition.partition == partition
+                && *assigned.partition.topic == *topic
+        })
+    }
+
+    /// The partition of a slot.
+    #[must_use]
+    pub fn partition(&self, slot: Slot) -> Option<&TopicPartition> {
+        self.slots.get(slot)?.as_ref().map(|assigned| &assigned.partition)
+    }
+
+    /// Every assigned partition.
+    pub fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.by_partition.keys()
+    }
+
+    /// A batch with these ranges was sealed.
+    pub fn begin(&mut self, ranges: &[OffsetRange]) {
+        for range in ranges {
+            if let Some(assigned) = &mut self.slots[range.slot] {
+                assigned.watermark.begin(*range);
+            }
+        }
+    }
+
+    /// A batch with these ranges is durable.
+    pub fn finish(&mut self, ranges: &[OffsetRange]) {
+        for range in ranges {
+            if let Some(assigned) = &mut self.slots[range.slot] {
+                assigned.watermark.finish(*range);
+            }
+            self.release(range.slot);
+        }
+    }
+
+    fn release(&mut self, slot: Slot) {
+        let done = |assigned: &Assigned| assigned.revoked && assigned.watermark.is_idle();
+        if self.slots[slot].as_ref().is_some_and(done) {
+            self.slots[slot] = None;
+        }
+    }
+
+    /// Whether everything of a partition that was sealed is durable.
+    #[must_use]
+    pub fn is_idle(&self, partition: &TopicPartition) -> bool {
+        let slot = self.by_partition.get(partition);
+        slot.and_then(|&slot| self.slots[slot].as_ref())
+            .is_none_or(|assigned| assigned.watermark.is_idle())
+    }
+
+    /// The watermark of an assigned partition.
+    #[must_use]
+    pub fn durable(&self, partition: &TopicPartition) -> Option<i64> {
+        let slot = *self.by_partition.get(partition)?;
+        self.slots[slot].as_ref()?.watermark.durable()
+    }
+
+    /// The watermarks that have moved since they were taken last, to be committed.
+    pub fn take_commits(&mut self) -> Vec<(TopicPartition, i64)> {
+        let mut commits = Vec::new();
+        for assigned in self.slots.iter_mut().flatten().filter(|assigned| !assigned.revoked) {
+            let durable = assigned.watermark.durable();
+            if let Some(offset) = durable
+                && assigned.committed != durable
+            {
+                assigned.committed = durable;
+                commits.push((assigned.partition.clone(), offset));
+            }
+        }
+        commits
+    }
+
+    /// A commit failed: the watermarks of these partitions are to be committed again.
+    pub fn commit_failed<'p>(&mut self, partitions: impl Iterator<Item = &'p TopicPartition>) {
+        for partition in partitions {
+            let slot = self.by_partition.get(partition);
+            if let Some(assigned) = slot.and_then(|&slot| self.slots[slot].as_mut()) {
+                assigned.committed = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn partition(number: i32) -> TopicPartition {
+        TopicPartition { topic: "user".into(), partition: number }
+    }
+
+    #[test]
+    fn the_worked_example() {
+        let mut watermark = Watermark::default();
+        let range = |from, next| OffsetRange { slot: 0, from, next };
+        let [a, b, c] = [range(0, 10), range(10, 25), range(25, 30)];
+        [a, b, c].map(|range| watermark.begin(range));
+        watermark.finish(b);
+        assert_eq!(watermark.durable(), None);
+        watermark.finish(a);
+        assert_eq!(watermark.durable(), Some(25));
+        watermark.finish(c);
+        assert_eq!((watermark.durable(), watermark.is_idle()), (Some(30), true));
+    }
+
+    #[test]
+    fn a_lost_partition_that_lands_late_commits_nothing() {
+        let mut assignment = Assignment::default();
+        let slot = assignment.assign(partition(0));
+        let late = [OffsetRange { slot, from: 0, next: 5 }];
+        assignment.begin(&late);
+        assignment.revoke(&partition(0));
+        let again = assignment.assign(partition(0));
+        assert_ne!(slot, again, "the slot is still under way");
+        assignment.finish(&late);
+        assert_eq!(assignment.take_commits(), []);
+        assert_eq!(assignment.assign(partition(1)), slot, "now it is free");
+    }
+
+    #[test]
+    fn commits_are_taken_once_unless_they_fail() {
+        let mut assignment = Assignment::default();
+        let slot = assignment.assign(partition(3));
+        let range = [OffsetRange { slot, from: 7, next: 9 }];
+        assignment.begin(&range);
+        assert_eq!(assignment.take_commits(), []);
+        assert!(!assignment.is_idle(&partition(3)));
+        assignment.finish(&range);
+        assert_eq!(assignment.take_commits(), [(partition(3), 9)]);
+        assert_eq!(assignment.take_commits(), []);
+        assignment.commit_failed([partition(3)].iter());
+        assert_eq!(assignment.take_commits(), [(partition(3), 9)]);
+    }
+
+    proptest! {
+        /// Whatever the order in which ranges finish, the watermark is the end of the longest
+        /// finished prefix.
+        #[test]
+        fn the_watermark_is_the_finished_prefix(
+            (lengths, order) in prop::collection::vec(1..5_i64, 1..12).prop_flat_map(|lengths| {
+                let order: Vec<usize> = (0..lengths.len()).collect();
+                (Just(lengths), Just(order).prop_shuffle())
+            })
+        ) {
+            let mut watermark = Watermark::default();
+            let mut ranges = Vec::new();
+            let mut from = 100;
+            for length in lengths {
+                ranges.push(OffsetRange { slot: 0, from, next: from + length });
+                watermark.begin(ranges[ranges.len() - 1]);
+                from += length;
+            }
+            let mut finished = vec![false; ranges.len()];
+            for index in order {
+                watermark.finish(ranges[index]);
+                finished[index] = true;
+                let prefix = finished.iter().take_while(|done| **done).count();
+                prop_assert_eq!(watermark.durable(), prefix.checked_sub(1).map(|last| ranges[last].next));
+            }
+        }
+    }
+}

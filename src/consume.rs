@@ -1,0 +1,292 @@
+//! Kafka → messages, in the order of each partition.
+//!
+//! Takes the subscription, gives messages and rebalances, and hands watermarks back to Kafka.
+//! Holds true: offsets are committed only when told to; a rebalance is not answered before the
+//! pipeline has seen it. Fails with what librdkafka reports as fatal; everything else it mends by
+//! itself and is only said. Absent: sqlx, JSON.
+
+use crate::commit::TopicPartition;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{
+    BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol,
+};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::statistics::Statistics;
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tracing::{debug, error, info, warn};
+
+/// How long Kafka may take to answer a question about topics and offsets.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What happened in the group.
+#[derive(Debug)]
+pub enum Rebalance {
+    /// These partitions are given to this instance.
+    Assign(TopicPartitionList),
+    /// These are to be given up, as soon as [`Consumer::unassign`] says so. With `lost` they
+    /// belong to somebody else already.
+    Revoke {
+        /// The partitions.
+        partitions: TopicPartitionList,
+        /// Whether it is too late to commit anything.
+        lost: bool,
+    },
+}
+
+/// A group member.
+pub struct Consumer {
+    inner: BaseConsumer<Context>,
+}
+
+/// What librdkafka tells us on the side.
+#[derive(Default)]
+struct Context {
+    rebalances: Mutex<VecDeque<Rebalance>>,
+    closing: AtomicBool,
+    statistics: Mutex<Option<Statistics>>,
+    failed_commits: Mutex<Vec<TopicPartition>>,
+    commit_failures: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
+        use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
+        match level {
+            // librdkafka reconnects by itself, so even its errors mend themselves.
+            Emerg | Alert | Critical | Error | Warning => {
+                warn!(target: "librdkafka", fac, "{message}");
+            }
+            Notice | Info => info!(target: "librdkafka", fac, "{message}"),
+            Debug => debug!(target: "librdkafka", fac, "{message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        warn!(target: "librdkafka", "{error}: {reason}");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        *lock(&self.statistics) = Some(statistics);
+    }
+}
+
+impl ConsumerContext for Context {
+    /// Only notes the rebalance: librdkafka waits until it is answered by `assign` or `unassign`,
+    /// and by then everything of a revoked partition is durable and committed.
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        error: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        let rebalance = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            Rebalance::Assign(partitions.clone())
+        } else {
+            Rebalance::Revoke { partitions: partitions.clone(), lost: consumer.assignment_lost() }
+        };
+        if self.closing.load(Ordering::Relaxed) {
+            // Drained and committed before; nothing is left to wait for.
+            answer(consumer, &rebalance);
+        } else {
+            lock(&self.rebalances).push_back(rebalance);
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        let Err(error) = result else { return };
+        if matches!(error, KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) {
+            return;
+        }
+        self.commit_failures.fetch_add(1, Ordering::Relaxed);
+        warn!(%error, "commit: Kafka did not take the offsets; they will be committed again");
+        lock(&self.failed_commits).extend(partitions_of(offsets));
+    }
+}
+
+fn answer(consumer: &BaseConsumer<Context>, rebalance: &Rebalance) {
+    let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+    let answered = match rebalance {
+        Rebalance::Assign(partitions) if cooperative => consumer.incremental_assign(partitions),
+        Rebalance::Assign(partitions) => consumer.assign(partitions),
+        Rebalance::Revoke { partitions, .. } if cooperative => {
+            consumer.incremental_unassign(partitions)
+        }
+        Rebalance::Revoke { .. } => consumer.unassign(),
+    };
+    if let Err(error) = answered {
+        error!(%error, "consume: the rebalance could not be answered");
+    }
+}
+
+/// The partitions of a list.
+pub fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    let partition = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        TopicPartition { topic: element.topic().into(), partition: element.partition() }
+    };
+    list.elements().into_iter().map(partition).collect()
+}
+
+impl Consumer {
+    /// Joins no group yet; see [`Self::subscribe`].
+    ///
+    /// # Errors
+    /// When librdkafka does not know a property or its value.
+    pub fn new(properties: &BTreeMap<String, String>) -> KafkaResult<Self> {
+        let mut config = ClientConfig::new();
+        for (name, value) in properties {
+            config.set(name, value);
+        }
+        config.set("enable.auto.commit", "false");
+        config.set("enable.auto.offset.store", "false");
+        config.set_log_level(RDKafkaLogLevel::Info);
+        Ok(Self { inner: config.create_with_context(Context::default())? })
+    }
+
+    /// Joins the group.
+    ///
+    /// # Errors
+    /// When librdkafka cannot take the subscription.
+    pub fn subscribe(&self, topics: &[&str]) -> KafkaResult<()> {
+        self.inner.subscribe(topics)
+    }
+
+    /// The next message, or `None` after `timeout` or when something else happened.
+    ///
+    /// # Errors
+    /// Only when the client cannot go on.
+    pub fn poll(&self, timeout: Duration) -> KafkaResult<Option<BorrowedMessage<'_>>> {
+        match self.inner.poll(timeout) {
+            None => Ok(None),
+            Some(Ok(message)) => Ok(Some(message)),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => Err(error),
+            // `auto.offset.reset = error`: consumption of that partition has stopped for good.
+            Some(Err(
+                error @ KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset),
+            )) => Err(error),
+            Some(Err(error)) => {
+                warn!(%error, "consume: Kafka reports a problem; it is tried again");
+                Ok(None)
+            }
+        }
+    }
+
+    /// The next rebalance that was not answered yet.
+    pub fn next_rebalance(&self) -> Option<Rebalance> {
+        lock(&self.inner.context().rebalances).pop_front()
+    }
+
+    /// Answers a rebalance: from now on the partitions are consumed, or given up.
+    pub fn answer(&self, rebalance: &Rebalance) {
+        answer(&self.inner, rebalance);
+    }
+
+    /// Hands offsets to Kafka.
+    ///
+    /// # Errors
+    /// With what Kafka answers, if `wait` for it.
+    pub fn commit(&self, offsets: &[(TopicPartition, i64)], wait: bool) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (TopicPartition { topic, partition }, offset) in offsets {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+        }
+        self.inner.commit(&list, if wait { CommitMode::Sync } else { CommitMode::Async })
+    }
+
+    /// Partitions whose commit failed since the last call, and how many failures there were.
+    pub fn take_failed_commits(&self) -> (Vec<TopicPartition>, u64) {
+        let context = self.inner.context();
+        let failures = context.commit_failures.swap(0, Ordering::Relaxed);
+        (std::mem::take(&mut *lock(&context.failed_commits)), failures)
+    }
+
+    /// The latest statistics, once.
+    pub fn take_statistics(&self) -> Option<Statistics> {
+        lock(&self.inner.context().statistics).take()
+    }
+
+    /// Stops or goes on with fetching of everything that is assigned. A paused consumer still has
+    /// to be polled, and stays in its group.
+    ///
+    /// # Errors
+    /// When librdkafka does not know a partition.
+    pub fn set_paused(&self, paused: bool) -> KafkaResult<()> {
+        let assigned = self.inner.assignment()?;
+        if paused { self.inner.pause(&assigned) } else { self.inner.resume(&assigned) }
+    }
+
+    /// The first and the next offset of every partition of these topics.
+    ///
+    /// # Errors
+    /// When Kafka does not answer, or a topic does not exist.
+    pub fn offset_bounds(
+        &self,
+        topics: &[&str],
+    ) -> KafkaResult<BTreeMap<TopicPartition, (i64, i64)>> {
+        let mut bounds = BTreeMap::new();
+        for topic in topics {
+            let metadata = self.inner.fetch_metadata(Some(topic), QUERY_TIMEOUT)?;
+            for found in metadata.topics() {
+                if let Some(error) = found.error() {
+                    return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::from(error)));
+                }
+                for partition in found.partitions() {
+                    let offsets =
+                        self.inner.fetch_watermarks(topic, partition.id(), QUERY_TIMEOUT)?;
+                    let key = TopicPartition { topic: (*topic).into(), partition: partition.id() };
+                    bounds.insert(key, offsets);
+                }
+            }
+        }
+        Ok(bounds)
+    }
+
+    /// The offsets that the group has committed for these partitions.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub fn committed(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> KafkaResult<BTreeMap<TopicPartition, i64>> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for TopicPartition { topic, partition } in partitions {
+            list.add_partition(topic, *partition);
+        }
+        let committed = self.inner.committed_offsets(list, QUERY_TIMEOUT)?;
+        let offset =
+            |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element
+                .offset()
+            {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+        let elements = committed.elements();
+        let known = elements.iter().filter_map(|element| {
+            let key =
+                TopicPartition { topic: element.topic().into(), partition: element.partition() };
+            Some((key, offset(element)?))
+        });
+        Ok(known.collect())
+    }
+
+    /// Leaves the group. Whatever is to be committed must have been.
+    pub fn close(self) {
+        self.inner.context().closing.store(true, Ordering::Relaxed);
+        // A rebalance that came in the last moment is answered by leaving.
+        while let Some(rebalance) = self.next_rebalance() {
+            self.answer(&rebalance);
+        }
+        drop(self.inner);
+    }
+}

@@ -1,0 +1,168 @@
+//! Every thread, task, channel and capacity; start, drain, stop.
+//!
+//! ```text
+//!            thread "consume"                      tokio: one task a writer
+//!  ┌───────────────────────────────────┐        ┌───────────────────────────┐
+//!  │ poll ─▶ decode ─▶ flatten ─▶ open │ sealed │ statement text ─▶ MySQL   │
+//!  │                             batch ├───────▶│ again until it is durable │
+//!  │ commit ◀─ watermark ◀─────────────│◀───────┤                           │
+//!  └───────────────────────────────────┘ flushed└───────────────────────────┘
+//! ```
+//!
+//! There are `writers + 2` batches in all, and a batch is either free, open, on its way, or at a
+//! writer. So both channels have that capacity and never block, memory is bounded by the number of
+//! batches, and when none is free the consumer stops reading: first by not polling, then, since a
+//! silent member is thrown out of its group, by pausing its partitions.
+
+mod pump;
+mod until_end;
+
+use crate::buffer::Batch;
+use crate::config::Config;
+use crate::consume::Consumer;
+use crate::flatten::JsonLimits;
+use crate::flush::{Plan, Refused, Writer, Written};
+use crate::mapping::Mapping;
+use crate::metrics::{FlushMetrics, Health, PipelineMetrics};
+use pump::Pump;
+use rdkafka::error::KafkaError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc as std_mpsc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tracing::info;
+
+pub use pump::Progress;
+
+/// Why a pipeline ended although nobody asked for it.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// librdkafka cannot go on.
+    #[error("Kafka: {0}")]
+    Kafka(#[from] KafkaError),
+    /// A row cannot be written however long one waits.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The deadline passed with batches still under way.
+    #[error(
+        "stopped after {0:?} (stop.timeout) with batches still under way; their offsets are not committed, so the next start does them again"
+    )]
+    Deadline(Duration),
+    /// The consuming thread is gone.
+    #[error("the consuming thread ended unexpectedly")]
+    Panicked,
+}
+
+/// A request to stop, shared by whoever may make it.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks the pipeline to finish what it has and stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a pipeline needs to know.
+#[derive(Clone)]
+pub struct Setup {
+    /// Checked settings.
+    pub config: Arc<Config>,
+    /// The mapping, which fits the live schema.
+    pub mapping: Arc<Mapping>,
+    /// Statements for the server found.
+    pub plan: Arc<Plan>,
+    /// What the server's JSON column takes.
+    pub json_limits: JsonLimits,
+    /// End when everything up to the end offsets at start is durable and committed.
+    pub until_end: bool,
+    /// Whether the process can do its work.
+    pub health: Arc<Health>,
+    /// Counts for whoever watches.
+    pub progress: Arc<Progress>,
+}
+
+/// A sealed batch on its way to a writer.
+struct Sealed {
+    batch: Batch,
+    sealed_at: Instant,
+    /// Kafka's timestamp of its oldest message, in milliseconds since 1970.
+    oldest_ms: Option<i64>,
+}
+
+/// A batch that came back from a writer.
+struct Flushed {
+    batch: Batch,
+    result: Result<Written, Refused>,
+    took: Duration,
+    oldest_ms: Option<i64>,
+}
+
+/// Consumes and flushes until told to stop, or with [`Setup::until_end`] until everything that
+/// was there at the start is durable.
+///
+/// # Errors
+/// When it cannot go on, or the deadline for stopping passed.
+pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
+    let config = Arc::clone(&setup.config);
+    let capacity = config.flush.batches();
+    let (sealed, to_writers) = mpsc::channel(capacity);
+    let (flushed, from_writers) = std_mpsc::sync_channel(capacity);
+    let to_writers = Arc::new(Mutex::new(to_writers));
+    let server = Arc::new(config.server.clone());
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 0..config.flush.writers {
+        let writer = Writer::new(
+            number,
+            Arc::clone(&server),
+            Arc::clone(&setup.plan),
+            config.flush.backoff,
+            FlushMetrics::new(Arc::clone(&setup.health)),
+        );
+        writers.spawn(write_batches(writer, Arc::clone(&to_writers), flushed.clone()));
+    }
+    drop(flushed);
+    let consumer = Consumer::new(&config.kafka.properties)?;
+    let metrics = PipelineMetrics::new(&setup.mapping);
+    let pump = Pump::new(setup, consumer, metrics, sealed, from_writers, stop);
+    let (done, ended) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("consume".to_owned())
+        .spawn(move || {
+            // Nobody listens any more only if the runtime is going down.
+            let _ = done.send(pump.run());
+        })
+        .map_err(|_| PipelineError::Panicked)?;
+    let result = ended.await.map_err(|_| PipelineError::Panicked)?;
+    writers.shutdown().await;
+    info!("stopped");
+    result
+}
+
+/// A writer's task: takes batches as they come, until there are no more.
+async fn write_batches(
+    mut writer: Writer,
+    to_writers: Arc<Mutex<mpsc::Receiver<Sealed>>>,
+    flushed: std_mpsc::SyncSender<Flushed>,
+) {
+    loop {
+        // The lock is held while waiting: the next writer waits for it instead.
+        let next = to_writers.lock().await.recv().await;
+        let Some(Sealed { batch, sealed_at, oldest_ms }) = next else { return };
+        let result = writer.flush(&batch).await;
+        // As many places as there are batches, so this does not block; if nobody listens any
+        // more, the pipeline has ended.
+        let took = sealed_at.elapsed();
+        if flushed.send(Flushed { batch, result, took, oldest_ms }).is_err() {
+            return;
+        }
+    }
+}
