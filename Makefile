@@ -1,0 +1,60 @@
+# What a person or CI does with this tree; `make` alone lists it.
+
+PACKAGES := build-essential pkg-config libssl-dev zlib1g-dev
+CARGO_DENY := 0.20.2
+SCRIPTS := .ci/run tests/servers/install tests/servers/lib.sh tests/servers/with \
+	tests/servers/mysql tests/servers/mariadb tests/servers/kafka
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+ARGS ?=
+
+.PHONY: help setup demo test bench lint clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## install the packages the build needs (Debian, Ubuntu), if they are missing
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust first, see https://rustup.rs" >&2; exit 1; }
+	@$(call packages,$(PACKAGES))
+
+demo: setup ## build, and see it work: a broker and a database of its own, events, tables
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec"; \
+	command -v mariadbd >/dev/null || command -v mysqld >/dev/null \
+		|| { $(call packages,mariadb-server-core mariadb-client-core); }
+	cargo build --release --locked
+	target/release/sluicegate demo $(ARGS)
+
+test: setup ## run all tests, with real MySQL, MariaDB and Kafka; ARGS go to cargo test
+	tests/servers/with -- cargo test --workspace --locked $(ARGS)
+
+bench: setup ## run all benches; ARGS go to cargo bench
+	cargo bench --workspace --locked $(ARGS)
+
+lint: setup ## formatting, clippy, dependency rules, documentation, shell scripts
+	@$(call packages,shellcheck)
+	@cargo deny --version >/dev/null 2>&1 || { $(install_cargo_deny); }
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo deny --log-level error check bans licenses sources
+	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
+	shellcheck --external-sources --severity warning $(SCRIPTS)
+
+clean: ## remove what was built; the servers' cache stays
+	cargo clean
+
+# Installs those of the packages that are missing; without apt it says what is needed and goes on.
+define packages
+if ! command -v apt-get >/dev/null; then echo "no apt-get here; needed, by their Debian names: $(1)"; exit 0; fi; \
+missing=$$(for package in $(1); do \
+	dpkg-query --show --showformat '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
+if [ -n "$$missing" ]; then \
+	echo "installing" $$missing; \
+	$(SUDO) apt-get update -qq; \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing </dev/null; \
+fi
+endef
+
+# Its release profile is made for speed and takes minutes to build; a run here takes a second either way.
+define install_cargo_deny
+CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+	cargo install --locked cargo-deny@$(CARGO_DENY)
+endef
