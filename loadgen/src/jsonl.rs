@@ -20,12 +20,12 @@ use crate::message::{Kind, Message, TOPICS};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The input itself failed.
-    #[error("line {line}: {source}")]
+    #[error("line {line}: {reason}")]
     Io {
         /// Which line, from 1.
         line: u64,
         /// What the system says.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The line is no message. What it holds is not repeated here: it may be secret.
     #[error("line {line} is no message: {problem}")]
@@ -91,7 +91,7 @@ fn stands_as_it_is(kind: Kind, value: &[u8]) -> bool {
 /// Reads lines, skipping empty ones. Each message is [`Kind::Replayed`].
 pub fn read_jsonl(reader: impl BufRead) -> impl Iterator<Item = Result<Message, Error>> {
     (1..).zip(reader.split(b'\n')).filter_map(|(line, read)| match read {
-        Err(source) => Some(Err(Error::Io { line, source })),
+        Err(reason) => Some(Err(Error::Io { line, reason })),
         Ok(text) if text.trim_ascii().is_empty() => None,
         Ok(text) => Some(message(&text).map_err(|problem| Error::Line { line, problem })),
     })

@@ -54,22 +54,22 @@ pub struct Produced {
 pub enum Error {
     /// librdkafka does not take these properties.
     #[error("the Kafka properties are wrong: {0}")]
-    Properties(#[source] KafkaError),
+    Properties(KafkaError),
     /// No broker answered.
-    #[error("no broker answers at {servers}: {source}")]
+    #[error("no broker answers at {servers}: {reason}")]
     Unreachable {
         /// Where.
         servers: String,
         /// librdkafka's reason.
-        source: KafkaError,
+        reason: KafkaError,
     },
     /// librdkafka would not even queue a message.
-    #[error("cannot send to topic {topic}: {source}")]
+    #[error("cannot send to topic {topic}: {reason}")]
     Send {
         /// Where to.
         topic: String,
         /// librdkafka's reason.
-        source: KafkaError,
+        reason: KafkaError,
     },
     /// The broker refused messages, or did not confirm them in time.
     #[error("{failed} messages were not delivered, {delivered} were; the first: {first}")]
@@ -83,7 +83,7 @@ pub enum Error {
     },
     /// The broker did not confirm everything before the wait was over.
     #[error("gave up waiting for the last deliveries: {0}")]
-    Flush(#[source] KafkaError),
+    Flush(KafkaError),
     /// A topic could not be made.
     #[error("cannot create topic {topic}: {reason}")]
     CreateTopic {
@@ -146,15 +146,18 @@ pub fn create_topics(target: &Target, partitions: i32) -> Result<(), Error> {
     let metadata = admin
         .inner()
         .fetch_metadata(None, ANSWER_WAIT)
-        .map_err(|source| unreachable_at(target, source))?;
+        .map_err(|reason| unreachable_at(target, reason))?;
     let missing: Vec<_> = TOPICS
         .iter()
         .filter(|topic| !exists(&metadata, topic))
         .map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(-1)))
         .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
     let options = AdminOptions::new().operation_timeout(Some(ANSWER_WAIT));
     let results = futures_executor::block_on(admin.create_topics(&missing, &options))
-        .map_err(|source| unreachable_at(target, source))?;
+        .map_err(|reason| unreachable_at(target, reason))?;
     for result in results {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -170,8 +173,8 @@ fn exists(metadata: &Metadata, topic: &str) -> bool {
     metadata.topics().iter().any(|known| known.name() == topic && known.error().is_none())
 }
 
-fn unreachable_at(target: &Target, source: KafkaError) -> Error {
-    Error::Unreachable { servers: target.bootstrap_servers.clone(), source }
+fn unreachable_at(target: &Target, reason: KafkaError) -> Error {
+    Error::Unreachable { servers: target.bootstrap_servers.clone(), reason }
 }
 
 fn config(target: &Target) -> ClientConfig {
@@ -203,7 +206,7 @@ fn producer(target: &Target) -> Result<BaseProducer<Deliveries>, Error> {
     producer
         .client()
         .fetch_metadata(None, ANSWER_WAIT)
-        .map_err(|source| unreachable_at(target, source))?;
+        .map_err(|reason| unreachable_at(target, reason))?;
     Ok(producer)
 }
 
@@ -220,8 +223,8 @@ fn send(producer: &BaseProducer<Deliveries>, message: &Message) -> Result<(), Er
                 producer.context().fail_if_any()?;
                 record = back;
             }
-            Err((source, _)) => {
-                return Err(Error::Send { topic: message.topic.to_string(), source });
+            Err((reason, _)) => {
+                return Err(Error::Send { topic: message.topic.to_string(), reason });
             }
         }
     }
@@ -257,6 +260,16 @@ impl Pace {
             self.rate.map_or(CHECK_EVERY, |rate| ((rate / 10.0) as u64).clamp(1, CHECK_EVERY));
         self.next_check = sent + step;
         true
+    }
+}
+
+fn reason(topic: &str, error: &KafkaError) -> String {
+    use RDKafkaErrorCode::{UnknownTopic, UnknownTopicOrPartition};
+    match error.rdkafka_error_code() {
+        Some(UnknownTopic | UnknownTopicOrPartition) => {
+            format!("topic {topic} does not exist, and the broker does not create topics by itself")
+        }
+        _ => format!("topic {topic}: {error}"),
     }
 }
 
@@ -296,7 +309,7 @@ impl ProducerContext for Deliveries {
             Err((error, message)) => {
                 self.failed.fetch_add(1, Ordering::Relaxed);
                 if let Ok(mut first) = self.first_failure.lock() {
-                    first.get_or_insert_with(|| format!("topic {}: {error}", message.topic()));
+                    first.get_or_insert_with(|| reason(message.topic(), error));
                 }
             }
         }

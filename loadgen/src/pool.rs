@@ -4,7 +4,7 @@
 use crate::rng::Rng;
 
 /// How many entities are looked at for one in the state wanted.
-const PROBES_MAX: usize = 128;
+const PROBES_MAX: usize = 256;
 
 #[derive(Debug)]
 pub(crate) struct Pool<T> {
@@ -30,16 +30,14 @@ impl<T> Pool<T> {
         (!self.items.is_empty()).then(|| rng.pick(&self.items))
     }
 
-    /// The place of one for which `wanted` holds, looking from a random place on.
-    pub(crate) fn find(&self, rng: &mut Rng, wanted: impl Fn(&T) -> bool) -> Option<usize> {
-        let len = self.items.len();
-        if len == 0 {
+    /// The place of one for which `wanted` holds. Random places are looked at, one by one: walking on from one place
+    /// would sooner or later meet only neighbours that are done.
+    fn find(&self, rng: &mut Rng, wanted: impl Fn(&T) -> bool) -> Option<usize> {
+        if self.items.is_empty() {
             return None;
         }
-        let start = rng.index(len);
-        (0..len.min(PROBES_MAX))
-            .map(|step| (start + step) % len)
-            .find(|place| wanted(&self.items[*place]))
+        let mut places = (0..PROBES_MAX).map(|_| rng.index(self.items.len()));
+        places.find(|place| wanted(&self.items[*place]))
     }
 
     /// One for which `wanted` holds, to be changed.
@@ -75,9 +73,9 @@ mod tests {
         assert_eq!(pool.items.len(), 50);
         assert!(pool.any(&mut rng).is_some());
         assert_eq!(pool.find(&mut rng, |number| *number > 1_000), None);
-        let newest = pool.take(&mut rng, |number| *number == 999);
-        assert_eq!(newest, Some(999));
-        assert_eq!(pool.take(&mut rng, |number| *number == 999), None);
+        let odd = |number: &i32| number % 2 == 1;
+        assert!(pool.find_mut(&mut rng, odd).is_some_and(|number| odd(number)));
+        assert!(pool.take(&mut rng, odd).is_some_and(|number| odd(&number)));
         assert_eq!(pool.items.len(), 49);
     }
 }

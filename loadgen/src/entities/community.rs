@@ -78,7 +78,11 @@ pub(crate) fn created(s: &mut Scribe, stock: &mut Stock) -> Option<()> {
         });
         s.object("settings", settings);
         s.list("rules", rules);
-        s.literal("links", "null");
+        if s.rng.one_in(2) {
+            s.null("links");
+        } else {
+            s.object("links", links);
+        }
         s.literal(
             "stats",
             "{\"member_count\": 1, \"active_member_count\": 0, \"post_count\": 0, \"promotion_count\": 0, \
@@ -119,6 +123,12 @@ fn settings(s: &mut Scribe) {
         s.flag(name, flag);
     }
     s.fields("\"max_members\": null, \"min_age\": 16, \"allowed_countries\": [], \"blocked_countries\": []");
+}
+
+fn links(s: &mut Scribe) {
+    let website = text::url(&mut s.rng, 2_083);
+    s.once("website", &website);
+    s.fields("\"instagram\": \"@x\", \"twitter\": null, \"youtube\": null, \"discord\": null");
 }
 
 fn rules(s: &mut Scribe) {

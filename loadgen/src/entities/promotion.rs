@@ -52,7 +52,7 @@ pub(crate) fn created(s: &mut Scribe, stock: &mut Stock) -> Option<()> {
             s.null("logo");
         });
         s.text("title", &promotion.title);
-        let sentences = s.rng.choose(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14]);
+        let sentences = s.rng.choose(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14]);
         s.prose("description", sentences);
         let banner = picture(s);
         s.text("banner_image", &banner);
