@@ -53,6 +53,8 @@ pub struct Kafka {
     pub properties: BTreeMap<String, String>,
     /// Topics to subscribe to; empty means those of the mapping.
     pub topics: Vec<String>,
+    /// What the names of all topics begin with in Kafka, but not in the mapping and in event types.
+    pub topic_prefix: String,
     /// How long a rebalance may wait for the flush of what is given up.
     pub revoke_timeout: Duration,
 }
@@ -77,6 +79,22 @@ pub struct Log {
     pub json: bool,
     /// Which events are logged, in the syntax of `tracing_subscriber::EnvFilter`.
     pub filter: String,
+}
+
+impl Kafka {
+    /// The names in Kafka of the topics to subscribe to, given those of the mapping.
+    #[must_use]
+    pub fn subscription(&self, mapped: &[&str]) -> Vec<String> {
+        let own = self.topics.iter().map(String::as_str);
+        let names: Vec<&str> = if self.topics.is_empty() { mapped.to_vec() } else { own.collect() };
+        names.into_iter().map(|name| format!("{}{name}", self.topic_prefix)).collect()
+    }
+
+    /// The name in the mapping of a topic in Kafka.
+    #[must_use]
+    pub fn mapped_name<'t>(&self, topic: &'t str) -> &'t str {
+        topic.strip_prefix(self.topic_prefix.as_str()).unwrap_or(topic)
+    }
 }
 
 impl Flush {

@@ -225,10 +225,11 @@ impl Consumer {
         if paused { self.inner.pause(&assigned) } else { self.inner.resume(&assigned) }
     }
 
-    /// The first and the next offset of every partition of these topics.
+    /// The first and the next offset of every partition of these topics; none of a topic that does
+    /// not exist.
     ///
     /// # Errors
-    /// When Kafka does not answer, or a topic does not exist.
+    /// When Kafka does not answer.
     pub fn offset_bounds(
         &self,
         topics: &[&str],
@@ -237,8 +238,10 @@ impl Consumer {
         for topic in topics {
             let metadata = self.inner.fetch_metadata(Some(topic), QUERY_TIMEOUT)?;
             for found in metadata.topics() {
-                if let Some(error) = found.error() {
-                    return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::from(error)));
+                match found.error().map(RDKafkaErrorCode::from) {
+                    None => {}
+                    Some(RDKafkaErrorCode::UnknownTopicOrPartition) => continue,
+                    Some(error) => return Err(KafkaError::MetadataFetch(error)),
                 }
                 for partition in found.partitions() {
                     let offsets =

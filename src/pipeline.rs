@@ -40,7 +40,7 @@ pub use pump::Progress;
 pub enum PipelineError {
     /// librdkafka cannot go on.
     #[error("Kafka: {0}")]
-    Kafka(#[from] KafkaError),
+    Kafka(String),
     /// A row cannot be written however long one waits.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -52,6 +52,13 @@ pub enum PipelineError {
     /// The consuming thread is gone.
     #[error("the consuming thread ended unexpectedly")]
     Panicked,
+}
+
+impl From<KafkaError> for PipelineError {
+    /// Only the text: the error repeats itself as its own source.
+    fn from(error: KafkaError) -> Self {
+        Self::Kafka(error.to_string())
+    }
 }
 
 /// A request to stop, shared by whoever may make it.

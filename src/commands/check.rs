@@ -1,6 +1,6 @@
 //! `sluicegate check`: everything that can be wrong before the start, at once.
 
-use super::{load_mapping, mapping};
+use super::load_mapping;
 use crate::config::{Config, ConfigError};
 use crate::consume::Consumer;
 use crate::flush::connect::Server;
@@ -56,7 +56,7 @@ pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
     check_mysql(&config.server, &mapping, &mut findings).await;
     let kafka = tokio::task::spawn_blocking(move || {
         let mut findings = Findings::default();
-        check_kafka(&config, &mut findings);
+        check_kafka(&config, &mapping, &mut findings);
         findings
     });
     match kafka.await {
@@ -151,7 +151,7 @@ async fn check_grants(
     }
 }
 
-fn check_kafka(config: &Config, findings: &mut Findings) {
+fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
     let consumer = match Consumer::new(&config.kafka.properties) {
         Ok(consumer) => consumer,
         Err(error) => {
@@ -159,16 +159,16 @@ fn check_kafka(config: &Config, findings: &mut Findings) {
             return;
         }
     };
-    let topics = match (mapping(config), config.kafka.topics.as_slice()) {
-        (Ok(mapping), []) => mapping.topic_names().iter().map(ToString::to_string).collect(),
-        (_, topics) => topics.to_vec(),
-    };
+    let topics = config.kafka.subscription(&mapping.topic_names());
     let mut partitions = Vec::new();
     for topic in &topics {
         match consumer.offset_bounds(&[topic]) {
+            Ok(bounds) if bounds.is_empty() => findings.problem(format!(
+                "Kafka: topic {topic} does not exist; create it, or check kafka.topics and kafka.topic_prefix"
+            )),
             Ok(bounds) => partitions.extend(bounds.into_keys()),
             Err(error) => findings.problem(format!(
-                "Kafka: topic {topic}: {error}; check kafka.bootstrap_servers, that the topic exists, and READ and DESCRIBE on it"
+                "Kafka: topic {topic}: {error}; check kafka.bootstrap_servers, and READ and DESCRIBE on the topic"
             )),
         }
     }

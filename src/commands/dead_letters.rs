@@ -193,6 +193,7 @@ pub async fn replay(
         ),
         batch: Batch::new(&mapping),
         probe: Batch::new(&mapping),
+        config,
         mapping,
         outcome: Outcome::default(),
     };
@@ -205,6 +206,7 @@ pub async fn replay(
 }
 
 struct Replay {
+    config: Arc<Config>,
     mapping: Arc<Mapping>,
     flattener: Flattener,
     writer: Writer,
@@ -226,7 +228,8 @@ impl Replay {
                 continue;
             }
             self.probe.clear();
-            match self.flattener.load(&letter.topic, &letter.payload, &mut self.probe) {
+            let topic = self.config.kafka.mapped_name(&letter.topic);
+            match self.flattener.load(topic, &letter.payload, &mut self.probe) {
                 Err(faulty) => {
                     let code = faulty.reject.code.to_string();
                     *self.outcome.still_faulty.entry(code).or_default() += 1;
@@ -238,8 +241,7 @@ impl Replay {
                     self.outcome.already_loaded += 1;
                 }
                 Ok(_) => {
-                    let again =
-                        self.flattener.load(&letter.topic, &letter.payload, &mut self.batch);
+                    let again = self.flattener.load(topic, &letter.payload, &mut self.batch);
                     debug_assert!(again.is_ok(), "the same payload, the same verdict");
                     self.outcome.loaded += 1;
                 }

@@ -109,6 +109,7 @@ async fn load(options: &Options, mut config: Config) -> anyhow::Result<Loaded> {
     config.kafka.properties.insert("bootstrap.servers".to_owned(), servers.clone());
     config.kafka.properties.insert("auto.offset.reset".to_owned(), "earliest".to_owned());
     config.kafka.topics = Vec::new();
+    config.kafka.topic_prefix = String::new();
     let mapping = Arc::new(mapping(&config)?);
     let (facts, mismatches) = inspect(&config.server, &mapping).await?;
     if let Some(mismatch) = mismatches.first() {

@@ -154,6 +154,7 @@ impl<'c> Check<'c> {
         Kafka {
             properties,
             topics: kafka.topics.clone(),
+            topic_prefix: kafka.topic_prefix.clone(),
             revoke_timeout: self.duration("kafka.revoke_timeout", &kafka.revoke_timeout),
         }
     }

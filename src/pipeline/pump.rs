@@ -120,11 +120,8 @@ impl Pump {
 
     fn start(&mut self) -> Result<(), PipelineError> {
         let config = &self.state.setup.config.kafka;
-        let mapped = self.state.setup.mapping.topic_names();
-        let topics: Vec<&str> = match config.topics.as_slice() {
-            [] => mapped,
-            topics => topics.iter().map(String::as_str).collect(),
-        };
+        let topics = config.subscription(&self.state.setup.mapping.topic_names());
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         if self.state.setup.until_end {
             let bounds = self.consumer.offset_bounds(&topics)?;
             let partitions: Vec<TopicPartition> = bounds.keys().cloned().collect();
@@ -357,12 +354,13 @@ impl State {
         let slot = self.last_slot;
         let Some(owner) = self.assignment.partition(slot) else { return };
         let topic = &owner.topic;
+        let mapped_name = self.setup.config.kafka.mapped_name(topic);
         let bytes = message.payload_len();
         self.tally.message(topic, bytes);
         let timestamp_ms = message.timestamp().to_millis();
         match message.payload() {
             None => self.tally.skipped(topic),
-            Some(payload) => match self.flattener.load(topic, payload, &mut self.open) {
+            Some(payload) => match self.flattener.load(mapped_name, payload, &mut self.open) {
                 Ok(loaded) => self.tally.event(loaded.label),
                 Err(faulty) => {
                     self.tally.rejected(topic, faulty.reject.code);

@@ -1,0 +1,145 @@
+//! The other subcommands, on a real server.
+
+use crate::support::{Server, World};
+use loadgen::TOPICS;
+use sqlx::Executor;
+
+fn message(topic: &'static str, value: &str) -> loadgen::Message {
+    loadgen::Message {
+        topic: topic.into(),
+        key: None,
+        value: Some(value.as_bytes().to_vec()),
+        kind: loadgen::Kind::Valid,
+    }
+}
+
+#[tokio::test]
+async fn check_names_everything_and_the_mend() {
+    for server in Server::ALL {
+        let Some(world) = World::new(server).await else { continue };
+        let output = world.execute(&["check"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("sluicegate migrate"), "{said}");
+        assert!(said.contains("topic") && said.contains("does not exist"), "{said}");
+        world.succeed(&["migrate"]);
+        world.create_topics(&TOPICS, 1).await;
+        let said = world.succeed(&["check"]);
+        assert!(said.contains("schema: fits the mapping") && said.contains("grants: enough"), "{said}");
+        let mut connection = world.connect().await;
+        for change in [
+            "ALTER TABLE users DROP COLUMN city",
+            "ALTER TABLE orders MODIFY COLUMN currency VARCHAR(2)",
+            "ALTER TABLE user_logins DROP INDEX uq_user_logins",
+            "ALTER TABLE posts ADD UNIQUE KEY mine (author_id)",
+        ] {
+            connection.execute(change).await.unwrap();
+        }
+        let output = world.execute(&["check"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(1));
+        for mend in [
+            "ALTER TABLE `users` ADD COLUMN `city` VARCHAR(100) NULL",
+            "ALTER TABLE `orders` MODIFY COLUMN `currency` VARCHAR(3) NULL",
+            "ALTER TABLE `user_logins` ADD UNIQUE KEY `uq_user_logins` (`event_timestamp`, `event_id`)",
+            "ALTER TABLE `posts` DROP INDEX `mine`",
+        ] {
+            assert!(said.contains(mend), "{mend}\n{said}");
+            let mut connection = world.connect().await;
+            connection.execute(sqlx::AssertSqlSafe(mend)).await.unwrap();
+        }
+        world.succeed(&["check"]);
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_run_refuses_a_schema_that_does_not_fit() {
+    let Some(world) = World::new(Server::MySql).await else { return };
+    world.create_topics(&TOPICS, 1).await;
+    let output = world.execute(&["run", "--until-end", "--no-migrate"]);
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(log.contains("database") || log.contains("migrate"), "{log}");
+    world.succeed(&["migrate"]);
+    world.connect().await.execute("ALTER TABLE users DROP COLUMN city").await.unwrap();
+    let output = world.execute(&["run", "--until-end", "--no-migrate"]);
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(log.contains("users.city: there is no such column"), "{log}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_shown_replayed_and_purged() {
+    for server in Server::ALL {
+        let Some(mut world) = World::new(server).await else { continue };
+        world.create_topics(&["user"], 1).await;
+        let directory = tempfile::tempdir().unwrap();
+        let user = include_str!("../../src/domains/user.toml");
+        // A mapping with a narrow column makes a good event a dead letter.
+        let narrow = user.replace("name = \"ip_address\", type = \"varchar(64)\"", "name = \"ip_address\", type = \"varchar(3)\"");
+        assert_ne!(user, narrow);
+        std::fs::write(directory.path().join("user.toml"), narrow).unwrap();
+        let login = r#"{"event_type":"user.login","event_id":"e1","timestamp":"2025-01-06T08:00:00Z","entity_id":"u1","data":{"ip_address":"127.0.0.1"}}"#;
+        world.produce(vec![message("user", login), message("user", "not JSON")]).await;
+        world.set("mapping.directory", directory.path().display());
+        world.load();
+        world.settings.clear();
+
+        let list = world.succeed(&["dead-letters", "list", "--reason", "value_too_long", "--json"]);
+        let letter: serde_json::Value = serde_json::from_str(list.trim()).unwrap();
+        assert_eq!((&letter["error_code"], &letter["offset"]), (&"value_too_long".into(), &0.into()));
+        let id = letter["id"].to_string();
+        assert!(world.succeed(&["dead-letters", "show", &id]).contains("127.0.0.1"));
+        let table = world.succeed(&["dead-letters", "list", "--topic", &format!("{}user", world.prefix)]);
+        assert!(table.contains("json_invalid") && table.contains("value_too_long"), "{table}");
+        assert!(world.succeed(&["dead-letters", "list", "--until", "1h"]).contains("no dead letters"));
+
+        let outcome = world.succeed(&["dead-letters", "replay", "--json"]);
+        assert_eq!(outcome.trim(), r#"{"loaded":1,"already_loaded":0,"still_faulty":{"json_invalid":1},"cut":0}"#);
+        assert_eq!(world.rows("user_logins").await[0]["ip_address"], "127.0.0.1");
+        let outcome = world.succeed(&["dead-letters", "replay", "--json"]);
+        assert!(outcome.contains("\"loaded\":0"), "what succeeded is marked: {outcome}");
+
+        assert!(world.succeed(&["dead-letters", "purge"]).starts_with("1 "));
+        assert!(world.succeed(&["dead-letters", "purge", "--unreplayed"]).starts_with("1 "));
+        let output = world.execute(&["dead-letters", "show", &id]);
+        assert_eq!(output.status.code(), Some(1));
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn tombstones_are_skipped_and_committed() {
+    let Some(world) = World::new(Server::MariaDb).await else { return };
+    world.create_topics(&["user"], 1).await;
+    let tombstone = loadgen::Message { value: None, ..message("user", "") };
+    world.produce(vec![tombstone.clone(), tombstone]).await;
+    assert!(world.load().contains("\"messages\":2"));
+    assert_eq!(world.rows("dead_letters").await, []);
+    assert!(world.load().contains("\"messages\":0"), "they are committed");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn instances_that_start_together_migrate_once() {
+    for server in Server::ALL {
+        let Some(world) = World::new(server).await else { continue };
+        let children: Vec<_> =
+            (0..4).map(|_| world.command().arg("migrate").spawn().unwrap()).collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_with_faults_is_exit_code_2() {
+    let Some(world) = World::new(Server::MySql).await else { return };
+    let output = world.execute(&["run", "--set", "mysql.hots=x"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean mysql.host?"));
+    assert!(world.succeed(&["config"]).contains("# environment MYSQL_HOST"));
+}
