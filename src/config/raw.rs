@@ -8,15 +8,25 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawConfig {
+    /// Where the events come from.
     pub(super) kafka: Kafka,
+    /// Where the rows go.
     pub(super) mysql: MySql,
+    /// When a batch is sealed.
     pub(super) batch: Batch,
+    /// How batches are written.
     pub(super) flush: Flush,
+    /// The bound on memory.
     pub(super) memory: Memory,
+    /// Mapping files of the user's own.
     pub(super) mapping: Mapping,
+    /// What is kept of faulty messages.
     pub(super) dead_letters: DeadLetters,
+    /// The port for metrics and health.
     pub(super) http: Http,
+    /// Logs.
     pub(super) log: Log,
+    /// Stopping.
     pub(super) stop: Stop,
 }
 
@@ -24,21 +34,38 @@ pub(super) struct RawConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Kafka {
+    /// Brokers, `HOST:PORT`, separated by commas.
     pub(super) bootstrap_servers: String,
+    /// Name in the brokers' logs and quotas.
     pub(super) client_id: String,
+    /// Consumer group; its committed offsets say where to go on.
     pub(super) group_id: String,
+    /// Where to start without a committed offset, or when it is out of range: `earliest`, `latest`, or
+    /// `error`, which stops.
     pub(super) auto_offset_reset: String,
+    /// Topics to consume; empty means those of the mapping.
     pub(super) topics: Vec<String>,
+    /// What the names of all topics begin with in Kafka, such as `prod.`.
     pub(super) topic_prefix: String,
+    /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
     pub(super) security_protocol: String,
+    /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
     pub(super) sasl_mechanism: String,
+    /// SASL account.
     pub(super) sasl_username: String,
+    /// Its password.
     pub(super) sasl_password: String,
+    /// A file that holds it.
     pub(super) sasl_password_file: String,
+    /// Certificate authority, PEM file.
     pub(super) tls_ca: String,
+    /// Client certificate, PEM file.
     pub(super) tls_cert: String,
+    /// Its key, PEM file.
     pub(super) tls_key: String,
+    /// How long a rebalance may wait for the flush of the partitions that are given up.
     pub(super) revoke_timeout: String,
+    /// Any property of librdkafka, over everything above.
     pub(super) properties: BTreeMap<String, String>,
 }
 
@@ -46,17 +73,29 @@ pub(super) struct Kafka {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MySql {
+    /// Host name or address.
     pub(super) host: String,
+    /// TCP port.
     pub(super) port: i64,
+    /// Unix socket, instead of TCP.
     pub(super) socket: String,
+    /// Account.
     pub(super) user: String,
+    /// Its password.
     pub(super) password: String,
+    /// A file that holds it.
     pub(super) password_file: String,
+    /// Database (schema) of the tables.
     pub(super) database: String,
+    /// `disabled`, `preferred`, `required`, `verify-ca` or `verify-identity`.
     pub(super) tls_mode: String,
+    /// Certificate authority, PEM file.
     pub(super) tls_ca: String,
+    /// Client certificate, PEM file.
     pub(super) tls_cert: String,
+    /// Its key, PEM file.
     pub(super) tls_key: String,
+    /// How long to wait for a connection.
     pub(super) connect_timeout: String,
 }
 
@@ -64,8 +103,11 @@ pub(super) struct MySql {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Batch {
+    /// Rows, dead letters included, 1 to 1,000,000.
     pub(super) rows: i64,
+    /// Bytes of values; the memory limit may lower it.
     pub(super) bytes: String,
+    /// Time since its first message.
     pub(super) age: String,
 }
 
@@ -73,11 +115,17 @@ pub(super) struct Batch {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Flush {
+    /// Connections that write at the same time, 1 to 64.
     pub(super) writers: i64,
+    /// Rows in one statement.
     pub(super) statement_rows: i64,
+    /// Bytes of one statement's text; the server's `max_allowed_packet` may lower it.
     pub(super) statement_bytes: String,
+    /// How long a statement may take before its connection is given up.
     pub(super) statement_timeout: String,
+    /// Pause after the first failed attempt; it doubles.
     pub(super) retry_first: String,
+    /// Longest pause between attempts.
     pub(super) retry_longest: String,
 }
 
@@ -85,6 +133,7 @@ pub(super) struct Flush {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Memory {
+    /// Bytes of memory for everything.
     pub(super) limit: String,
 }
 
@@ -92,6 +141,7 @@ pub(super) struct Memory {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Mapping {
+    /// Directory with `*.toml` mappings that replace or extend the built-in ones.
     pub(super) directory: String,
 }
 
@@ -99,6 +149,7 @@ pub(super) struct Mapping {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct DeadLetters {
+    /// Bytes of a faulty message that are kept.
     pub(super) payload_bytes: String,
 }
 
@@ -106,6 +157,7 @@ pub(super) struct DeadLetters {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Http {
+    /// `ADDRESS:PORT` for metrics and health, or `off`.
     pub(super) address: String,
 }
 
@@ -113,7 +165,9 @@ pub(super) struct Http {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Log {
+    /// `text`, `json`, or `auto`: text on a terminal, JSON elsewhere.
     pub(super) format: String,
+    /// What is logged, such as `info,sluicegate=debug`.
     pub(super) filter: String,
 }
 
@@ -121,6 +175,7 @@ pub(super) struct Log {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Stop {
+    /// How long stopping may take.
     pub(super) timeout: String,
 }
 

@@ -121,3 +121,25 @@ fn auto_commit_is_refused() {
     let (config, _) = load("[kafka.properties]\n\"enable.auto.commit\" = true", &[], &[]);
     assert!(config.unwrap_err()[0].contains("committed after the flush"));
 }
+
+#[test]
+fn the_readme_lists_every_setting_with_its_default() {
+    let readme = include_str!("../../README.md");
+    let (_, shown) = load("", &[], &[]);
+    let mut section = "";
+    let mut settings = 0;
+    for line in shown.lines() {
+        let line = line.split(" #").next().unwrap().trim();
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        } else if let Some((key, value)) = line.split_once(" = ") {
+            let value = value.trim_matches('"');
+            let shown =
+                if ["", "[]"].contains(&value) { String::new() } else { format!("`{value}`") };
+            let row = format!("| `{section}.{key}` | {shown} |");
+            assert!(readme.contains(&row), "README.md lacks the row {row}");
+            settings += 1;
+        }
+    }
+    assert!(settings > 40);
+}

@@ -293,3 +293,6 @@ fn push_bytes(text: &mut String, bytes: &[u8]) {
     }));
     text.push('\'');
 }
+
+#[cfg(test)]
+mod tests;

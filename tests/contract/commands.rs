@@ -25,7 +25,10 @@ async fn check_names_everything_and_the_mend() {
         world.succeed(&["migrate"]);
         world.create_topics(&TOPICS, 1).await;
         let said = world.succeed(&["check"]);
-        assert!(said.contains("schema: fits the mapping") && said.contains("grants: enough"), "{said}");
+        assert!(
+            said.contains("schema: fits the mapping") && said.contains("grants: enough"),
+            "{said}"
+        );
         let mut connection = world.connect().await;
         for change in [
             "ALTER TABLE users DROP COLUMN city",
@@ -77,7 +80,10 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
         let directory = tempfile::tempdir().unwrap();
         let user = include_str!("../../src/domains/user.toml");
         // A mapping with a narrow column makes a good event a dead letter.
-        let narrow = user.replace("name = \"ip_address\", type = \"varchar(64)\"", "name = \"ip_address\", type = \"varchar(3)\"");
+        let narrow = user.replace(
+            "name = \"ip_address\", type = \"varchar(64)\"",
+            "name = \"ip_address\", type = \"varchar(3)\"",
+        );
         assert_ne!(user, narrow);
         std::fs::write(directory.path().join("user.toml"), narrow).unwrap();
         let login = r#"{"event_type":"user.login","event_id":"e1","timestamp":"2025-01-06T08:00:00Z","entity_id":"u1","data":{"ip_address":"127.0.0.1"}}"#;
@@ -88,15 +94,24 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
 
         let list = world.succeed(&["dead-letters", "list", "--reason", "value_too_long", "--json"]);
         let letter: serde_json::Value = serde_json::from_str(list.trim()).unwrap();
-        assert_eq!((&letter["error_code"], &letter["offset"]), (&"value_too_long".into(), &0.into()));
+        assert_eq!(
+            (&letter["error_code"], &letter["offset"]),
+            (&"value_too_long".into(), &0.into())
+        );
         let id = letter["id"].to_string();
         assert!(world.succeed(&["dead-letters", "show", &id]).contains("127.0.0.1"));
-        let table = world.succeed(&["dead-letters", "list", "--topic", &format!("{}user", world.prefix)]);
+        let table =
+            world.succeed(&["dead-letters", "list", "--topic", &format!("{}user", world.prefix)]);
         assert!(table.contains("json_invalid") && table.contains("value_too_long"), "{table}");
-        assert!(world.succeed(&["dead-letters", "list", "--until", "1h"]).contains("no dead letters"));
+        assert!(
+            world.succeed(&["dead-letters", "list", "--until", "1h"]).contains("no dead letters")
+        );
 
         let outcome = world.succeed(&["dead-letters", "replay", "--json"]);
-        assert_eq!(outcome.trim(), r#"{"loaded":1,"already_loaded":0,"still_faulty":{"json_invalid":1},"cut":0}"#);
+        assert_eq!(
+            outcome.trim(),
+            r#"{"loaded":1,"already_loaded":0,"still_faulty":{"json_invalid":1},"cut":0}"#
+        );
         assert_eq!(world.rows("user_logins").await[0]["ip_address"], "127.0.0.1");
         let outcome = world.succeed(&["dead-letters", "replay", "--json"]);
         assert!(outcome.contains("\"loaded\":0"), "what succeeded is marked: {outcome}");

@@ -39,7 +39,12 @@ async fn check(server: Server) {
         .rows("dead_letters")
         .await
         .into_iter()
-        .map(|row| ((row["topic"].as_str().unwrap().to_owned(), row["kafka_offset"].as_i64().unwrap()), row))
+        .map(|row| {
+            (
+                (row["topic"].as_str().unwrap().to_owned(), row["kafka_offset"].as_i64().unwrap()),
+                row,
+            )
+        })
         .collect();
     let lines = std::fs::read_to_string(events("poison.jsonl")).unwrap();
     let mut dead = 0;
@@ -50,7 +55,9 @@ async fn check(server: Server) {
         dead += usize::from(letter.is_some());
         match verdict {
             "dlq" => assert!(letter.is_some(), "{}: should be dead: {why}\n{log}", server.name()),
-            "ok" | "log" => assert!(letter.is_none(), "{}: should load: {why}: {letter:?}", server.name()),
+            "ok" | "log" => {
+                assert!(letter.is_none(), "{}: should load: {why}: {letter:?}", server.name())
+            }
             "either" => {}
             other => panic!("unknown verdict {other}"),
         }
@@ -60,7 +67,8 @@ async fn check(server: Server) {
     }
     assert_eq!(letters.len(), dead, "nothing but the bad messages is dead");
     let expected: BTreeMap<String, Vec<Row>> =
-        serde_json::from_str(&std::fs::read_to_string(events("samples.expected.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(events("samples.expected.json")).unwrap())
+            .unwrap();
     for (table, expected) in &expected {
         let found = world.rows(table).await;
         let id = if table == "order_items" { "order_id" } else { "event_id" };
@@ -109,7 +117,10 @@ async fn sentences() {
     let rows = world.rows("dead_letters").await;
     let row = |offset: i64| rows.iter().find(|row| row["kafka_offset"] == offset).unwrap();
     assert_eq!(row(0)["error_code"], "value_type");
-    assert_eq!(row(0)["error_text"], "data.email is a number, not a string (column user_logins.email)");
+    assert_eq!(
+        row(0)["error_text"],
+        "data.email is a number, not a string (column user_logins.email)"
+    );
     assert_eq!(row(1)["error_code"], "value_too_long");
     assert_eq!(
         row(1)["error_text"],

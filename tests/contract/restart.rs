@@ -11,7 +11,8 @@ const EVENTS: u64 = 20_000;
 async fn check(server: Server) {
     let Some(clean) = World::new(server).await else { return };
     clean.create_topics(&TOPICS, 4).await;
-    let plan = Plan { events: EVENTS, duplicates: 0.1, disorder: 0.1, poison: 0.01, ..Plan::default() };
+    let plan =
+        Plan { events: EVENTS, duplicates: 0.1, disorder: 0.1, poison: 0.01, ..Plan::default() };
     clean.produce(Generator::new(plan).collect()).await;
     clean.load();
     let Some(mut killed) = World::new(server).await else { return };

@@ -109,14 +109,20 @@ impl World {
     /// A connection to the test's database.
     pub async fn connect(&self) -> MySqlConnection {
         let options = MySqlConnectOptions::from_str(&self.url).unwrap().disable_statement_logging();
-        options.database(&self.database).timezone(Some("+00:00".to_owned())).connect().await.unwrap()
+        options
+            .database(&self.database)
+            .timezone(Some("+00:00".to_owned()))
+            .connect()
+            .await
+            .unwrap()
     }
 
     pub async fn create_topics(&self, topics: &[&str], partitions: i32) {
         let mut config = rdkafka::ClientConfig::new();
         config.set("bootstrap.servers", &self.kafka);
         let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
-        let names: Vec<String> = topics.iter().map(|topic| format!("{}{topic}", self.prefix)).collect();
+        let names: Vec<String> =
+            topics.iter().map(|topic| format!("{}{topic}", self.prefix)).collect();
         let topics: Vec<NewTopic<'_>> = names
             .iter()
             .map(|name| NewTopic::new(name, partitions, TopicReplication::Fixed(1)))
@@ -130,8 +136,10 @@ impl World {
     /// Sends messages to the test's topics and waits until Kafka has them.
     pub async fn produce(&self, messages: Vec<loadgen::Message>) {
         let prefix = self.prefix.clone();
-        let target =
-            loadgen::kafka::Target { bootstrap_servers: self.kafka.clone(), properties: Vec::new() };
+        let target = loadgen::kafka::Target {
+            bootstrap_servers: self.kafka.clone(),
+            properties: Vec::new(),
+        };
         let prefixed = messages.into_iter().map(move |message| loadgen::Message {
             topic: Cow::Owned(format!("{prefix}{}", message.topic)),
             ..message
@@ -266,7 +274,9 @@ fn value(name: &str, ty: &str, text: String) -> Value {
     match ty {
         "bigint" | "int" | "tinyint" => Value::from(text.parse::<i64>().unwrap()),
         // MariaDB's JSON is LONGTEXT.
-        "json" | "longtext" => serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}")),
+        "json" | "longtext" => {
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"))
+        }
         _ => Value::from(text),
     }
 }
@@ -296,9 +306,9 @@ pub fn comparable(rows: &[Row], like: &[Row]) -> Vec<String> {
     let mut texts: Vec<String> = rows
         .iter()
         .map(|row| {
-            let kept = row.iter().filter(|(name, _)| {
-                columns.as_ref().is_none_or(|columns| columns.contains(name))
-            });
+            let kept = row
+                .iter()
+                .filter(|(name, _)| columns.as_ref().is_none_or(|columns| columns.contains(name)));
             let kept: BTreeMap<&String, &Value> = kept.collect();
             serde_json::to_string(&kept).unwrap()
         })
