@@ -118,6 +118,15 @@ impl Batch {
         self.tables.iter().map(Rows::capacity_bytes).sum::<usize>() + self.dead_letter_bytes
     }
 
+    /// Gives memory back when an empty batch holds on to more than `bytes`. Batches differ: one is
+    /// all orders, the next all products, and each would leave its mark on other columns.
+    pub fn shrink(&mut self, bytes: usize) {
+        debug_assert!(self.is_empty(), "only an empty batch gives memory back");
+        if self.capacity_bytes() > bytes {
+            self.tables.iter_mut().for_each(Rows::shrink);
+        }
+    }
+
     /// Whether the batch covers no message.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -117,6 +117,14 @@ impl Column {
         }
     }
 
+    /// Gives the memory of an empty column back.
+    pub(super) fn shrink(&mut self) {
+        match self {
+            Self::Text(column) => *column = TextColumn::default(),
+            Self::Number(column) => *column = Vec::new(),
+        }
+    }
+
     /// Bytes of memory the column holds on to.
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {

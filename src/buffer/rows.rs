@@ -123,6 +123,14 @@ impl Rows {
         }
     }
 
+    /// Gives the memory back.
+    pub(super) fn shrink(&mut self) {
+        self.columns.iter_mut().for_each(Column::shrink);
+        if let Some(by_key) = &mut self.by_key {
+            *by_key = HashTable::new();
+        }
+    }
+
     /// Bytes of memory that the rows hold on to.
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {

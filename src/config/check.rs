@@ -118,8 +118,9 @@ impl<'c> Check<'c> {
         );
         self.not_empty("kafka.bootstrap_servers", &kafka.bootstrap_servers);
         self.not_empty("kafka.group_id", &kafka.group_id);
-        // Half of the queue's share waits in it, the other half may be on its way.
-        let fetch = (queue_bytes / 2).clamp(MIB, 50 * MIB);
+        // Half of the share waits in the queue. The other half is for a response on its way, which
+        // grows several times when it is decompressed, and for more than one broker.
+        let fetch = (queue_bytes / 12).clamp(MIB, 50 * MIB);
         let mut properties: BTreeMap<String, String> = [
             ("bootstrap.servers", kafka.bootstrap_servers.clone()),
             ("client.id", kafka.client_id.clone()),

@@ -465,6 +465,8 @@ impl State {
         self.in_flight_bytes -= batch.bytes();
         self.metrics.batches_in_flight.set(self.in_flight as f64);
         batch.clear();
+        // As much as one batch takes while it grows, see `config::check`.
+        batch.shrink(2 * self.setup.config.batch.bytes);
         self.free.push(batch);
         Ok(())
     }
