@@ -232,7 +232,7 @@ mod tests {
         let mut watermark = Watermark::default();
         let range = |from, next| OffsetRange { slot: 0, from, next };
         let [a, b, c] = [range(0, 10), range(10, 25), range(25, 30)];
-        [a, b, c].map(|range| watermark.begin(range));
+        [a, b, c].into_iter().for_each(|range| watermark.begin(range));
         watermark.finish(b);
         assert_eq!(watermark.durable(), None);
         watermark.finish(a);

@@ -56,7 +56,7 @@ async fn check(server: Server) {
         match verdict {
             "dlq" => assert!(letter.is_some(), "{}: should be dead: {why}\n{log}", server.name()),
             "ok" | "log" => {
-                assert!(letter.is_none(), "{}: should load: {why}: {letter:?}", server.name())
+                assert!(letter.is_none(), "{}: should load: {why}: {letter:?}", server.name());
             }
             "either" => {}
             other => panic!("unknown verdict {other}"),

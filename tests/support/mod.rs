@@ -1,7 +1,8 @@
 //! What every test with real servers needs: a database and topics of its own, the binary under
 //! test, and a way to read tables as values.
 
-#![allow(dead_code)] // Each test binary uses a part.
+// Each test binary uses a part of it.
+#![allow(dead_code, unreachable_pub)]
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -95,7 +96,7 @@ impl World {
         Some(world)
     }
 
-    pub fn set(&mut self, key: &str, value: impl ToString) -> &mut Self {
+    pub fn set(&mut self, key: &str, value: impl std::fmt::Display) -> &mut Self {
         self.settings.push((key.to_owned(), value.to_string()));
         self
     }
