@@ -30,7 +30,7 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum Rebalance {
     /// These partitions are given to this instance.
     Assign(TopicPartitionList),
-    /// These are to be given up, as soon as [`Consumer::unassign`] says so. With `lost` they
+    /// These are to be given up, as soon as [`Consumer::answer`] says so. With `lost` they
     /// belong to somebody else already.
     Revoke {
         /// The partitions.

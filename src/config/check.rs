@@ -137,6 +137,8 @@ impl<'c> Check<'c> {
             ("queued.max.messages.kbytes", (queue_bytes / 2 / 1024).max(1024).to_string()),
             ("fetch.max.bytes", fetch.to_string()),
             ("statistics.interval.ms", "1000".to_owned()),
+            // A killed instance blocks its partitions until then.
+            ("session.timeout.ms", "10000".to_owned()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())

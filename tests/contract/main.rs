@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
+#[path = "../support/reference.rs"]
+mod reference;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -11,7 +13,9 @@ mod restart;
 mod samples;
 mod secrets;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use support::{Row, Server};
 
 /// Where the events are: our own, or those in `SLUICEGATE_CONTRACT_DIR`.
 fn events(file: &str) -> PathBuf {
@@ -25,4 +29,17 @@ fn messages(file: &str) -> Vec<loadgen::Message> {
     let path = events(file);
     let file = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     loadgen::read_jsonl(std::io::BufReader::new(file)).map(Result::unwrap).collect()
+}
+
+/// The rows that the samples must give: from a file beside them, or else from the reference fold.
+fn expected(server: Server) -> BTreeMap<String, Vec<Row>> {
+    if let Ok(text) = std::fs::read_to_string(events("samples.expected.json")) {
+        return serde_json::from_str(&text).unwrap();
+    }
+    let messages = messages("samples.jsonl");
+    reference::fold(messages.iter().map(input), server.json_depth()).tables
+}
+
+fn input(message: &loadgen::Message) -> reference::Input<'_> {
+    reference::Input { topic: &message.topic, value: message.value.as_deref() }
 }

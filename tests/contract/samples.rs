@@ -1,18 +1,12 @@
 //! Done when: the samples give exactly the expected rows, in any order, with any batch size.
 
-use crate::support::{Row, Server, World, assert_table};
-use crate::{events, messages};
+use crate::support::{Server, World, assert_table};
+use crate::{expected, messages};
 use loadgen::{Message, TOPICS};
-use std::collections::BTreeMap;
-
-fn expected() -> BTreeMap<String, Vec<Row>> {
-    let text = std::fs::read_to_string(events("samples.expected.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
 
 /// Loads `messages` with batches of 1, 7 and 10,000 rows, each into a database of its own.
 async fn check(order: &str, server: Server, arrange: impl Fn(Vec<Message>) -> Vec<Message>) {
-    let expected = expected();
+    let expected = expected(server);
     let Some(topics) = World::new(server).await else { return };
     topics.create_topics(&TOPICS, 3).await;
     topics.produce(arrange(messages("samples.jsonl"))).await;
