@@ -119,6 +119,9 @@ pub(crate) struct Broker {
     /// Kafka: host:port, several with commas between
     #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", value_name = "HOST:PORT")]
     pub(crate) bootstrap_servers: String,
+    /// What the names of all topics begin with, as in sluicegate's kafka.topic_prefix
+    #[arg(long, default_value = "", value_name = "PREFIX", hide_default_value = true)]
+    pub(crate) topic_prefix: String,
     /// Messages a second; as fast as the broker takes them if not given
     #[arg(long, value_name = "N", value_parser = rate)]
     pub(crate) rate: Option<f64>,

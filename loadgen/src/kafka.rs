@@ -6,6 +6,7 @@
 //!   it (idempotence); memory is bounded by the producer's queue, which is waited for when it is full;
 //! * fails: with the first message that the broker would not take, or when no broker answers.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -34,8 +35,20 @@ const CHECK_EVERY: u64 = 256;
 pub struct Target {
     /// `host:port`, several with commas between.
     pub bootstrap_servers: String,
+    /// What the names of all topics begin with, such as `test.`; mostly empty.
+    pub topic_prefix: String,
     /// Properties of librdkafka; they win over this crate's.
     pub properties: Vec<(String, String)>,
+}
+
+impl Target {
+    /// The name of a topic at this broker.
+    fn topic<'t>(&self, topic: &'t str) -> Cow<'t, str> {
+        match self.topic_prefix.as_str() {
+            "" => Cow::Borrowed(topic),
+            prefix => Cow::Owned(format!("{prefix}{topic}")),
+        }
+    }
 }
 
 /// What the broker has confirmed.
@@ -115,7 +128,7 @@ pub fn produce(
     let mut sent = 0;
     for message in messages {
         pace.wait(&producer, sent);
-        send(&producer, &message)?;
+        send(&producer, &target.topic(&message.topic), &message)?;
         sent += 1;
         if pace.is_check_due(sent) {
             producer.poll(Duration::ZERO);
@@ -147,7 +160,8 @@ pub fn create_topics(target: &Target, partitions: i32) -> Result<(), Error> {
         .inner()
         .fetch_metadata(None, ANSWER_WAIT)
         .map_err(|reason| unreachable_at(target, reason))?;
-    let missing: Vec<_> = TOPICS
+    let topics = TOPICS.map(|topic| target.topic(topic));
+    let missing: Vec<_> = topics
         .iter()
         .filter(|topic| !exists(&metadata, topic))
         .map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(-1)))
@@ -211,8 +225,8 @@ fn producer(target: &Target) -> Result<BaseProducer<Deliveries>, Error> {
 }
 
 /// Queues one message, waiting while the queue is full.
-fn send(producer: &BaseProducer<Deliveries>, message: &Message) -> Result<(), Error> {
-    let mut record = BaseRecord::<[u8], [u8]>::to(&message.topic);
+fn send(producer: &BaseProducer<Deliveries>, topic: &str, message: &Message) -> Result<(), Error> {
+    let mut record = BaseRecord::<[u8], [u8]>::to(topic);
     record.key = message.key.as_deref();
     record.payload = message.value.as_deref();
     loop {
@@ -224,7 +238,7 @@ fn send(producer: &BaseProducer<Deliveries>, message: &Message) -> Result<(), Er
                 record = back;
             }
             Err((reason, _)) => {
-                return Err(Error::Send { topic: message.topic.to_string(), reason });
+                return Err(Error::Send { topic: topic.to_owned(), reason });
             }
         }
     }

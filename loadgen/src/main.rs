@@ -5,6 +5,7 @@ mod cli;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +17,17 @@ use loadgen::{Generator, Message, Plan, read_jsonl, shuffle, write_jsonl};
 
 use cli::{Broker, Cli, Command, Replay};
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     match Cli::parse().command {
         Command::Generate { plan, out } => generate(plan.plan(), &out),
         Command::Produce { plan, broker } => {
@@ -94,6 +105,7 @@ fn produce(
 ) -> Result<()> {
     let target = Target {
         bootstrap_servers: broker.bootstrap_servers.clone(),
+        topic_prefix: broker.topic_prefix.clone(),
         properties: broker.properties.clone(),
     };
     if broker.create_topics {

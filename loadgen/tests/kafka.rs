@@ -23,7 +23,7 @@ type Row = (String, i32, Option<Vec<u8>>, Option<Vec<u8>>);
 fn cluster() -> (Cluster, Target) {
     let cluster = MockCluster::new(1).unwrap();
     TOPICS.iter().for_each(|topic| cluster.create_topic(topic, 6, 1).unwrap());
-    let target = Target { bootstrap_servers: cluster.bootstrap_servers(), properties: Vec::new() };
+    let target = Target { bootstrap_servers: cluster.bootstrap_servers(), ..Target::default() };
     (cluster, target)
 }
 
@@ -116,7 +116,8 @@ fn a_refusal_is_an_error_that_names_the_topic() {
 #[test]
 fn wrong_properties_are_told_from_a_missing_broker() {
     let properties = vec![("no.such.property".to_owned(), "1".to_owned())];
-    let target = Target { bootstrap_servers: "127.0.0.1:1".to_owned(), properties };
+    let target =
+        Target { bootstrap_servers: "127.0.0.1:1".to_owned(), properties, ..Target::default() };
     let error = produce(&target, [], None, |_| {}).unwrap_err();
     assert!(matches!(error, Error::Properties(_)), "{error}");
     assert!(error.to_string().contains("no.such.property"), "{error}");

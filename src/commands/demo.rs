@@ -144,7 +144,7 @@ fn produce(
     progress: &Progress,
     abandoned: &Stop,
 ) -> anyhow::Result<u64> {
-    let target = Target { bootstrap_servers: servers, properties: Vec::new() };
+    let target = Target { bootstrap_servers: servers, ..Target::default() };
     let total = plan.events;
     progress.expected.store(total, Ordering::Relaxed);
     let mut sent = 0_u64;

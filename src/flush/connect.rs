@@ -82,12 +82,17 @@ impl Server {
     }
 
     fn options(&self, with_database: bool) -> MySqlConnectOptions {
+        // As MySQL's own clients do: nobody listens in on a Unix socket.
+        let tls = match self.tls.mode {
+            MySqlSslMode::Preferred if self.socket.is_some() => MySqlSslMode::Disabled,
+            mode => mode,
+        };
         let mut options = MySqlConnectOptions::new()
             .host(&self.host)
             .port(self.port)
             .username(&self.user)
             .charset("utf8mb4")
-            .ssl_mode(self.tls.mode)
+            .ssl_mode(tls)
             // The session is set up in one statement of our own.
             .pipes_as_concat(false)
             .no_engine_substitution(false)

@@ -8,10 +8,12 @@ mod reference;
 mod support;
 
 mod commands;
+mod connections;
 mod poison;
 mod restart;
 mod samples;
 mod secrets;
+mod stop;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -9,7 +9,6 @@ use rdkafka::client::DefaultClientContext;
 use serde_json::Value;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
@@ -136,17 +135,13 @@ impl World {
 
     /// Sends messages to the test's topics and waits until Kafka has them.
     pub async fn produce(&self, messages: Vec<loadgen::Message>) {
-        let prefix = self.prefix.clone();
         let target = loadgen::kafka::Target {
             bootstrap_servers: self.kafka.clone(),
-            properties: Vec::new(),
+            topic_prefix: self.prefix.clone(),
+            ..loadgen::kafka::Target::default()
         };
-        let prefixed = messages.into_iter().map(move |message| loadgen::Message {
-            topic: Cow::Owned(format!("{prefix}{}", message.topic)),
-            ..message
-        });
         tokio::task::spawn_blocking(move || {
-            loadgen::kafka::produce(&target, prefixed, None, |_| {}).unwrap();
+            loadgen::kafka::produce(&target, messages, None, |_| {}).unwrap();
         })
         .await
         .unwrap();
