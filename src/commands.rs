@@ -6,12 +6,11 @@ pub mod demo;
 pub mod run;
 
 use crate::config::{Config, ConfigError};
-use crate::flush::connect::{Server, ServerFacts, server_facts};
+use crate::flush::connect::{Server, ServerFacts, close, server_facts};
 use crate::flush::shown;
 use crate::mapping::{Mapping, MappingError};
 use crate::schema::{self, Mismatch};
 use anyhow::Context;
-use sqlx::Connection;
 use std::fmt::Display;
 
 /// The mapping that the configuration asks for.
@@ -48,7 +47,7 @@ pub async fn inspect(
         let mut connection = server.connect().await?;
         let facts = server_facts(&mut connection).await?;
         let live = schema::read(&mut connection).await?;
-        connection.close().await?;
+        close(connection).await;
         Ok::<_, sqlx::Error>((facts, live))
     };
     let (facts, live) = asked

@@ -1,9 +1,9 @@
 //! The tables' creation and change: plain SQL files, applied once each.
 
-use crate::flush::connect::Server;
+use crate::flush::connect::{Server, close};
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Connection, Executor, Row};
+use sqlx::{Executor, Row};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tracing::info;
@@ -62,7 +62,7 @@ pub async fn migrate(server: &Server) -> Result<usize, Error> {
     let applied = apply(&mut connection).await;
     // Also released by closing; a failed release is no failed migration.
     let _ = sqlx::query("SELECT RELEASE_LOCK(?)").bind(&lock).fetch_one(&mut connection).await;
-    connection.close().await?;
+    close(connection).await;
     applied
 }
 
@@ -92,7 +92,7 @@ async fn apply(connection: &mut MySqlConnection) -> Result<usize, Error> {
 pub async fn refuse_pending(server: &Server) -> Result<(), Error> {
     let mut connection = server.connect().await?;
     let pending = pending_on(&mut connection).await?;
-    connection.close().await?;
+    close(connection).await;
     if pending == 0 { Ok(()) } else { Err(Error::Pending(pending)) }
 }
 

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::datetime::{self, Micros};
 use crate::dead_letter::store::{self, Filter, Stored};
 use crate::flatten::Flattener;
+use crate::flush::connect::close;
 use crate::flush::{Writer, shown};
 use crate::mapping::{Mapping, TableKind};
 use crate::metrics::{FlushMetrics, Health};
@@ -141,8 +142,7 @@ pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
             say(&format!("{purged} dead letters deleted"))
         }
     };
-    // What was asked for is done; a connection that does not close politely changes nothing.
-    let _ = sqlx::Connection::close(connection).await;
+    close(connection).await;
     done
 }
 

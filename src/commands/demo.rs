@@ -5,7 +5,7 @@ mod server;
 
 use super::{inspect, mapping, run};
 use crate::config::Config;
-use crate::flush::connect::Server;
+use crate::flush::connect::{Server, close};
 use crate::metrics::Health;
 use crate::migrate;
 use crate::pipeline::{self, PipelineError, Progress, Stop};
@@ -212,7 +212,7 @@ async fn report(server: &Server, loaded: &Loaded) -> anyhow::Result<()> {
         say(&format!("\n{question}"))?;
         say(&queries::answer(&mut connection, sql).await?)?;
     }
-    sqlx::Connection::close(connection).await?;
+    close(connection).await;
     Ok(())
 }
 

@@ -2,10 +2,16 @@
 
 use super::Dialect;
 use crate::flatten::JsonLimits;
+use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// How long a goodbye may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// SQLSTATE of a login that the server denies.
+const ACCESS_DENIED: &str = "28000";
 
 /// Where the server is and how to get in.
 #[derive(Clone)]
@@ -134,7 +140,13 @@ impl Server {
 
     async fn connect_with(&self, with_database: bool) -> Result<MySqlConnection, sqlx::Error> {
         let connect = async {
-            let mut connection = self.options(with_database).connect().await?;
+            let mut connection = match self.options(with_database).connect().await {
+                Err(error) if self.is_uncached_login(&error) => {
+                    self.cache_login().await?;
+                    self.options(with_database).connect().await?
+                }
+                connected => connected?,
+            };
             if self.socket.is_none() {
                 nodelay::set_on_connections_to(self.port);
             }
@@ -148,6 +160,22 @@ impl Server {
         })
     }
 
+    /// Whether a denied login may only be one that the server has not cached yet. For an account
+    /// with `caching_sha2_password` the server then wants the password itself, over a Unix socket
+    /// in clear; sqlx 0.9 encrypts it, and is denied.
+    fn is_uncached_login(&self, error: &sqlx::Error) -> bool {
+        let denied = error.as_database_error().and_then(DatabaseError::code);
+        self.socket.is_some()
+            && matches!(self.tls.mode, MySqlSslMode::Preferred)
+            && denied.is_some_and(|state| state == ACCESS_DENIED)
+    }
+
+    /// Logs in over TLS, where sqlx sends the password as the server wants it; then it is cached.
+    async fn cache_login(&self) -> Result<(), sqlx::Error> {
+        close(self.options(false).ssl_mode(MySqlSslMode::Required).connect().await?).await;
+        Ok(())
+    }
+
     /// Creates the database if it does not exist.
     ///
     /// # Errors
@@ -157,7 +185,8 @@ impl Server {
         let name = self.database.replace('`', "``");
         let create = format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4");
         connection.execute(AssertSqlSafe(create)).await?;
-        connection.close().await
+        close(connection).await;
+        Ok(())
     }
 }
 
@@ -166,6 +195,12 @@ impl Server {
 const SESSION: &str = "SET NAMES utf8mb4, \
     SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
     SESSION time_zone = '+00:00', SESSION autocommit = 1";
+
+/// Says goodbye. That the server hangs up before it has heard all of it (as it does over TLS) or
+/// does not answer within a moment changes nothing.
+pub async fn close(connection: MySqlConnection) {
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await;
+}
 
 /// Asks the server what it is.
 ///

@@ -1,12 +1,11 @@
 //! A writer: one connection, one batch at a time, again until it is durable.
 
-use super::connect::{Server, server_facts};
+use super::connect::{Server, close, server_facts};
 use super::execute::{At, Plan, Scratch, Written, write};
 use super::retry::{Backoff, Class};
 use super::statement::StatementLimits;
 use crate::buffer::Batch;
 use crate::metrics::FlushMetrics;
-use sqlx::Connection;
 use sqlx::mysql::MySqlConnection;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -109,8 +108,8 @@ impl Writer {
         if let Some((connection, _)) = self.connection.take()
             && class != Class::Connection
         {
-            // Closing rolls the transaction back; if it cannot be said, the server sees it anyway.
-            let _ = tokio::time::timeout(self.server.connect_timeout, connection.close()).await;
+            // Closing rolls the transaction back.
+            close(connection).await;
         }
         if class == Class::Data {
             return Err(Refused { table, number: number.unwrap_or(0) });
