@@ -242,7 +242,7 @@ impl Default for Flush {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { limit: "192MiB".into() }
+        Self { limit: "256MiB".into() }
     }
 }
 
