@@ -1,6 +1,7 @@
 # What a person or CI does with this tree; `make` alone lists it.
 
-PACKAGES := build-essential pkg-config libssl-dev zlib1g-dev
+# procps: its `kill` signals servers and the program under test.
+PACKAGES := build-essential pkg-config libssl-dev zlib1g-dev procps
 CARGO_DENY := 0.20.2
 SCRIPTS := .ci/run tests/servers/install tests/servers/lib.sh tests/servers/with \
 	tests/servers/mysql tests/servers/mariadb tests/servers/kafka
