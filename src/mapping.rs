@@ -36,7 +36,8 @@ pub const BUILT_IN: [(&str, &str); 7] = [
 /// Everything that the mapping files say, compiled.
 #[derive(Debug)]
 pub struct Mapping {
-    /// Every table, in the order in which a batch is flushed: parents before their lines.
+    /// Every table, in the order in which a batch is flushed: logs first, then entities, each
+    /// before its lines.
     pub tables: Vec<Table>,
     /// Plans by Kafka topic.
     pub topics: HashMap<String, TopicPlan>,

@@ -36,9 +36,18 @@ pub(super) fn compile<'f>(
     let secrets = Secrets::with(further.map(|key| key.get_ref().as_str()));
     let mut mapping =
         Mapping { tables: Vec::new(), topics: HashMap::new(), labels: Vec::new(), secrets };
+    // The order of tables is the order of a flush: rows of entities last. They are what two
+    // batches have in common, an order created in one and completed in the next, so their locks
+    // are taken shortly before the commit that releases them.
+    let mut logs = Vec::new();
     for (name, text, file) in &domains {
         let report = Report::new(name, text, &mut faults);
-        Domain { file, mapping: &mut mapping, report }.compile();
+        let mut domain = Domain { file, mapping: &mut mapping, report };
+        logs.push(file.log.iter().map(|entry| domain.log_table(entry)).collect::<Vec<_>>());
+    }
+    for ((name, text, file), logs) in domains.iter().zip(&logs) {
+        let report = Report::new(name, text, &mut faults);
+        Domain { file, mapping: &mut mapping, report }.compile(logs);
     }
     if faults.is_empty() { Ok(mapping) } else { Err(faults) }
 }
@@ -57,7 +66,7 @@ struct Domain<'a> {
 }
 
 impl Domain<'_> {
-    fn compile(mut self) {
+    fn compile(mut self, logs: &[TableId]) {
         let topic = self.file.topic.get_ref();
         if self.mapping.topics.contains_key(topic) {
             self.report.fault(&self.file.topic, "another file is about this topic already");
@@ -65,9 +74,8 @@ impl Domain<'_> {
         }
         let file = self.file;
         let tables = file.entity.as_ref().map_or_else(Vec::new, |entry| self.entity_table(entry));
-        let logs: Vec<TableId> = file.log.iter().map(|entry| self.log_table(entry)).collect();
         let mut plan = |event: &str| {
-            let plan = self.event_plan(event, &tables, &logs);
+            let plan = self.event_plan(event, &tables, logs);
             EventPlan { label: self.label(event), ..plan }
         };
         let other = plan(OTHER);
