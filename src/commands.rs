@@ -54,7 +54,18 @@ pub async fn inspect(
         .await
         .map_err(|error| anyhow::anyhow!(shown(&error)))
         .with_context(|| format!("MySQL {}", server.address()))?;
+    if !facts.is_supported() {
+        anyhow::bail!(too_old(&facts));
+    }
     Ok((facts, schema::check(mapping, &live)))
+}
+
+fn too_old(facts: &ServerFacts) -> String {
+    format!(
+        "{} {} is too old; sluicegate needs MySQL 8.0.20 or MariaDB 10.6",
+        facts.dialect.name(),
+        facts.version
+    )
 }
 
 fn lines(faults: &[impl Display]) -> String {

@@ -12,7 +12,7 @@
 //! ```
 
 use crate::buffer::{OffsetRange, Slot};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// A partition of a topic.
@@ -81,13 +81,21 @@ struct Assigned {
     revoked: bool,
 }
 
-/// The assigned partitions, by the slot number that batches know them by. A slot is not used again
-/// before every range of its former partition is finished, so a batch that lands after its
-/// partition was lost moves nobody's watermark.
+impl Assigned {
+    /// Whether this is the present assignment of a partition.
+    fn is(&self, topic: &str, partition: i32) -> bool {
+        !self.revoked && self.partition.partition == partition && *self.partition.topic == *topic
+    }
+}
+
+/// The assigned partitions, by the slot number that batches know them by. Each assignment gets a
+/// number of its own, and no number is used twice. So a batch that is sealed or lands after its
+/// partition was taken away, perhaps given back, moves nobody's watermark.
 #[derive(Debug, Default)]
 pub struct Assignment {
-    slots: Vec<Option<Assigned>>,
+    slots: BTreeMap<Slot, Assigned>,
     by_partition: HashMap<TopicPartition, Slot>,
+    next: Slot,
 }
 
 impl Assignment {
@@ -99,12 +107,9 @@ impl Assignment {
             committed: None,
             revoked: false,
         };
-        let free = self.slots.iter().position(Option::is_none);
-        let slot = free.unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        self.slots[slot] = Some(assigned);
+        let slot = self.next;
+        self.next += 1;
+        self.slots.insert(slot, assigned);
         self.by_partition.insert(partition, slot);
         slot
     }
@@ -112,7 +117,7 @@ impl Assignment {
     /// A partition is taken away. What is under way may still finish, to no effect.
     pub fn revoke(&mut self, partition: &TopicPartition) {
         let Some(slot) = self.by_partition.remove(partition) else { return };
-        if let Some(assigned) = &mut self.slots[slot] {
+        if let Some(assigned) = self.slots.get_mut(&slot) {
             assigned.revoked = true;
         }
         self.release(slot);
@@ -121,29 +126,21 @@ impl Assignment {
     /// The slot of an assigned partition.
     #[must_use]
     pub fn slot(&self, topic: &str, partition: i32) -> Option<Slot> {
-        let matches = |assigned: &Assigned| {
-            !assigned.revoked
-                && assigned.partition.partition == partition
-                && *assigned.partition.topic == *topic
-        };
-        self.slots.iter().position(|slot| slot.as_ref().is_some_and(matches))
+        let is_it = |(_, assigned): &(&Slot, &Assigned)| assigned.is(topic, partition);
+        self.slots.iter().find(is_it).map(|(slot, _)| *slot)
     }
 
     /// Whether a slot is this partition's. Messages come in runs, so asking this first saves the
     /// search.
     #[must_use]
     pub fn is_slot(&self, slot: Slot, topic: &str, partition: i32) -> bool {
-        self.slots.get(slot).and_then(Option::as_ref).is_some_and(|assigned| {
-            !assigned.revoked
-                && assigned.partition.partition == partition
-                && *assigned.partition.topic == *topic
-        })
+        self.slots.get(&slot).is_some_and(|assigned| assigned.is(topic, partition))
     }
 
     /// The partition of a slot.
     #[must_use]
     pub fn partition(&self, slot: Slot) -> Option<&TopicPartition> {
-        self.slots.get(slot)?.as_ref().map(|assigned| &assigned.partition)
+        self.slots.get(&slot).map(|assigned| &assigned.partition)
     }
 
     /// Every assigned partition.
@@ -154,7 +151,7 @@ impl Assignment {
     /// A batch with these ranges was sealed.
     pub fn begin(&mut self, ranges: &[OffsetRange]) {
         for range in ranges {
-            if let Some(assigned) = &mut self.slots[range.slot] {
+            if let Some(assigned) = self.slots.get_mut(&range.slot) {
                 assigned.watermark.begin(*range);
             }
         }
@@ -163,7 +160,7 @@ impl Assignment {
     /// A batch with these ranges is durable.
     pub fn finish(&mut self, ranges: &[OffsetRange]) {
         for range in ranges {
-            if let Some(assigned) = &mut self.slots[range.slot] {
+            if let Some(assigned) = self.slots.get_mut(&range.slot) {
                 assigned.watermark.finish(*range);
             }
             self.release(range.slot);
@@ -172,8 +169,8 @@ impl Assignment {
 
     fn release(&mut self, slot: Slot) {
         let done = |assigned: &Assigned| assigned.revoked && assigned.watermark.is_idle();
-        if self.slots[slot].as_ref().is_some_and(done) {
-            self.slots[slot] = None;
+        if self.slots.get(&slot).is_some_and(done) {
+            self.slots.remove(&slot);
         }
     }
 
@@ -181,7 +178,7 @@ impl Assignment {
     #[must_use]
     pub fn is_idle(&self, partition: &TopicPartition) -> bool {
         let slot = self.by_partition.get(partition);
-        slot.and_then(|&slot| self.slots[slot].as_ref())
+        slot.and_then(|slot| self.slots.get(slot))
             .is_none_or(|assigned| assigned.watermark.is_idle())
     }
 
@@ -189,13 +186,13 @@ impl Assignment {
     #[must_use]
     pub fn durable(&self, partition: &TopicPartition) -> Option<i64> {
         let slot = *self.by_partition.get(partition)?;
-        self.slots[slot].as_ref()?.watermark.durable()
+        self.slots.get(&slot)?.watermark.durable()
     }
 
     /// The watermarks that have moved since they were taken last, to be committed.
     pub fn take_commits(&mut self) -> Vec<(TopicPartition, i64)> {
         let mut commits = Vec::new();
-        for assigned in self.slots.iter_mut().flatten().filter(|assigned| !assigned.revoked) {
+        for assigned in self.slots.values_mut().filter(|assigned| !assigned.revoked) {
             let durable = assigned.watermark.durable();
             if let Some(offset) = durable
                 && assigned.committed != durable
@@ -211,7 +208,7 @@ impl Assignment {
     pub fn commit_failed<'p>(&mut self, partitions: impl Iterator<Item = &'p TopicPartition>) {
         for partition in partitions {
             let slot = self.by_partition.get(partition);
-            if let Some(assigned) = slot.and_then(|&slot| self.slots[slot].as_mut()) {
+            if let Some(assigned) = slot.and_then(|slot| self.slots.get_mut(slot)) {
                 assigned.committed = None;
             }
         }
@@ -252,7 +249,37 @@ mod tests {
         assert_ne!(slot, again, "the slot is still under way");
         assignment.finish(&late);
         assert_eq!(assignment.take_commits(), []);
-        assert_eq!(assignment.assign(partition(1)), slot, "now it is free");
+        assert_ne!(assignment.assign(partition(1)), slot);
+        assert!(assignment.partition(slot).is_none(), "nothing of it is under way any more");
+    }
+
+    #[test]
+    fn a_batch_that_is_sealed_after_its_partition_was_lost_commits_nothing() {
+        let mut assignment = Assignment::default();
+        let lost = assignment.assign(partition(0));
+        assignment.revoke(&partition(0));
+        let other = assignment.assign(partition(1));
+        let open = [OffsetRange { slot: lost, from: 900, next: 1_000 }];
+        assignment.begin(&open);
+        assignment.finish(&open);
+        assert_eq!(assignment.take_commits(), []);
+        assert_eq!(assignment.durable(&partition(1)), None);
+        assert!(assignment.is_slot(other, "user", 1));
+    }
+
+    #[test]
+    fn a_partition_that_comes_back_between_cover_and_seal_commits_nothing_old() {
+        let mut assignment = Assignment::default();
+        let before = assignment.assign(partition(0));
+        assignment.revoke(&partition(0));
+        let after = assignment.assign(partition(0));
+        let both = [
+            OffsetRange { slot: before, from: 900, next: 1_000 },
+            OffsetRange { slot: after, from: 500, next: 600 },
+        ];
+        assignment.begin(&both);
+        assignment.finish(&both);
+        assert_eq!(assignment.take_commits(), [(partition(0), 600)]);
     }
 
     #[test]

@@ -53,6 +53,8 @@ struct Context {
     statistics: Mutex<Option<Statistics>>,
     failed_commits: Mutex<Vec<TopicPartition>>,
     commit_failures: AtomicU64,
+    /// Commits that Kafka has not answered yet.
+    commits_open: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -104,6 +106,7 @@ impl ConsumerContext for Context {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        self.commits_open.fetch_sub(1, Ordering::Relaxed);
         let Err(error) = result else { return };
         if matches!(error, KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) {
             return;
@@ -191,16 +194,24 @@ impl Consumer {
         answer(&self.inner, rebalance);
     }
 
-    /// Hands offsets to Kafka.
+    /// Hands offsets to Kafka. The answer comes while polling.
     ///
     /// # Errors
-    /// With what Kafka answers, if `wait` for it.
-    pub fn commit(&self, offsets: &[(TopicPartition, i64)], wait: bool) -> KafkaResult<()> {
+    /// When the client cannot send them.
+    pub fn commit(&self, offsets: &[(TopicPartition, i64)]) -> KafkaResult<()> {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for (TopicPartition { topic, partition }, offset) in offsets {
             list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
         }
-        self.inner.commit(&list, if wait { CommitMode::Sync } else { CommitMode::Async })
+        self.inner.commit(&list, CommitMode::Async)?;
+        self.inner.context().commits_open.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether Kafka has answered every commit.
+    pub fn commits_are_answered(&self) -> bool {
+        // The answer is counted in `poll`, so by the thread that counted the question.
+        self.inner.context().commits_open.load(Ordering::Relaxed) == 0
     }
 
     /// Partitions whose commit failed since the last call, and how many failures there were.

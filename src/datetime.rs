@@ -17,6 +17,12 @@ const FIRST: Micros = -30_610_224_000 * MICROS_PER_SECOND;
 /// 9999-12-31T23:59:59.999999, the last one.
 const LAST: Micros = 253_402_300_799 * MICROS_PER_SECOND + 999_999;
 
+/// Whether a time lies where `DATETIME` can hold it.
+#[must_use]
+pub fn is_storable(micros: Micros) -> bool {
+    (FIRST..=LAST).contains(&micros)
+}
+
 /// Why a text is no time that can be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DateTimeError {
@@ -71,7 +77,7 @@ pub fn parse(text: &str) -> Result<Micros, DateTimeError> {
         days_from_civil(year, month, day) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second
             - offset;
     let micros = seconds * MICROS_PER_SECOND + fraction;
-    if (FIRST..=LAST).contains(&micros) { Ok(micros) } else { Err(Year) }
+    if is_storable(micros) { Ok(micros) } else { Err(Year) }
 }
 
 /// The text that `DATETIME(6)` takes: `YYYY-MM-DD HH:MM:SS.ffffff`.

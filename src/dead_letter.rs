@@ -7,7 +7,7 @@ pub mod mask;
 pub mod store;
 
 use crate::buffer::column;
-use crate::datetime::Micros;
+use crate::datetime::{Micros, is_storable};
 use crate::mapping::Secrets;
 use crate::reject::Reject;
 use std::sync::Arc;
@@ -91,7 +91,12 @@ impl DeadLetter {
             event_type: identity.event_type,
             event_id: identity.event_id,
             reject,
-            kafka_timestamp: origin.timestamp_ms.map_or(column::NULL, |ms| ms.saturating_mul(1000)),
+            // Producers stamp what they like.
+            kafka_timestamp: origin
+                .timestamp_ms
+                .map(|ms| ms.saturating_mul(1000))
+                .filter(|&micros| is_storable(micros))
+                .unwrap_or(column::NULL),
             dead_at,
         }
     }

@@ -78,6 +78,9 @@ async fn check_mysql(server: &Server, mapping: &Mapping, findings: &mut Findings
         }
     };
     match crate::flush::connect::server_facts(&mut connection).await {
+        Ok(facts) if !facts.is_supported() => {
+            findings.problem(format!("MySQL: {}", super::too_old(&facts)));
+        }
         Ok(facts) => findings.fine(format!(
             "MySQL: {} {} at {}",
             facts.dialect.name(),
@@ -130,6 +133,9 @@ async fn check_grants(
         if matches!(table.kind, TableKind::Lines { .. }) {
             statements.push(format!("EXPLAIN DELETE FROM `{name}` WHERE `{key}` = ''"));
         }
+    }
+    if live.contains_key("dead_letters") {
+        statements.push("EXPLAIN INSERT INTO dead_letters (topic) VALUES ('') ON DUPLICATE KEY UPDATE topic = dead_letters.topic".to_owned());
     }
     let mut denied = Vec::new();
     for statement in statements {

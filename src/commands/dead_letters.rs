@@ -16,7 +16,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 /// Letters that are replayed in one transaction.
@@ -321,7 +321,18 @@ fn print_letter(letter: &Stored, json: bool) -> anyhow::Result<()> {
         let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         say(&format!("{name:<14} {shown}"))?;
     }
-    say(&format!("\n{payload}"))
+    // A payload is anybody's text, and a terminal obeys control characters.
+    let shown = if std::io::stdout().is_terminal() { without_controls(&payload) } else { payload };
+    say(&format!("\n{shown}"))
+}
+
+fn without_controls(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\t' => c.to_string(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(shown).collect()
 }
 
 fn print_outcome(outcome: &Outcome, json: bool) -> anyhow::Result<()> {

@@ -106,6 +106,11 @@ async fn load(options: &Options, mut config: Config) -> anyhow::Result<Loaded> {
         cluster.create_topic(topic, PARTITIONS, 1).with_context(|| format!("topic {topic}"))?;
     }
     let servers = cluster.bootstrap_servers();
+    // Whatever is set for a real broker does not go with the one in the process.
+    config
+        .kafka
+        .properties
+        .retain(|name, _| !["security.", "sasl.", "ssl."].iter().any(|of| name.starts_with(of)));
     config.kafka.properties.insert("bootstrap.servers".to_owned(), servers.clone());
     config.kafka.properties.insert("auto.offset.reset".to_owned(), "earliest".to_owned());
     config.kafka.topics = Vec::new();
@@ -187,11 +192,19 @@ async fn wait(
             return Err(anyhow!("loading ended before everything was loaded"));
         }
         _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+        () = terminated() => Err(anyhow!("terminated")),
     };
     stop.request();
     loading.await??;
     info!("all events are durable");
     bytes
+}
+
+async fn terminated() {
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    }
 }
 
 async fn report(server: &Server, loaded: &Loaded) -> anyhow::Result<()> {

@@ -179,10 +179,16 @@ fn stop_on_signals(stop: Stop) -> std::io::Result<()> {
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::spawn(async move {
         tokio::select! {
-            _ = terminate.recv() => info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => info!("SIGINT: stopping"),
+            _ = terminate.recv() => info!("SIGTERM: stopping; a second signal ends it at once"),
+            _ = interrupt.recv() => info!("SIGINT: stopping; a second signal ends it at once"),
         }
         stop.request();
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        warn!("a second signal: ends without waiting; what is not committed is done again");
+        std::process::exit(1);
     });
     Ok(())
 }

@@ -152,7 +152,12 @@ impl<'c> Check<'c> {
                         .to_owned(),
                 );
             }
-            properties.insert(name.clone(), value.clone());
+            // An empty value takes one of ours away: some do not go with each other.
+            if value.is_empty() {
+                properties.remove(name);
+            } else {
+                properties.insert(name.clone(), value.clone());
+            }
         }
         Kafka {
             properties,

@@ -138,7 +138,12 @@ impl Layers {
         }
         // Alone, so that every wrong value is reported, each with its origin.
         if let Err(error) = RawConfig::deserialize(nested([(key.as_str(), &value)])) {
-            self.faults.push(ConfigError { key, origin, problem: error.message().to_owned() });
+            // The message quotes the value.
+            let problem = match super::is_secret(&key) {
+                true => "must be a text in quotes".to_owned(),
+                false => error.message().to_owned(),
+            };
+            self.faults.push(ConfigError { key, origin, problem });
             return;
         }
         self.values.insert(key, (value, origin));

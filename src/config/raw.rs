@@ -65,7 +65,7 @@ pub(super) struct Kafka {
     pub(super) tls_key: String,
     /// How long a rebalance may wait for the flush of the partitions that are given up.
     pub(super) revoke_timeout: String,
-    /// Any property of librdkafka, over everything above.
+    /// Any property of librdkafka, over everything above; an empty one removes what sluicegate sets.
     pub(super) properties: BTreeMap<String, String>,
 }
 

@@ -117,6 +117,20 @@ fn every_fault_at_once_with_the_mend() {
 }
 
 #[test]
+fn a_secret_of_the_wrong_type_is_not_quoted() {
+    let (config, shown) = load("[mysql]\npassword = 987654321", &[], &[]);
+    let faults = config.unwrap_err().join("\n");
+    assert!(faults.contains("s.toml:2: mysql.password: must be a text in quotes"), "{faults}");
+    assert!(!faults.contains("987") && !shown.contains("987"));
+}
+
+#[test]
+fn an_empty_property_removes_ours() {
+    let (config, _) = load("[kafka.properties]\n\"session.timeout.ms\" = \"\"", &[], &[]);
+    assert!(!config.unwrap().kafka.properties.contains_key("session.timeout.ms"));
+}
+
+#[test]
 fn auto_commit_is_refused() {
     let (config, _) = load("[kafka.properties]\n\"enable.auto.commit\" = true", &[], &[]);
     assert!(config.unwrap_err()[0].contains("committed after the flush"));

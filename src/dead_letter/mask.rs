@@ -1,17 +1,21 @@
 //! Masking of secrets in bytes that cannot be parsed.
 //!
 //! What cannot be parsed may still be read by a person, and may still hold a password. So the
-//! names of secret keys are looked for as words followed by `:` or `=`, and what follows is
-//! overwritten with `*`: a quoted string up to its closing quote, an object or array up to its
-//! closing bracket, anything else up to the next comma, closing bracket or line end; all of them
-//! up to the end of the message, if that comes first. NUL bytes are looked through, so that
-//! UTF-16 is read as well, and so are `\u0061` escapes.
+//! names of secret keys are looked for, as words with a `:`, `=` or `;` near behind them, and what
+//! follows is overwritten with `*`. If that is a well-formed JSON value and JSON goes on after it,
+//! only the value is; in every other case all the rest of the message, because where a broken
+//! value ends is anybody's guess. NUL bytes are looked through, so that UTF-16 is read as well,
+//! and so are `\u0061` escapes.
 //!
 //! ```text
-//! {"password": "hunter2", "a": 1,}   →   {"password": "*******", "a": 1,}
+//! {"password": "hunter2", "a": 1,}   →   {"password": *********, "a": 1,}
+//! {"password": "hun"ter2", "a": 1}   →   {"password": *******************
 //! ```
 
 use crate::mapping::Secrets;
+
+/// How many bytes that belong to no word may stand between a name and its value.
+const GAP_MAX: usize = 16;
 
 /// A copy of `bytes` with the values of secret keys masked.
 #[must_use]
@@ -20,10 +24,19 @@ pub fn mask(bytes: &[u8], secrets: &Secrets) -> Vec<u8> {
     let mut at = 0;
     let mut in_word = false;
     while let Some((character, next)) = read(bytes, at) {
-        if !in_word && let Some(value) = value_of_secret(bytes, at, secrets) {
-            at = mask_value(bytes, value, &mut masked);
-            in_word = false;
-            continue;
+        if !in_word && let Some(name_end) = secret_name(bytes, at, secrets) {
+            match value_after(bytes, name_end) {
+                Value::None => {}
+                Value::Json { start, end } => {
+                    star(&mut masked[start..end]);
+                    at = end;
+                    continue;
+                }
+                Value::Unclear { start } => {
+                    star(&mut masked[start..]);
+                    return masked;
+                }
+            }
         }
         in_word = is_word(character);
         at = next;
@@ -31,27 +44,43 @@ pub fn mask(bytes: &[u8], secrets: &Secrets) -> Vec<u8> {
     masked
 }
 
+/// What follows a secret's name.
+enum Value {
+    /// Something that makes it no key.
+    None,
+    /// A well-formed value.
+    Json { start: usize, end: usize },
+    /// Anything else, from here on.
+    Unclear { start: usize },
+}
+
 /// The ASCII character at `at`, looking through NULs and `\u00XX`, and the place behind it. Other
-/// bytes come as they are.
+/// escapes count as one character that belongs to no word; other bytes come as they are.
 fn read(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
     while bytes.get(at) == Some(&0) {
         at += 1;
     }
     let byte = *bytes.get(at)?;
+    if byte != b'\\' {
+        return Some((byte, at + 1));
+    }
     if let [b'\\', b'u', b'0', b'0', high, low, ..] = bytes[at..]
         && let (Some(high), Some(low)) = ((high as char).to_digit(16), (low as char).to_digit(16))
     {
         return Some((u8::try_from(high * 16 + low).unwrap_or(byte), at + 6));
     }
-    Some((byte, at + 1))
+    match bytes.get(at + 1) {
+        Some(b'n' | b'r' | b't' | b'b' | b'f') => Some((b'\n', at + 2)),
+        _ => Some((byte, at + 1)),
+    }
 }
 
 fn is_word(character: u8) -> bool {
     character.is_ascii_alphanumeric() || character == b'_'
 }
 
-/// If a secret's name stands at `at`, followed by `:` or `=`: where its value starts.
-fn value_of_secret(bytes: &[u8], at: usize, secrets: &Secrets) -> Option<usize> {
+/// If a secret's name stands at `at` as a whole word: where it ends.
+fn secret_name(bytes: &[u8], at: usize, secrets: &Secrets) -> Option<usize> {
     secrets.iter().find_map(|name| {
         let mut end = at;
         for &expected in name {
@@ -61,97 +90,108 @@ fn value_of_secret(bytes: &[u8], at: usize, secrets: &Secrets) -> Option<usize> 
             }
             end = next;
         }
-        if read(bytes, end).is_some_and(|(character, _)| is_word(character)) {
-            return None;
-        }
-        let separator = skip(bytes, end, b" \t\r\n\"'\\");
-        let (character, value) = read(bytes, separator)?;
-        matches!(character, b':' | b'=').then(|| skip(bytes, value, b" \t\r\n"))
+        let goes_on = read(bytes, end).is_some_and(|(character, _)| is_word(character));
+        (!goes_on).then_some(end)
     })
 }
 
-fn skip(bytes: &[u8], mut at: usize, skipped: &[u8]) -> usize {
-    while let Some((character, next)) = read(bytes, at) {
-        if !skipped.contains(&character) {
+/// Looks for the value of the name that ends at `at`.
+fn value_after(bytes: &[u8], at: usize) -> Value {
+    let mut end = at;
+    let mut separator = None;
+    while let Some((character, next)) = read(bytes, end) {
+        if is_word(character) || next - at > GAP_MAX {
             break;
         }
-        at = next;
+        if separator.is_none() && b":=;".contains(&character) {
+            separator = Some((character, next));
+        }
+        end = next;
     }
-    at
+    let Some((character, start)) = separator else { return Value::None };
+    // Plain JSON: the quote that closes the key, blanks, a colon.
+    let between = &bytes[at..start];
+    let plain = character == b':'
+        && between.first() == Some(&b'"')
+        && between[1..between.len() - 1].iter().all(|b| is_blank(*b));
+    let value = skip_blanks(bytes, start);
+    match json_value(bytes, value) {
+        Some(end) if plain && json_goes_on(bytes, end) => Value::Json { start: value, end },
+        _ => Value::Unclear { start },
+    }
 }
 
-/// Masks the value that starts at `at` and gives the place behind it.
-fn mask_value(bytes: &[u8], at: usize, masked: &mut [u8]) -> usize {
-    let opening = skip(bytes, at, b"\\");
-    let escapes = opening - at;
-    match read(bytes, opening) {
-        Some((quote @ (b'"' | b'\''), inside)) => {
-            let end = closing_quote(bytes, inside, quote, escapes);
-            star(&mut masked[inside..end]);
-            end
-        }
-        Some((b'{' | b'[', inside)) => {
-            let end = closing_bracket(bytes, inside);
-            star(&mut masked[inside..end]);
-            end
-        }
+fn is_blank(byte: u8) -> bool {
+    b" \t\r\n".contains(&byte)
+}
+
+fn skip_blanks(bytes: &[u8], at: usize) -> usize {
+    at + bytes[at..].iter().take_while(|byte| is_blank(**byte)).count()
+}
+
+/// Whether after a value the object ends, or its next key follows.
+fn json_goes_on(bytes: &[u8], at: usize) -> bool {
+    let at = skip_blanks(bytes, at);
+    match bytes.get(at) {
+        Some(b'}') => true,
+        Some(b',') => matches!(bytes.get(skip_blanks(bytes, at + 1)), Some(b'"' | b'}')),
+        _ => false,
+    }
+}
+
+/// Where a well-formed JSON value that starts at `at` ends.
+fn json_value(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at)? {
+        b'"' => json_string(bytes, at),
+        b'{' | b'[' => json_nested(bytes, at),
         _ => {
-            let mut end = at;
-            while let Some((character, next)) = read(bytes, end) {
-                if b",}]\r\n".contains(&character) {
-                    break;
+            let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+            let len = bytes[at..].iter().take_while(is_part).count();
+            (len > 0).then_some(at + len)
+        }
+    }
+}
+
+fn json_string(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut at = at + 1;
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            0..0x20 => return None,
+            _ => at += 1,
+        }
+    }
+}
+
+/// An object or array: brackets of the right kind, strings, and what stands between them.
+fn json_nested(bytes: &[u8], mut at: usize) -> Option<usize> {
+    let mut open = Vec::new();
+    loop {
+        match bytes.get(at)? {
+            b'"' => {
+                at = json_string(bytes, at)?;
+                // A quote too many shows in what follows the string.
+                let next = bytes.get(skip_blanks(bytes, at))?;
+                if !b":,]}".contains(next) {
+                    return None;
                 }
-                end = next;
+                continue;
             }
-            star(&mut masked[at..end]);
-            end
+            b'{' => open.push(b'}'),
+            b'[' => open.push(b']'),
+            close @ (b'}' | b']') if open.pop() != Some(*close) => return None,
+            _ => {}
+        }
+        at += 1;
+        if open.is_empty() {
+            return Some(at);
         }
     }
 }
 
 fn star(bytes: &mut [u8]) {
     bytes.iter_mut().filter(|byte| **byte != 0).for_each(|byte| *byte = b'*');
-}
-
-/// The place of the quote that closes a string. In JSON within a JSON string the quotes have
-/// backslashes before them, then the closing quote has as many as the opening one.
-fn closing_quote(bytes: &[u8], mut at: usize, quote: u8, escapes: usize) -> usize {
-    let mut backslashes = 0;
-    while at < bytes.len() {
-        match bytes[at] {
-            0 => {}
-            b'\\' => backslashes += 1,
-            byte if byte == quote => {
-                let closes =
-                    if escapes == 0 { backslashes % 2 == 0 } else { backslashes <= escapes };
-                if closes {
-                    return at - backslashes.min(escapes);
-                }
-                backslashes = 0;
-            }
-            _ => backslashes = 0,
-        }
-        at += 1;
-    }
-    bytes.len()
-}
-
-/// The place of the bracket that closes an object or array which was entered before `at`.
-fn closing_bracket(bytes: &[u8], mut at: usize) -> usize {
-    let mut open = 1;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'"' => at = closing_quote(bytes, at + 1, b'"', 0).min(bytes.len() - 1),
-            b'{' | b'[' => open += 1,
-            b'}' | b']' => open -= 1,
-            _ => {}
-        }
-        if open == 0 {
-            return at;
-        }
-        at += 1;
-    }
-    bytes.len()
 }
 
 #[cfg(test)]
@@ -164,35 +204,67 @@ mod tests {
     }
 
     #[test]
-    fn values_of_every_shape() {
+    fn well_formed_values_are_masked_alone() {
         let check = |text: &str, expected: &str| assert_eq!(masked(text), expected);
-        check(r#"{"password": "hunter2", "a": 1,}"#, r#"{"password": "*******", "a": 1,}"#);
-        check(r#"{"PASSWORD" :"a\"b","x":1"#, r#"{"PASSWORD" :"****","x":1"#);
+        check(r#"{"password": "hunter2", "a": 1,}"#, r#"{"password": *********, "a": 1,}"#);
+        check(r#"{"PASSWORD" :"a\"b","x":1"#, r#"{"PASSWORD" :******,"x":1"#);
         check(r#"{"token": 12.5, "a": 1,}"#, r#"{"token": ****, "a": 1,}"#);
         check(
             r#"{"security": {"a": "}", "b": [1]}, "c": 2,}"#,
-            r#"{"security": {******************}, "c": 2,}"#,
+            r#"{"security": ********************, "c": 2,}"#,
         );
-        check(r#"{"audit": {"a": "x"#, r#"{"audit": {*******"#);
-        check(r#"{"secret": "cut of"#, r#"{"secret": "******"#);
-        check("{'passwd': 'x y', 'b': 1}", "{'passwd': '***', 'b': 1}");
-        check("password = open sesame\nnext", "password = ***********\nnext");
-        check(r#""{\"token\": \"abc\", \"b\": 1}"#, r#""{\"token\": \"***\", \"b\": 1}"#);
-        check(r#"{"tok\u0065n": "abc""#, r#"{"tok\u0065n": "***""#);
-        check(r#"{"tokens": "abc", "my_token": "def""#, r#"{"tokens": "abc", "my_token": "def""#);
+        check(r#"{"tok\u0065n": "abc", "d""#, r#"{"tok\u0065n": *****, "d""#);
         check(
-            r#"{"tax_id_country": "DE", "tax_id": "7""#,
-            r#"{"tax_id_country": "DE", "tax_id": "*""#,
+            r#"{"tax_id_country": "DE", "tax_id": "7"}}"#,
+            r#"{"tax_id_country": "DE", "tax_id": ***}}"#,
         );
-        check(r#"{"token": "a", "token": "b""#, r#"{"token": "*", "token": "*""#);
-        check(r#"["token", "b""#, r#"["token", "b""#);
+        check(r#"{"token": "a", "token": null}}"#, r#"{"token": ***, "token": ****}}"#);
+    }
+
+    #[test]
+    fn words_that_are_no_keys_stay() {
+        for text in [
+            r#"{"tokens": "abc", "my_token": "def""#,
+            r#"["token", "b""#,
+            r#"{"a": "the payment failed",,"#,
+            "no secret at all",
+        ] {
+            assert_eq!(masked(text), text);
+        }
+    }
+
+    #[test]
+    fn of_broken_values_nothing_is_left() {
+        for text in [
+            r#"{"password": "hun"S3CR3T", "a": 1}"#,
+            r#"{"payment": {"a":1], "card":"S3CR3T"}}"#,
+            r#"{"security": {"note":"x"}", "pin":"S3CR3T"}"#,
+            r#"{"security": {"note":"x"y", "pin":"S3CR3T"}, "a":1}"#,
+            "password=abc, S3CR3T",
+            r#"{"secret": b"abc, S3CR3T""#,
+            r#"{"password": x{"a":"1","b":"S3CR3T"}}"#,
+            "{\"password\"\u{1}: \"S3CR3T\"",
+            "{\"password\"\u{a0}: \"S3CR3T\"",
+            r#"{"token";"S3CR3T""#,
+            r#"{"a": "\npassword: S3CR3T""#,
+            "{'passwd': 'x S3CR3T', 'b': 1}",
+            "password = open S3CR3T\nnext S3CR3T",
+            r#""{\"token\": \"S3CR3T\", \"b\": 1}"#,
+            r#"{"secret": "cut S3CR3T of"#,
+            r#"{"audit": {"a": "S3CR3T"#,
+            r#"{"token": "a", S3CR3T"}"#,
+        ] {
+            assert!(!masked(text).contains("S3CR3T"), "{text}\n{}", masked(text));
+        }
+        let broken = Secrets::default();
+        assert!(!mask(b"{\"password\"\xff: \"S3CR3T\"", &broken).ends_with(b"T\""));
     }
 
     #[test]
     fn utf_16_is_read_too() {
         let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
         let got = mask(&wide(r#"{"password": "hunter2", "a": 1}"#), &Secrets::default());
-        assert_eq!(got, wide(r#"{"password": "*******", "a": 1}"#));
+        assert_eq!(got, wide(r#"{"password":*******************"#));
     }
 
     proptest! {

@@ -59,6 +59,24 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
+    /// Whether the server is new enough: MySQL knows the row alias since 8.0.20, MariaDB is
+    /// supported from 10.6 on.
+    #[must_use]
+    pub fn is_supported(&self) -> bool {
+        let least: [u32; 3] = match self.dialect {
+            Dialect::MySql => [8, 0, 20],
+            Dialect::MariaDb => [10, 6, 0],
+        };
+        // Some servers say 5.5.5- before their version, for old replicas.
+        let version = self.version.trim_start_matches("5.5.5-");
+        let digits = |part: &str| {
+            let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+            part[..end].parse().unwrap_or(0)
+        };
+        let mut found = version.split('.').map(digits).chain(std::iter::repeat(0));
+        [0; 3].map(|_| found.next().unwrap_or(0)) >= least
+    }
+
     /// What its JSON column takes.
     #[must_use]
     pub fn json_limits(&self) -> JsonLimits {
@@ -273,6 +291,29 @@ mod nodelay {
             assert!(!stream.nodelay().unwrap());
             super::set_on_connections_to(address.port());
             assert!(stream.nodelay().unwrap());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_servers_are_not_supported() {
+        for (dialect, version, supported) in [
+            (Dialect::MySql, "9.7.4-2", true),
+            (Dialect::MySql, "8.4.0", true),
+            (Dialect::MySql, "8.0.20", true),
+            (Dialect::MySql, "8.0.19-log", false),
+            (Dialect::MySql, "5.7.44", false),
+            (Dialect::MariaDb, "10.11.18-MariaDB-0+deb12u1", true),
+            (Dialect::MariaDb, "5.5.5-10.6.1-MariaDB", true),
+            (Dialect::MariaDb, "10.5.29-MariaDB", false),
+        ] {
+            let version = version.to_owned();
+            let facts = ServerFacts { dialect, version, max_allowed_packet: 0 };
+            assert_eq!(facts.is_supported(), supported, "{facts:?}");
         }
     }
 }

@@ -51,6 +51,19 @@ impl Secrets {
     /// Whether a key is secret, whatever its case.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
+        if key.is_ascii() {
+            return self.contains_ascii(key);
+        }
+        // Two characters beyond ASCII are letters of it in another case: K (Kelvin) and ſ (long s).
+        let folded = key.chars().map(|character| match character {
+            '\u{212A}' => 'k',
+            '\u{17F}' => 's',
+            other => other,
+        });
+        self.contains_ascii(&folded.collect::<String>())
+    }
+
+    fn contains_ascii(&self, key: &str) -> bool {
         self.by_len.get(key.len()).is_some_and(|keys| {
             keys.iter().any(|secret| key.as_bytes().eq_ignore_ascii_case(secret))
         })
@@ -72,6 +85,7 @@ mod tests {
         for key in SECRET_KEYS {
             assert!(secrets.contains(key) && secrets.contains(&key.to_uppercase()), "{key}");
         }
+        assert!(secrets.contains("to\u{212A}en") && secrets.contains("pa\u{17F}sword"));
         assert!(secrets.contains("pin") && secrets.contains("PIN"));
         assert!(
             !secrets.contains("") && !secrets.contains("passwords") && !secrets.contains("audio")

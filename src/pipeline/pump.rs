@@ -124,6 +124,17 @@ impl Pump {
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         if self.state.setup.until_end {
             let bounds = self.consumer.offset_bounds(&topics)?;
+            let exists =
+                |topic: &&&str| bounds.keys().any(|partition| *partition.topic == ***topic);
+            for topic in topics.iter().filter(|topic| !exists(topic)) {
+                warn!(topic, "the topic does not exist; there is nothing to process in it");
+            }
+            if bounds.is_empty() {
+                return Err(PipelineError::Kafka(format!(
+                    "none of the topics {} exists; check kafka.topics and kafka.topic_prefix",
+                    topics.join(", ")
+                )));
+            }
             let partitions: Vec<TopicPartition> = bounds.keys().cloned().collect();
             let committed = self.consumer.committed(&partitions)?;
             let left = |(key, (first, end)): (&TopicPartition, &(i64, i64))| {
@@ -151,7 +162,7 @@ impl Pump {
     fn work(&mut self) -> Result<(), PipelineError> {
         while !self.stop.is_requested() {
             self.state.take_flushed()?;
-            self.commit(false);
+            self.commit();
             while let Some(rebalance) = self.consumer.next_rebalance() {
                 self.rebalance(&rebalance)?;
             }
@@ -160,7 +171,13 @@ impl Pump {
                 self.tick();
             }
             if self.until_end.as_ref().is_some_and(UntilEnd::is_reached) {
-                return Ok(());
+                let sealed = self.state.open.is_empty() || self.state.seal(buffer::Sealed::Drain);
+                if sealed && self.state.in_flight == 0 {
+                    return Ok(());
+                }
+                // However long the server takes: nobody asked to stop.
+                self.wait_for_a_writer()?;
+                continue;
             }
             if let Some(reason) = self.state.due()
                 && !self.state.seal(reason)
@@ -208,21 +225,42 @@ impl Pump {
         Ok(())
     }
 
-    /// Commits the watermarks that moved.
-    fn commit(&mut self, wait: bool) -> bool {
+    /// Hands the watermarks that moved to Kafka.
+    fn commit(&mut self) {
         let commits = self.state.assignment.take_commits();
         if commits.is_empty() {
-            return true;
+            return;
         }
         self.state.metrics.commits.increment(1);
-        match self.consumer.commit(&commits, wait) {
-            Ok(()) => true,
-            Err(error) => {
-                self.state.metrics.commit_failures.increment(1);
-                warn!(%error, "commit: Kafka did not take the offsets; they will be committed again");
-                self.state.assignment.commit_failed(commits.iter().map(|(partition, _)| partition));
-                false
+        if let Err(error) = self.consumer.commit(&commits) {
+            self.state.metrics.commit_failures.increment(1);
+            warn!(%error, "commit: Kafka did not take the offsets; they will be committed again");
+            self.state.assignment.commit_failed(commits.iter().map(|(partition, _)| partition));
+        }
+    }
+
+    /// Commits and waits until Kafka has it, repeating what fails; tells whether it has all of it.
+    fn commit_all(&mut self, deadline: Instant) -> Result<bool, PipelineError> {
+        loop {
+            self.commit();
+            while !self.consumer.commits_are_answered() {
+                if Instant::now() >= deadline {
+                    return Ok(false);
+                }
+                if let Some(message) = self.consumer.poll(POLL_BUSY)? {
+                    self.state.take(&message, self.until_end.as_mut());
+                }
             }
+            let (failed, failures) = self.consumer.take_failed_commits();
+            if failed.is_empty() {
+                return Ok(true);
+            }
+            self.state.metrics.commit_failures.increment(failures);
+            self.state.assignment.commit_failed(failed.iter());
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            std::thread::park_timeout(POLL_IDLE);
         }
     }
 
@@ -241,7 +279,8 @@ impl Pump {
                 }
             }
             if let Some(end) = &mut self.until_end {
-                end.statistics(&statistics);
+                let assignment = &self.state.assignment;
+                end.statistics(&statistics, |p| assignment.slot(&p.topic, p.partition).is_some());
             }
         }
         self.ask_about_others();
@@ -266,6 +305,9 @@ impl Pump {
 
     fn rebalance(&mut self, rebalance: &Rebalance) -> Result<(), PipelineError> {
         self.state.metrics.rebalances.increment(1);
+        if let Some(end) = &mut self.until_end {
+            end.rebalanced();
+        }
         match rebalance {
             Rebalance::Assign(list) => {
                 let partitions = partitions_of(list);
@@ -284,13 +326,14 @@ impl Pump {
                 info!(partitions = shown(&partitions), lost, "rebalance: revoked");
                 if !lost {
                     let timeout = self.state.setup.config.kafka.revoke_timeout;
-                    if !self.drain(&partitions, timeout)? {
+                    let deadline = Instant::now() + timeout;
+                    let drained = self.drain(&partitions, deadline)?;
+                    if !drained || !self.commit_all(deadline)? {
                         warn!(
                             ?timeout,
-                            "rebalance: given up before everything was flushed; the next owner does the rest again"
+                            "rebalance: given up before everything was flushed and committed; the next owner does the rest again"
                         );
                     }
-                    self.commit(true);
                 }
                 for partition in &partitions {
                     self.state.assignment.revoke(partition);
@@ -298,6 +341,11 @@ impl Pump {
                         end.given_up(partition);
                     }
                 }
+                for partition in &partitions {
+                    set_lag(&partition.topic, partition.partition, 0);
+                }
+                let some_left = self.state.assignment.partitions().next().is_some();
+                self.state.setup.health.set_assigned(some_left);
                 self.consumer.answer(rebalance);
             }
         }
@@ -308,9 +356,8 @@ impl Pump {
     fn drain(
         &mut self,
         partitions: &[TopicPartition],
-        timeout: Duration,
+        deadline: Instant,
     ) -> Result<bool, PipelineError> {
-        let deadline = Instant::now() + timeout;
         loop {
             let sealed = self.state.open.is_empty() || self.state.seal(buffer::Sealed::Drain);
             let idle = |partition| self.state.assignment.is_idle(partition);
@@ -334,11 +381,9 @@ impl Pump {
             "stopping: flushing what is under way"
         );
         let partitions: Vec<TopicPartition> = self.state.assignment.partitions().cloned().collect();
-        let drained = self.drain(&partitions, timeout)?;
-        while !self.commit(true) && Instant::now() < deadline {
-            std::thread::park_timeout(POLL_IDLE);
-        }
-        if drained { Ok(()) } else { Err(PipelineError::Deadline(timeout)) }
+        let drained = self.drain(&partitions, deadline)?;
+        let committed = self.commit_all(deadline)?;
+        if drained && committed { Ok(()) } else { Err(PipelineError::Deadline(timeout)) }
     }
 }
 

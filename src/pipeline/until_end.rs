@@ -9,7 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct UntilEnd {
     ends: BTreeMap<TopicPartition, i64>,
     pending: BTreeSet<TopicPartition>,
+    /// Statistics that may still speak of the assignment before.
+    stale_statistics: u32,
 }
+
+/// Statistics come once a second, and one may be under way while partitions change hands.
+const STALE_STATISTICS: u32 = 2;
 
 impl UntilEnd {
     /// From the first and next offsets of every partition. Empty ones are done already, and so are
@@ -21,7 +26,7 @@ impl UntilEnd {
         let with_messages = bounds.iter().filter(|(_, (first, end))| first < end);
         let ends: BTreeMap<_, _> =
             with_messages.map(|(key, (_, end))| (key.clone(), *end)).collect();
-        let mut this = Self { pending: ends.keys().cloned().collect(), ends };
+        let mut this = Self { pending: ends.keys().cloned().collect(), ends, stale_statistics: 0 };
         this.committed(committed);
         this
     }
@@ -47,15 +52,31 @@ impl UntilEnd {
 
     /// librdkafka has read up to the end without handing out a message: what is left are
     /// transaction markers or compacted records.
-    pub(super) fn statistics(&mut self, statistics: &Statistics) {
-        self.pending.retain(|TopicPartition { topic, partition }| {
-            let end = self.ends[&TopicPartition { topic: topic.clone(), partition: *partition }];
+    pub(super) fn statistics(
+        &mut self,
+        statistics: &Statistics,
+        is_ours: impl Fn(&TopicPartition) -> bool,
+    ) {
+        if self.stale_statistics > 0 {
+            self.stale_statistics -= 1;
+            return;
+        }
+        self.pending.retain(|key @ TopicPartition { topic, partition }| {
+            if !is_ours(key) {
+                return true;
+            }
+            let end = self.ends[key];
             let found =
                 statistics.topics.get(&**topic).and_then(|topic| topic.partitions.get(partition));
             !found.is_some_and(|found| {
                 found.fetchq_cnt == 0 && found.eof_offset >= end && found.next_offset >= end
             })
         });
+    }
+
+    /// Partitions were assigned or revoked.
+    pub(super) fn rebalanced(&mut self) {
+        self.stale_statistics = STALE_STATISTICS;
     }
 
     /// Partitions with messages that are still to come.

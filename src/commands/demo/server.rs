@@ -95,8 +95,8 @@ impl PrivateServer {
 impl Drop for PrivateServer {
     fn drop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
-        // SIGTERM is the polite way; the standard library only knows SIGKILL.
-        let _ = Command::new("kill").arg(child.id().to_string()).status();
+        // SIGTERM is the polite way; the standard library only knows SIGKILL, every shell both.
+        let _ = Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status();
         let deadline = Instant::now() + STOP_TIMEOUT;
         while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
             std::thread::sleep(LOOK_AGAIN);
@@ -146,8 +146,9 @@ fn initialize(program: &Path, data: &Path, directory: &Path) -> anyhow::Result<(
 
 /// The user is named because a server refuses to run as root unless told to.
 fn common_arguments(data: &Path) -> [String; 3] {
-    let user = std::env::var("USER").ok();
-    let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| "root".to_owned());
+    let id = Command::new("id").arg("-un").output().ok();
+    let user = id.and_then(|output| String::from_utf8(output.stdout).ok());
+    let user = user.map_or_else(|| "root".to_owned(), |user| user.trim().to_owned());
     ["--no-defaults".to_owned(), format!("--datadir={}", data.display()), format!("--user={user}")]
 }
 
