@@ -17,8 +17,10 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
@@ -42,7 +44,45 @@ pub enum Rebalance {
 
 /// A group member.
 pub struct Consumer {
-    inner: BaseConsumer<Context>,
+    inner: Arc<BaseConsumer<Context>>,
+    committer: Committer,
+}
+
+/// Offsets to commit, or that could not be.
+type Offsets = Vec<(TopicPartition, i64)>;
+
+/// A thread that commits, one list at a time. librdkafka's asynchronous commit does not say what
+/// became of it unless a callback is set, which rdkafka 0.39 does not do; and its synchronous one
+/// waits for as long as it takes.
+struct Committer {
+    lists: SyncSender<Offsets>,
+    answers: Receiver<(Offsets, KafkaResult<()>)>,
+    thread: JoinHandle<()>,
+    is_open: bool,
+}
+
+impl Committer {
+    fn start(consumer: Arc<BaseConsumer<Context>>) -> std::io::Result<Self> {
+        let (lists, to_commit) = sync_channel::<Offsets>(1);
+        let (answer, answers) = sync_channel(1);
+        let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
+            for offsets in to_commit {
+                let result = commit(&consumer, &offsets);
+                if answer.send((offsets, result)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { lists, answers, thread, is_open: false })
+    }
+}
+
+fn commit(consumer: &BaseConsumer<Context>, offsets: &Offsets) -> KafkaResult<()> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (TopicPartition { topic, partition }, offset) in offsets {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    }
+    consumer.commit(&list, CommitMode::Sync)
 }
 
 /// What librdkafka tells us on the side.
@@ -51,10 +91,6 @@ struct Context {
     rebalances: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
     statistics: Mutex<Option<Statistics>>,
-    failed_commits: Mutex<Vec<TopicPartition>>,
-    commit_failures: AtomicU64,
-    /// Commits that Kafka has not answered yet.
-    commits_open: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -104,17 +140,6 @@ impl ConsumerContext for Context {
             lock(&self.rebalances).push_back(rebalance);
         }
     }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        self.commits_open.fetch_sub(1, Ordering::Relaxed);
-        let Err(error) = result else { return };
-        if matches!(error, KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) {
-            return;
-        }
-        self.commit_failures.fetch_add(1, Ordering::Relaxed);
-        warn!(%error, "commit: Kafka did not take the offsets; they will be committed again");
-        lock(&self.failed_commits).extend(partitions_of(offsets));
-    }
 }
 
 fn answer(consumer: &BaseConsumer<Context>, rebalance: &Rebalance) {
@@ -153,7 +178,11 @@ impl Consumer {
         config.set("enable.auto.commit", "false");
         config.set("enable.auto.offset.store", "false");
         config.set_log_level(RDKafkaLogLevel::Info);
-        Ok(Self { inner: config.create_with_context(Context::default())? })
+        let inner: Arc<BaseConsumer<Context>> =
+            Arc::new(config.create_with_context(Context::default())?);
+        let committer = Committer::start(Arc::clone(&inner))
+            .map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
+        Ok(Self { inner, committer })
     }
 
     /// Joins the group.
@@ -194,31 +223,27 @@ impl Consumer {
         answer(&self.inner, rebalance);
     }
 
-    /// Hands offsets to Kafka. The answer comes while polling.
-    ///
-    /// # Errors
-    /// When the client cannot send them.
-    pub fn commit(&self, offsets: &[(TopicPartition, i64)]) -> KafkaResult<()> {
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (TopicPartition { topic, partition }, offset) in offsets {
-            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    /// Whether a commit is under way. There is one at a time.
+    pub fn commit_is_open(&self) -> bool {
+        self.committer.is_open
+    }
+
+    /// Hands offsets to Kafka; see [`Self::commit_answer`].
+    pub fn commit(&mut self, offsets: Offsets) {
+        debug_assert!(!self.committer.is_open, "one commit at a time");
+        // The thread lives as long as this does, and its channel is empty.
+        self.committer.is_open = self.committer.lists.try_send(offsets).is_ok();
+    }
+
+    /// Kafka's answer to the commit that is under way, if it comes within `timeout`: the offsets,
+    /// and what was wrong with them.
+    pub fn commit_answer(&mut self, timeout: Duration) -> Option<(Offsets, KafkaResult<()>)> {
+        if !self.committer.is_open {
+            return None;
         }
-        self.inner.commit(&list, CommitMode::Async)?;
-        self.inner.context().commits_open.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Whether Kafka has answered every commit.
-    pub fn commits_are_answered(&self) -> bool {
-        // The answer is counted in `poll`, so by the thread that counted the question.
-        self.inner.context().commits_open.load(Ordering::Relaxed) == 0
-    }
-
-    /// Partitions whose commit failed since the last call, and how many failures there were.
-    pub fn take_failed_commits(&self) -> (Vec<TopicPartition>, u64) {
-        let context = self.inner.context();
-        let failures = context.commit_failures.swap(0, Ordering::Relaxed);
-        (std::mem::take(&mut *lock(&context.failed_commits)), failures)
+        let answer = self.committer.answers.recv_timeout(timeout).ok()?;
+        self.committer.is_open = false;
+        Some(answer)
     }
 
     /// The latest statistics, once.
@@ -294,13 +319,23 @@ impl Consumer {
         Ok(known.collect())
     }
 
-    /// Leaves the group. Whatever is to be committed must have been.
+    /// Leaves the group. Whatever is to be committed must have been. If Kafka has not answered the
+    /// last commit, it does not hear a goodbye either, and notices when the session times out.
     pub fn close(self) {
         self.inner.context().closing.store(true, Ordering::Relaxed);
         // A rebalance that came in the last moment is answered by leaving.
         while let Some(rebalance) = self.next_rebalance() {
             self.answer(&rebalance);
         }
-        drop(self.inner);
+        let Self { inner, committer: Committer { lists, thread, is_open, .. } } = self;
+        if is_open {
+            warn!("commit: Kafka does not answer; leaving without a goodbye");
+            return;
+        }
+        drop(lists);
+        if thread.join().is_err() {
+            error!("commit: the committing thread had ended unexpectedly");
+        }
+        drop(inner);
     }
 }

@@ -9,6 +9,7 @@ use crate::dead_letter::{DeadLetter, Origin};
 use crate::flatten::Flattener;
 use crate::metrics::{PipelineMetrics, Tally, set_lag};
 use rdkafka::Message;
+use rdkafka::error::KafkaResult;
 use rdkafka::message::BorrowedMessage;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,6 +48,8 @@ pub(super) struct Pump {
     paused: bool,
     blocked_since: Option<Instant>,
     ticked: Instant,
+    /// Partitions whose last commit failed.
+    failed_commits: Vec<TopicPartition>,
 }
 
 /// Everything but the consumer, whose messages are borrowed from it.
@@ -102,6 +105,7 @@ impl Pump {
             paused: false,
             blocked_since: None,
             ticked: Instant::now(),
+            failed_commits: Vec::new(),
         }
     }
 
@@ -225,48 +229,57 @@ impl Pump {
         Ok(())
     }
 
-    /// Hands the watermarks that moved to Kafka.
+    /// Hands the watermarks that moved to Kafka, one commit after the other.
     fn commit(&mut self) {
-        let commits = self.state.assignment.take_commits();
-        if commits.is_empty() {
+        if let Some((offsets, result)) = self.consumer.commit_answer(Duration::ZERO) {
+            self.committed(offsets, result);
+        }
+        if self.consumer.commit_is_open() {
             return;
         }
-        self.state.metrics.commits.increment(1);
-        if let Err(error) = self.consumer.commit(&commits) {
-            self.state.metrics.commit_failures.increment(1);
-            warn!(%error, "commit: Kafka did not take the offsets; they will be committed again");
-            self.state.assignment.commit_failed(commits.iter().map(|(partition, _)| partition));
+        let commits = self.state.assignment.take_commits();
+        if !commits.is_empty() {
+            self.state.metrics.commits.increment(1);
+            self.consumer.commit(commits);
         }
     }
 
-    /// Commits and waits until Kafka has it, repeating what fails; tells whether it has all of it.
-    fn commit_all(&mut self, deadline: Instant) -> Result<bool, PipelineError> {
+    /// What failed is committed again at the next tick.
+    fn committed(&mut self, offsets: Vec<(TopicPartition, i64)>, result: KafkaResult<()>) {
+        if let Err(error) = result {
+            self.state.metrics.commit_failures.increment(1);
+            warn!(%error, "commit: Kafka did not take the offsets; they will be committed again");
+            self.failed_commits.extend(offsets.into_iter().map(|(partition, _)| partition));
+        }
+    }
+
+    /// Commits and waits until Kafka has everything, repeating what fails; tells whether it has.
+    fn commit_all(&mut self, deadline: Instant) -> bool {
         loop {
             self.commit();
-            while !self.consumer.commits_are_answered() {
-                if Instant::now() >= deadline {
-                    return Ok(false);
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.consumer.commit_is_open() {
+                let Some((offsets, result)) = self.consumer.commit_answer(left) else {
+                    return false;
+                };
+                self.committed(offsets, result);
+            } else if self.failed_commits.is_empty() {
+                // Nothing is under way, and nothing was left to hand over.
+                return true;
+            }
+            if !self.failed_commits.is_empty() {
+                if left.is_zero() {
+                    return false;
                 }
-                if let Some(message) = self.consumer.poll(POLL_BUSY)? {
-                    self.state.take(&message, self.until_end.as_mut());
-                }
+                std::thread::park_timeout(POLL_IDLE.min(left));
+                let failed = std::mem::take(&mut self.failed_commits);
+                self.state.assignment.commit_failed(failed.iter());
             }
-            let (failed, failures) = self.consumer.take_failed_commits();
-            if failed.is_empty() {
-                return Ok(true);
-            }
-            self.state.metrics.commit_failures.increment(failures);
-            self.state.assignment.commit_failed(failed.iter());
-            if Instant::now() >= deadline {
-                return Ok(false);
-            }
-            std::thread::park_timeout(POLL_IDLE);
         }
     }
 
     fn tick(&mut self) {
-        let (failed, failures) = self.consumer.take_failed_commits();
-        self.state.metrics.commit_failures.increment(failures);
+        let failed = std::mem::take(&mut self.failed_commits);
         self.state.assignment.commit_failed(failed.iter());
         if let Some(statistics) = self.consumer.take_statistics() {
             for (topic, found) in &statistics.topics {
@@ -328,7 +341,7 @@ impl Pump {
                     let timeout = self.state.setup.config.kafka.revoke_timeout;
                     let deadline = Instant::now() + timeout;
                     let drained = self.drain(&partitions, deadline)?;
-                    if !drained || !self.commit_all(deadline)? {
+                    if !drained || !self.commit_all(deadline) {
                         warn!(
                             ?timeout,
                             "rebalance: given up before everything was flushed and committed; the next owner does the rest again"
@@ -382,7 +395,7 @@ impl Pump {
         );
         let partitions: Vec<TopicPartition> = self.state.assignment.partitions().cloned().collect();
         let drained = self.drain(&partitions, deadline)?;
-        let committed = self.commit_all(deadline)?;
+        let committed = self.commit_all(deadline);
         if drained && committed { Ok(()) } else { Err(PipelineError::Deadline(timeout)) }
     }
 }

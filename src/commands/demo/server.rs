@@ -117,7 +117,11 @@ fn initialize(program: &Path, data: &Path, directory: &Path) -> anyhow::Result<(
     let mut command = if is_mariadb {
         let install = find("mariadb-install-db").context("mariadb-install-db is not installed")?;
         let mut command = Command::new(install);
-        command.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
+        command.args([
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            "--skip-name-resolve",
+        ]);
         command
     } else {
         Command::new(program)
