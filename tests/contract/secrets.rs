@@ -6,7 +6,9 @@ use serde_json::Value;
 use sqlx::{Executor, Row};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 async fn check(server: Server) {
     let Some(mut world) = World::new(server).await else { return };
@@ -37,7 +39,15 @@ async fn check(server: Server) {
         if consumed == total && get(port, "/readyz").is_ok_and(|page| page.contains("ready")) {
             break page;
         }
-        assert!(Instant::now() < deadline, "{consumed} of {total} messages consumed");
+        let ended = child.try_wait().unwrap();
+        if ended.is_some() || Instant::now() > deadline {
+            let ready = get(port, "/readyz");
+            child.kill().unwrap();
+            let log = String::from_utf8_lossy(&reader.join().unwrap()).into_owned();
+            let tail = &log[log.len() - log.len().min(4_000)..];
+            panic!("{consumed} of {total} consumed, ended {ended:?}, ready {ready:?}\n{tail}");
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     };
     signal(&child, "TERM");
     assert!(wait_for("a polite end", || child.try_wait().unwrap()).success());
