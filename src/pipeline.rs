@@ -9,12 +9,16 @@
 //!  └───────────────────────────────────┘ flushed└───────────────────────────┘
 //! ```
 //!
+//! A third party is the thread "commit" (`consume.rs`), which hands one list of offsets to Kafka at a
+//! time, so that no wait for the broker holds up the loop.
+//!
 //! There are `writers + 2` batches in all, and a batch is either free, open, on its way, or at a
 //! writer. So both channels have that capacity and never block, memory is bounded by the number of
 //! batches, and when none is free the consumer stops reading: first by not polling, then, since a
 //! silent member is thrown out of its group, by pausing its partitions.
 
 mod pump;
+mod state;
 mod until_end;
 
 use crate::buffer::Batch;
@@ -33,7 +37,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tracing::info;
 
-pub use pump::Progress;
+pub use state::Progress;
+
+/// Longest wait for a message while nothing else is due.
+const POLL_IDLE: Duration = Duration::from_millis(100);
+/// The same while writers are busy: their batches are committed when the wait is over.
+const POLL_BUSY: Duration = Duration::from_millis(5);
 
 /// Why a pipeline ended although nobody asked for it.
 #[derive(Debug, thiserror::Error)]
