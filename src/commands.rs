@@ -35,29 +35,49 @@ pub fn config_error(faults: &[ConfigError]) -> anyhow::Error {
     anyhow::anyhow!("the configuration has faults:\n{}", lines(faults))
 }
 
+/// What a server said about itself and its tables.
+#[derive(Debug)]
+pub struct Inspected {
+    facts: ServerFacts,
+    mismatches: Vec<Mismatch>,
+}
+
 /// Connects once, asks the server what it is, and compares its schema with the mapping.
 ///
 /// # Errors
 /// When the server cannot be reached or asked.
-pub async fn inspect(
-    server: &Server,
-    mapping: &Mapping,
-) -> anyhow::Result<(ServerFacts, Vec<Mismatch>)> {
-    let asked = async {
-        let mut connection = server.connect().await?;
-        let facts = server_facts(&mut connection).await?;
-        let live = schema::read(&mut connection).await?;
-        close(connection).await;
-        Ok::<_, sqlx::Error>((facts, live))
-    };
-    let (facts, live) = asked
-        .await
-        .map_err(|error| anyhow::anyhow!(shown(&error)))
-        .with_context(|| format!("MySQL {}", server.address()))?;
-    if !facts.is_supported() {
-        anyhow::bail!(too_old(&facts));
+pub async fn inspect(server: &Server, mapping: &Mapping) -> Result<Inspected, sqlx::Error> {
+    let mut connection = server.connect().await?;
+    let facts = server_facts(&mut connection).await?;
+    let live = schema::read(&mut connection).await?;
+    close(connection).await;
+    Ok(Inspected { facts, mismatches: schema::check(mapping, &live) })
+}
+
+impl Inspected {
+    /// What the server is, if rows can be written to it.
+    ///
+    /// # Errors
+    /// When it is too old, or with everything that does not fit.
+    pub fn fit(self) -> anyhow::Result<ServerFacts> {
+        let Self { facts, mismatches } = self;
+        if !facts.is_supported() {
+            anyhow::bail!(too_old(&facts));
+        }
+        if !mismatches.is_empty() {
+            anyhow::bail!(
+                "the schema does not take what the mapping writes:\n{}",
+                lines(&mismatches)
+            );
+        }
+        Ok(facts)
     }
-    Ok((facts, schema::check(mapping, &live)))
+}
+
+/// The same for a command that does not wait for the server.
+async fn inspect_now(server: &Server, mapping: &Mapping) -> anyhow::Result<ServerFacts> {
+    let inspected = inspect(server, mapping).await.map_err(|error| anyhow::anyhow!(shown(&error)));
+    inspected.with_context(|| format!("MySQL {}", server.address()))?.fit()
 }
 
 fn too_old(facts: &ServerFacts) -> String {

@@ -204,6 +204,16 @@ impl Assignment {
         commits
     }
 
+    /// Whether a watermark has moved since it was taken last.
+    #[must_use]
+    pub fn has_commits(&self) -> bool {
+        let moved = |assigned: &Assigned| {
+            let durable = assigned.watermark.durable();
+            !assigned.revoked && durable.is_some() && assigned.committed != durable
+        };
+        self.slots.values().any(moved)
+    }
+
     /// A commit failed: the watermarks of these partitions are to be committed again.
     pub fn commit_failed<'p>(&mut self, partitions: impl Iterator<Item = &'p TopicPartition>) {
         for partition in partitions {

@@ -6,19 +6,20 @@
 //! itself and is only said. Absent: sqlx, JSON.
 
 use crate::commit::TopicPartition;
+use rdkafka::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol,
 };
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, OwnedMessage};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -26,6 +27,20 @@ use tracing::{debug, error, info, warn};
 
 /// How long Kafka may take to answer a question about topics and offsets.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The first and the next offset of partitions.
+pub type Bounds = BTreeMap<TopicPartition, (i64, i64)>;
+
+/// Messages cannot be read a second time.
+#[derive(Debug, thiserror::Error)]
+pub enum RereadError {
+    /// Retention or compaction has removed them meanwhile.
+    #[error("Kafka has removed them meanwhile (retention)")]
+    Gone,
+    /// librdkafka does not take the properties.
+    #[error("{0}")]
+    Kafka(#[from] KafkaError),
+}
 
 /// What happened in the group.
 #[derive(Debug)]
@@ -49,31 +64,34 @@ pub struct Consumer {
 }
 
 /// Offsets to commit, or that could not be.
-type Offsets = Vec<(TopicPartition, i64)>;
+pub type Offsets = Vec<(TopicPartition, i64)>;
 
 /// A thread that commits, one list at a time. librdkafka's asynchronous commit does not say what
 /// became of it unless a callback is set, which rdkafka 0.39 does not do; and its synchronous one
 /// waits for as long as it takes.
 struct Committer {
     lists: SyncSender<Offsets>,
-    answers: Receiver<(Offsets, KafkaResult<()>)>,
     thread: JoinHandle<()>,
-    is_open: bool,
+    /// Whether a commit is under way.
+    is_busy: Arc<AtomicBool>,
 }
 
 impl Committer {
-    fn start(consumer: Arc<BaseConsumer<Context>>) -> std::io::Result<Self> {
+    fn start(
+        consumer: Arc<BaseConsumer<Context>>,
+        answer: impl Fn(Offsets, KafkaResult<()>) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (lists, to_commit) = sync_channel::<Offsets>(1);
-        let (answer, answers) = sync_channel(1);
+        let is_busy = Arc::new(AtomicBool::new(false));
+        let busy = Arc::clone(&is_busy);
         let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
             for offsets in to_commit {
                 let result = commit(&consumer, &offsets);
-                if answer.send((offsets, result)).is_err() {
-                    return;
-                }
+                busy.store(false, Ordering::Release);
+                answer(offsets, result);
             }
         })?;
-        Ok(Self { lists, answers, thread, is_open: false })
+        Ok(Self { lists, thread, is_busy })
     }
 }
 
@@ -166,11 +184,14 @@ pub fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
 }
 
 impl Consumer {
-    /// Joins no group yet; see [`Self::subscribe`].
+    /// Joins no group yet; see [`Self::subscribe`]. Kafka's answers to commits go to `answer`.
     ///
     /// # Errors
     /// When librdkafka does not know a property or its value.
-    pub fn new(properties: &BTreeMap<String, String>) -> KafkaResult<Self> {
+    pub fn new(
+        properties: &BTreeMap<String, String>,
+        answer: impl Fn(Offsets, KafkaResult<()>) + Send + 'static,
+    ) -> KafkaResult<Self> {
         let mut config = ClientConfig::new();
         for (name, value) in properties {
             config.set(name, value);
@@ -180,7 +201,7 @@ impl Consumer {
         config.set_log_level(RDKafkaLogLevel::Info);
         let inner: Arc<BaseConsumer<Context>> =
             Arc::new(config.create_with_context(Context::default())?);
-        let committer = Committer::start(Arc::clone(&inner))
+        let committer = Committer::start(Arc::clone(&inner), answer)
             .map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
         Ok(Self { inner, committer })
     }
@@ -223,27 +244,12 @@ impl Consumer {
         answer(&self.inner, rebalance);
     }
 
-    /// Whether a commit is under way. There is one at a time.
-    pub fn commit_is_open(&self) -> bool {
-        self.committer.is_open
-    }
-
-    /// Hands offsets to Kafka; see [`Self::commit_answer`].
-    pub fn commit(&mut self, offsets: Offsets) {
-        debug_assert!(!self.committer.is_open, "one commit at a time");
+    /// Hands offsets to Kafka, which answers once. One commit at a time.
+    pub fn commit(&self, offsets: Offsets) {
+        self.committer.is_busy.store(true, Ordering::Release);
         // The thread lives as long as this does, and its channel is empty.
-        self.committer.is_open = self.committer.lists.try_send(offsets).is_ok();
-    }
-
-    /// Kafka's answer to the commit that is under way, if it comes within `timeout`: the offsets,
-    /// and what was wrong with them.
-    pub fn commit_answer(&mut self, timeout: Duration) -> Option<(Offsets, KafkaResult<()>)> {
-        if !self.committer.is_open {
-            return None;
-        }
-        let answer = self.committer.answers.recv_timeout(timeout).ok()?;
-        self.committer.is_open = false;
-        Some(answer)
+        let sent = self.committer.lists.try_send(offsets);
+        debug_assert!(sent.is_ok(), "one commit at a time");
     }
 
     /// The latest statistics, once.
@@ -266,11 +272,8 @@ impl Consumer {
     ///
     /// # Errors
     /// When Kafka does not answer.
-    pub fn offset_bounds(
-        &self,
-        topics: &[&str],
-    ) -> KafkaResult<BTreeMap<TopicPartition, (i64, i64)>> {
-        let mut bounds = BTreeMap::new();
+    pub fn offset_bounds(&self, topics: &[&str]) -> KafkaResult<Bounds> {
+        let mut bounds = Bounds::new();
         for topic in topics {
             let metadata = self.inner.fetch_metadata(Some(topic), QUERY_TIMEOUT)?;
             for found in metadata.topics() {
@@ -327,8 +330,8 @@ impl Consumer {
         while let Some(rebalance) = self.next_rebalance() {
             self.answer(&rebalance);
         }
-        let Self { inner, committer: Committer { lists, thread, is_open, .. } } = self;
-        if is_open {
+        let Self { inner, committer: Committer { lists, thread, is_busy } } = self;
+        if is_busy.load(Ordering::Acquire) {
             warn!("commit: Kafka does not answer; leaving without a goodbye");
             return;
         }
@@ -338,4 +341,59 @@ impl Consumer {
         }
         drop(inner);
     }
+}
+
+/// Reads one range of offsets of each partition (the first, and the one after the last) a second
+/// time, beside the group.
+/// Waits for as long as Kafka does not answer.
+///
+/// # Errors
+/// When the messages are gone, or the properties are not librdkafka's.
+pub fn reread(
+    properties: &BTreeMap<String, String>,
+    ranges: &[(TopicPartition, i64, i64)],
+) -> Result<Vec<OwnedMessage>, RereadError> {
+    let mut config = ClientConfig::new();
+    for (name, value) in properties.iter().filter(|(name, _)| *name != "group.instance.id") {
+        config.set(name, value);
+    }
+    config.set("enable.auto.commit", "false").set("auto.offset.reset", "error");
+    let consumer: BaseConsumer = config.create()?;
+    let mut list = TopicPartitionList::with_capacity(ranges.len());
+    let mut left = BTreeMap::new();
+    for (partition, from, next) in ranges {
+        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*from))?;
+        left.insert(partition.clone(), *next);
+    }
+    consumer.assign(&list)?;
+    let mut messages = Vec::new();
+    while !left.is_empty() {
+        match consumer.poll(QUERY_TIMEOUT) {
+            None => warn!("consume: waiting for Kafka to send messages a second time"),
+            Some(Ok(message)) => {
+                let partition = TopicPartition {
+                    topic: message.topic().into(),
+                    partition: message.partition(),
+                };
+                let Some(&next) = left.get(&partition) else { continue };
+                let offset = message.offset();
+                if offset < next {
+                    messages.push(message.detach());
+                }
+                if offset + 1 >= next {
+                    left.remove(&partition);
+                    let mut done = TopicPartitionList::new();
+                    done.add_partition(&partition.topic, partition.partition);
+                    consumer.pause(&done)?;
+                }
+            }
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
+                return Err(RereadError::Gone);
+            }
+            Some(Err(error)) => {
+                warn!(%error, "consume: Kafka reports a problem; it is tried again");
+            }
+        }
+    }
+    Ok(messages)
 }

@@ -100,6 +100,29 @@ impl Flattener {
             Err(Box::new(Faulty { reject, identity: Identity::default(), payload }))
         })
     }
+
+    /// What a dead letter keeps of a valid message that was refused all the same.
+    pub fn refuse(&mut self, topic: &str, message: &[u8], reject: Reject) -> Faulty {
+        let Self { mapping, found, decoder, .. } = self;
+        let kept = decoder.decode(message, |document| {
+            (identity(document, topic), redact(document, &mapping.secrets, found))
+        });
+        let (identity, payload) =
+            kept.unwrap_or_else(|_| (Identity::default(), mask(message, &mapping.secrets)));
+        Faulty { reject, identity, payload }
+    }
+
+    /// What can be read of a message's envelope.
+    pub fn identify(&mut self, topic: &str, message: &[u8]) -> Identity {
+        self.decoder.decode(message, |document| identity(document, topic)).unwrap_or_default()
+    }
+}
+
+fn identity(document: &Document<'_>, topic: &str) -> Identity {
+    let mut identity = Identity::default();
+    // An envelope that is faulty has been read as far as it goes.
+    let _ = document.envelope(topic, &mut identity);
+    identity
 }
 
 /// A document on its way into a batch.

@@ -6,6 +6,8 @@
 //! caller, only when a person is needed: everything else is tried again. Absent: offsets are not
 //! looked at, JSON is just text.
 
+pub mod bisect;
+mod cause;
 pub mod connect;
 mod execute;
 mod merge;
@@ -13,8 +15,9 @@ pub mod retry;
 pub mod statement;
 mod writer;
 
-pub use execute::{Plan, Written};
-pub use writer::{Refused, Writer, shown};
+pub use cause::shown;
+pub use execute::{Plan, RefusedRow, Written};
+pub use writer::{Refused, Writer};
 
 /// The variety of SQL that the server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

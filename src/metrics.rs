@@ -8,7 +8,7 @@ use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,7 +22,28 @@ pub const ROWS: [f64; 9] = [1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_
 #[derive(Debug, Default)]
 pub struct Health {
     assigned: AtomicBool,
-    trouble: Mutex<Option<String>>,
+    troubles: Mutex<BTreeMap<Trouble, String>>,
+}
+
+/// Who waits for something to be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// The preparation of the tables.
+    Start,
+    /// A writer.
+    Writer(usize),
+    /// The commit of offsets.
+    Commit,
+}
+
+impl Trouble {
+    /// What it has trouble with.
+    const fn with(self) -> &'static str {
+        match self {
+            Self::Start | Self::Writer(_) => "MySQL",
+            Self::Commit => "Kafka",
+        }
+    }
 }
 
 impl Health {
@@ -32,8 +53,12 @@ impl Health {
     }
 
     /// Something is being waited out; `None` when it is over.
-    pub fn set_trouble(&self, trouble: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    pub fn set_trouble(&self, trouble: Trouble, text: Option<String>) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        match text {
+            Some(text) => drop(troubles.insert(trouble, text)),
+            None => drop(troubles.remove(&trouble)),
+        }
     }
 
     /// `Ok` when the process consumes and flushes, else what it waits for.
@@ -41,8 +66,9 @@ impl Health {
     /// # Errors
     /// With what is being waited for.
     pub fn ready(&self) -> Result<(), String> {
-        if let Some(trouble) = &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Err(format!("MySQL: {trouble}"));
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((trouble, text)) = troubles.first_key_value() {
+            return Err(format!("{}: {text}", trouble.with()));
         }
         if self.assigned.load(Ordering::Relaxed) {
             Ok(())
@@ -69,13 +95,20 @@ impl FlushMetrics {
         Self { retries: Class::ALL.into_iter().map(retry).collect(), health }
     }
 
-    pub(crate) fn retry(&self, class: Class, trouble: String) {
+    /// An attempt failed and will be repeated.
+    pub(crate) fn retry(&self, writer: usize, class: Class, trouble: String) {
         self.retries[&class].increment(1);
-        self.health.set_trouble(Some(trouble));
+        self.health.set_trouble(Trouble::Writer(writer), Some(trouble));
     }
 
-    pub(crate) fn works(&self) {
-        self.health.set_trouble(None);
+    /// What failed before has worked.
+    pub(crate) fn works(&self, writer: usize) {
+        self.health.set_trouble(Trouble::Writer(writer), None);
+    }
+
+    /// The server refused an event that had passed validation, on account of this table.
+    pub(crate) fn refused(&self, table: &str) {
+        counter!("sluicegate_flush_refused_events_total", "table" => table.to_owned()).increment(1);
     }
 }
 
@@ -300,6 +333,10 @@ fn describe() {
     describe_counter!("sluicegate_flush_statement_bytes_total", "Bytes of statement text");
     describe_counter!("sluicegate_flush_dead_letters_total", "Dead letters written");
     describe_counter!("sluicegate_flush_retries_total", "Failed attempts that were repeated");
+    describe_counter!(
+        "sluicegate_flush_refused_events_total",
+        "Events that passed validation and that the server refused all the same: dead letters, and a fault of the mapping or of a constraint"
+    );
     describe_histogram!(
         "sluicegate_flush_duration_seconds",
         "Time from the hand-over of a batch to its durability"

@@ -10,34 +10,46 @@
 //! ```
 //!
 //! A third party is the thread "commit" (`consume.rs`), which hands one list of offsets to Kafka at a
-//! time, so that no wait for the broker holds up the loop.
+//! time, so that no wait for the broker holds up the loop. What is to be done when is decided by the
+//! pump, which does no IO; the thread "consume" gives it what happens and does what it says.
 //!
 //! There are `writers + 2` batches in all, and a batch is either free, open, on its way, or at a
 //! writer. So both channels have that capacity and never block, memory is bounded by the number of
 //! batches, and when none is free the consumer stops reading: first by not polling, then, since a
 //! silent member is thrown out of its group, by pausing its partitions.
 
-mod pump;
+mod drive;
+mod intake;
+pub mod pump;
+mod rescue;
 mod state;
 mod until_end;
 
 use crate::buffer::Batch;
+use crate::commit::TopicPartition;
 use crate::config::Config;
 use crate::consume::Consumer;
+use crate::datetime::Micros;
 use crate::flatten::JsonLimits;
 use crate::flush::{Plan, Refused, Writer, Written};
 use crate::mapping::Mapping;
-use crate::metrics::{FlushMetrics, Health, PipelineMetrics};
-use pump::Pump;
-use rdkafka::error::KafkaError;
+use crate::metrics::{FlushMetrics, Health};
+use drive::Drive;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rescue::Rescuer;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
-use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tracing::info;
 
+pub use intake::Message;
+pub use pump::{Offsets, Port, Pump};
 pub use state::Progress;
+
+/// Offsets by partition.
+pub(crate) type OffsetsByPartition = BTreeMap<TopicPartition, i64>;
 
 /// Longest wait for a message while nothing else is due.
 const POLL_IDLE: Duration = Duration::from_millis(100);
@@ -72,18 +84,43 @@ impl From<KafkaError> for PipelineError {
 
 /// A request to stop, shared by whoever may make it.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<watch::Sender<bool>>);
 
 impl Stop {
     /// Asks the pipeline to finish what it has and stop.
     pub fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.send_replace(true);
     }
 
     /// Whether somebody asked.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        *self.0.borrow()
+    }
+
+    /// Waits until somebody asks.
+    pub async fn requested(&self) {
+        // The sender is this very value, so it is not gone.
+        let _ = self.0.subscribe().wait_for(|requested| *requested).await;
+    }
+}
+
+/// The time, by the clock that never goes back and by the calendar.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// For durations.
+    pub at: Instant,
+    /// For people.
+    pub micros: Micros,
+}
+
+impl Now {
+    /// Reads both clocks.
+    #[must_use]
+    pub fn read() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        Self { at: Instant::now(), micros }
     }
 }
 
@@ -107,19 +144,35 @@ pub struct Setup {
 }
 
 /// A sealed batch on its way to a writer.
-struct Sealed {
-    batch: Batch,
-    sealed_at: Instant,
+#[derive(Debug)]
+pub struct Sealed {
+    /// What is to be written.
+    pub batch: Batch,
+    /// The partition of each of its ranges; `None` if it was lost meanwhile.
+    pub partitions: Vec<Option<TopicPartition>>,
+    /// When it was sealed.
+    pub sealed_at: Instant,
     /// Kafka's timestamp of its oldest message, in milliseconds since 1970.
-    oldest_ms: Option<i64>,
+    pub oldest_ms: Option<i64>,
 }
 
 /// A batch that came back from a writer.
-struct Flushed {
-    batch: Batch,
-    result: Result<Written, Refused>,
-    took: Duration,
-    oldest_ms: Option<i64>,
+#[derive(Debug)]
+pub struct Flushed {
+    /// The batch.
+    pub batch: Batch,
+    /// What was written.
+    pub result: Result<Written, Refused>,
+    /// As in [`Sealed`].
+    pub sealed_at: Instant,
+    /// As in [`Sealed`].
+    pub oldest_ms: Option<i64>,
+}
+
+/// What the consuming thread is told by others.
+enum Event {
+    Flushed(Box<Flushed>),
+    Committed(Offsets, KafkaResult<()>),
 }
 
 /// Consumes and flushes until told to stop, or with [`Setup::until_end`] until everything that
@@ -131,7 +184,8 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
     let config = Arc::clone(&setup.config);
     let capacity = config.flush.batches();
     let (sealed, to_writers) = mpsc::channel(capacity);
-    let (flushed, from_writers) = std_mpsc::sync_channel(capacity);
+    // Every batch, and the answer to a commit.
+    let (happened, events) = std_mpsc::sync_channel(capacity + 1);
     let to_writers = Arc::new(Mutex::new(to_writers));
     let server = Arc::new(config.server.clone());
     let mut writers = tokio::task::JoinSet::new();
@@ -143,18 +197,20 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
             config.flush.backoff,
             FlushMetrics::new(Arc::clone(&setup.health)),
         );
-        writers.spawn(write_batches(writer, Arc::clone(&to_writers), flushed.clone()));
+        let rescuer = Rescuer::new(setup.clone());
+        writers.spawn(write_batches(writer, rescuer, Arc::clone(&to_writers), happened.clone()));
     }
-    drop(flushed);
-    let consumer = Consumer::new(&config.kafka.properties)?;
-    let metrics = PipelineMetrics::new(&setup.mapping);
-    let pump = Pump::new(setup, consumer, metrics, sealed, from_writers, stop);
+    let consumer = Consumer::new(&config.kafka.properties, move |offsets, result| {
+        // If nobody listens any more, the pipeline has ended.
+        let _ = happened.send(Event::Committed(offsets, result));
+    })?;
+    let drive = Drive::new(setup.clone(), consumer, sealed, events, stop);
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("consume".to_owned())
         .spawn(move || {
             // Nobody listens any more only if the runtime is going down.
-            let _ = done.send(pump.run());
+            let _ = done.send(drive.run(&setup));
         })
         .map_err(|_| PipelineError::Panicked)?;
     let result = ended.await.map_err(|_| PipelineError::Panicked)?;
@@ -166,18 +222,22 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
 /// A writer's task: takes batches as they come, until there are no more.
 async fn write_batches(
     mut writer: Writer,
+    mut rescuer: Rescuer,
     to_writers: Arc<Mutex<mpsc::Receiver<Sealed>>>,
-    flushed: std_mpsc::SyncSender<Flushed>,
+    happened: std_mpsc::SyncSender<Event>,
 ) {
     loop {
         // The lock is held while waiting: the next writer waits for it instead.
         let next = to_writers.lock().await.recv().await;
-        let Some(Sealed { batch, sealed_at, oldest_ms }) = next else { return };
-        let result = writer.flush(&batch).await;
+        let Some(Sealed { batch, partitions, sealed_at, oldest_ms }) = next else { return };
+        let result = match writer.flush(&batch).await {
+            Err(refused) => rescuer.rescue(&mut writer, &batch, &partitions, refused).await,
+            written => written,
+        };
         // As many places as there are batches, so this does not block; if nobody listens any
         // more, the pipeline has ended.
-        let took = sealed_at.elapsed();
-        if flushed.send(Flushed { batch, result, took, oldest_ms }).is_err() {
+        let flushed = Box::new(Flushed { batch, result, sealed_at, oldest_ms });
+        if happened.send(Event::Flushed(flushed)).is_err() {
             return;
         }
     }

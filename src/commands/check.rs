@@ -158,7 +158,7 @@ async fn check_grants(
 }
 
 fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
-    let consumer = match Consumer::new(&config.kafka.properties) {
+    let consumer = match Consumer::new(&config.kafka.properties, |_, _| {}) {
         Ok(consumer) => consumer,
         Err(error) => {
             findings.problem(format!("Kafka: {error}; check the [kafka] section"));

@@ -1,6 +1,6 @@
 //! `sluicegate dead-letters`: list, show, replay, purge.
 
-use super::{inspect, mapping, run};
+use super::{inspect_now, mapping, run};
 use crate::buffer::Batch;
 use crate::config::Config;
 use crate::datetime::{self, Micros};
@@ -175,10 +175,7 @@ pub async fn replay(
     mut filter: Filter,
 ) -> anyhow::Result<Outcome> {
     let mapping = Arc::new(mapping(config)?);
-    let (facts, mismatches) = inspect(&config.server, &mapping).await?;
-    if let Some(mismatch) = mismatches.first() {
-        bail!("the schema does not take what the mapping writes: {mismatch}");
-    }
+    let facts = inspect_now(&config.server, &mapping).await?;
     let health = Arc::new(Health::default());
     let config = Arc::new(config.clone());
     let setup = run::setup(Arc::clone(&config), Arc::clone(&mapping), &facts, false, health);

@@ -3,13 +3,13 @@
 mod queries;
 mod server;
 
-use super::{inspect, mapping, run};
+use super::{inspect_now, mapping, run};
 use crate::config::Config;
 use crate::flush::connect::{Server, close};
 use crate::metrics::Health;
 use crate::migrate;
 use crate::pipeline::{self, PipelineError, Progress, Stop};
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use clap::Args;
 use loadgen::kafka::Target;
 use loadgen::{Generator, Message, Plan};
@@ -116,10 +116,7 @@ async fn load(options: &Options, mut config: Config) -> anyhow::Result<Loaded> {
     config.kafka.topics = Vec::new();
     config.kafka.topic_prefix = String::new();
     let mapping = Arc::new(mapping(&config)?);
-    let (facts, mismatches) = inspect(&config.server, &mapping).await?;
-    if let Some(mismatch) = mismatches.first() {
-        bail!("the database holds tables that do not fit: {mismatch}");
-    }
+    let facts = inspect_now(&config.server, &mapping).await?;
     let setup = run::setup(Arc::new(config), mapping, &facts, false, Arc::new(Health::default()));
     let progress = Arc::clone(&setup.progress);
     let stop = Stop::default();

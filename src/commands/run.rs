@@ -1,6 +1,6 @@
 //! `sluicegate run` and `sluicegate migrate`.
 
-use super::{inspect, lines, mapping};
+use super::{Inspected, inspect, mapping};
 use crate::config::Config;
 use crate::flush::connect::ServerFacts;
 use crate::flush::retry::Class;
@@ -8,12 +8,13 @@ use crate::flush::statement::Statements;
 use crate::flush::{Plan, shown};
 use crate::http;
 use crate::mapping::Mapping;
-use crate::metrics::Health;
+use crate::metrics::{Health, Trouble};
 use crate::migrate;
 use crate::pipeline::{self, Progress, Setup, Stop};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use metrics_exporter_prometheus::PrometheusHandle;
+use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -69,8 +70,9 @@ pub async fn run(
     }
     let stop = Stop::default();
     stop_on_signals(stop.clone()).context("signals cannot be caught")?;
-    let Some(facts) = prepare(&config, &mapping, options, &health, &stop).await? else {
-        return Ok(());
+    let facts = tokio::select! {
+        prepared = prepare(&config, &mapping, options, &health) => prepared?,
+        () = stop.requested() => return Ok(()),
     };
     info!(
         server = facts.dialect.name(),
@@ -127,51 +129,48 @@ pub fn setup(
     }
 }
 
-/// Migrates and compares mapping and schema. A server that is not there yet is waited for; `None`
-/// if somebody asked to stop meanwhile.
+/// Migrates and compares mapping and schema. A server that is not there yet is waited for.
 async fn prepare(
     config: &Config,
     mapping: &Mapping,
     options: Options,
     health: &Health,
-    stop: &Stop,
-) -> anyhow::Result<Option<ServerFacts>> {
+) -> anyhow::Result<ServerFacts> {
     let mut attempt = 1;
     loop {
-        let migrated = if options.no_migrate {
-            migrate::refuse_pending(&config.server).await
-        } else {
-            migrate::migrate(&config.server).await.map(drop)
-        };
-        match migrated {
-            Ok(()) => break,
-            Err(migrate::Error::Server(error))
-                if matches!(Class::of_error(&error), Class::Connection | Class::Outage) =>
-            {
-                let pause = config.flush.backoff.pause(attempt, 0);
-                let cause = shown(&error);
-                warn!(
-                    attempt,
-                    error = cause,
-                    ?pause,
-                    "MySQL cannot be reached yet; it is waited for"
-                );
-                health.set_trouble(Some(cause));
-                tokio::time::sleep(pause).await;
-                attempt += 1;
+        let error = match try_to_prepare(config, mapping, options).await {
+            Ok(inspected) => {
+                health.set_trouble(Trouble::Start, None);
+                return inspected.fit();
             }
+            Err(migrate::Error::Server(error)) if is_waited_out(&error) => error,
             Err(error) => return Err(error).context("preparing the tables"),
-        }
-        if stop.is_requested() {
-            return Ok(None);
-        }
+        };
+        let pause = config.flush.backoff.pause(attempt, RandomState::new().hash_one(attempt));
+        let cause = shown(&error);
+        warn!(attempt, error = cause, ?pause, "MySQL is not ready yet; it is waited for");
+        health.set_trouble(Trouble::Start, Some(cause));
+        tokio::time::sleep(pause).await;
+        attempt += 1;
     }
-    health.set_trouble(None);
-    let (facts, mismatches) = inspect(&config.server, mapping).await?;
-    if !mismatches.is_empty() {
-        bail!("the schema does not take what the mapping writes:\n{}", lines(&mismatches));
+}
+
+async fn try_to_prepare(
+    config: &Config,
+    mapping: &Mapping,
+    options: Options,
+) -> Result<Inspected, migrate::Error> {
+    if options.no_migrate {
+        migrate::refuse_pending(&config.server).await?;
+    } else {
+        migrate::migrate(&config.server).await?;
     }
-    Ok(Some(facts))
+    Ok(inspect(&config.server, mapping).await?)
+}
+
+/// At the start, what nobody has set up yet is said at once rather than waited for.
+fn is_waited_out(error: &sqlx::Error) -> bool {
+    matches!(Class::of_error(error), Class::Connection | Class::Contention | Class::Outage)
 }
 
 fn stop_on_signals(stop: Stop) -> std::io::Result<()> {

@@ -1,12 +1,20 @@
 //! One batch → one transaction on one connection.
 
-use super::statement::{StatementLimits, Statements, stale_lines};
+use super::bisect::Bisection;
+use super::cause::Cause;
+use super::retry::Class;
+use super::statement::{PACKET_OVERHEAD, StatementLimits, Statements, stale_lines};
 use crate::buffer::Batch;
 use crate::mapping::{Mapping, TableId};
+use crate::schema;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Statement text of a dead letter without its payload, at most: key, sentence, column names.
+const LETTER_WITHOUT_PAYLOAD: usize = 16 * 1024;
 
 /// What the statements of a mapping need besides the rows.
 #[derive(Debug)]
@@ -36,6 +44,25 @@ pub struct Written {
     pub committing: Duration,
 }
 
+impl Written {
+    /// Adds what another transaction has written for the same batch.
+    pub fn add(&mut self, other: &Self) {
+        for &(table, rows, statements) in &other.tables {
+            match self.tables.iter_mut().find(|(known, ..)| *known == table) {
+                Some((_, all_rows, all_statements)) => {
+                    *all_rows += rows;
+                    *all_statements += statements;
+                }
+                None => self.tables.push((table, rows, statements)),
+            }
+        }
+        self.dead_letters += other.dead_letters;
+        self.bytes += other.bytes;
+        self.executing += other.executing;
+        self.committing += other.committing;
+    }
+}
+
 /// Buffers that are reused from batch to batch.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
@@ -43,39 +70,82 @@ pub(super) struct Scratch {
     order: Vec<u32>,
 }
 
-/// Where in a batch an error came up.
-#[derive(Debug)]
-pub(super) struct At {
-    pub(super) table: Option<TableId>,
-    pub(super) error: sqlx::Error,
+/// A row that the server refuses although it passed validation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRow {
+    /// Its table.
+    pub table: TableId,
+    /// Its place in the batch's rows of that table.
+    pub row: usize,
+    /// The server's error number.
+    pub number: u16,
+    /// The column or constraint that the server names.
+    pub what: Option<String>,
 }
 
-/// Writes a batch in one transaction. On an error nothing of it is committed, unless it is the
+/// Why a batch was not written.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Something that passes.
+    Again(Cause),
+    /// The server refuses these rows; it has taken all others, and nothing is committed.
+    Rows(Vec<RefusedRow>),
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        Self::Again(cause)
+    }
+}
+
+/// Writes a batch in one transaction. On a failure nothing of it is committed, unless it is the
 /// commit itself whose answer was lost; writing the batch again is right in either case.
 pub(super) async fn write(
     connection: &mut MySqlConnection,
     plan: &Plan,
-    limits: StatementLimits,
+    packet: usize,
     batch: &Batch,
     scratch: &mut Scratch,
-) -> Result<Written, At> {
-    let mut transaction =
-        Transaction { connection, timeout: plan.timeout, written: Written::default() };
+) -> Result<Written, Failure> {
+    let limits = plan.limits.within_packet(packet);
+    let mut transaction = Transaction { connection, plan, packet, written: Written::default() };
     transaction.simple("START TRANSACTION").await?;
+    let mut refused = Vec::new();
     for (id, table) in plan.mapping.tables.iter().enumerate() {
         let rows = batch.rows(id);
         if rows.is_empty() {
             continue;
         }
         rows.sorted(table, &mut scratch.order);
+        let upsert = |from, end, text: &mut String| {
+            let order = &scratch.order[..end];
+            plan.statements.upsert((id, table), rows, order, from, limits, text)
+        };
         let (mut from, mut statements) = (0, 0);
         while from < rows.len() {
-            let text = Arc::make_mut(&mut scratch.text);
-            from = plan.statements.upsert((id, table), rows, &scratch.order, from, limits, text);
-            transaction.execute(&scratch.text, Some(id)).await?;
+            let next = upsert(from, rows.len(), Arc::make_mut(&mut scratch.text));
             statements += 1;
+            match transaction.execute(&scratch.text, Some(id)).await {
+                Err(cause) if cause.class == Class::Data => {
+                    transaction.check_schema(id).await?;
+                    let found =
+                        transaction.bisect(id, from..next, &mut scratch.text, upsert).await?;
+                    refused.extend(found.into_iter().map(|(at, cause)| RefusedRow {
+                        table: id,
+                        row: scratch.order[at] as usize,
+                        number: cause.number,
+                        what: cause.what,
+                    }));
+                }
+                done => done?,
+            }
+            from = next;
         }
         transaction.written.tables.push((id, rows.len(), statements));
+    }
+    if !refused.is_empty() {
+        transaction.simple("ROLLBACK").await?;
+        return Err(Failure::Rows(refused));
     }
     let mut deletes = Vec::new();
     stale_lines(&plan.mapping, batch, |id, text| deletes.push((id, Arc::new(text))));
@@ -86,7 +156,15 @@ pub(super) async fn write(
     let mut from = 0;
     while from < letters.len() {
         let text = Arc::make_mut(&mut scratch.text);
-        from = plan.statements.dead_letters(letters, from, limits, text);
+        let next = plan.statements.dead_letters(letters, from, limits, text);
+        if text.len() + PACKET_OVERHEAD > packet {
+            // It is one letter. Better its beginning than a wait for a larger packet.
+            let mut letter = letters[from].clone();
+            letter.payload.truncate(packet.saturating_sub(LETTER_WITHOUT_PAYLOAD) / 2);
+            letter.payload_cut = true;
+            plan.statements.dead_letters(&[letter], 0, limits, text);
+        }
+        from = next;
         transaction.execute(&scratch.text, None).await?;
     }
     transaction.written.dead_letters = letters.len();
@@ -96,25 +174,77 @@ pub(super) async fn write(
     Ok(transaction.written)
 }
 
-struct Transaction<'c> {
-    connection: &'c mut MySqlConnection,
-    timeout: Duration,
+struct Transaction<'t> {
+    connection: &'t mut MySqlConnection,
+    plan: &'t Plan,
+    /// The server's `max_allowed_packet`, in bytes.
+    packet: usize,
     written: Written,
 }
 
 impl Transaction<'_> {
-    async fn execute(&mut self, text: &Arc<String>, table: Option<TableId>) -> Result<(), At> {
+    async fn execute(&mut self, text: &Arc<String>, table: Option<TableId>) -> Result<(), Cause> {
+        if text.len() + PACKET_OVERHEAD > self.packet {
+            return Err(self.beyond_packet(text.len(), table));
+        }
         let started = Instant::now();
         let run = self.connection.execute(AssertSqlSafe(Arc::clone(text)));
-        let done = within(self.timeout, run).await;
+        let done = within(self.plan.timeout, run).await;
         self.written.bytes += text.len();
         self.written.executing += started.elapsed();
-        done.map(drop).map_err(|error| At { table, error })
+        done.map(drop).map_err(|error| Cause::of(table, &error))
     }
 
-    async fn simple(&mut self, text: &'static str) -> Result<(), At> {
-        let done = within(self.timeout, self.connection.execute(text)).await;
-        done.map(drop).map_err(|error| At { table: None, error })
+    async fn simple(&mut self, text: &'static str) -> Result<(), Cause> {
+        let done = within(self.plan.timeout, self.connection.execute(text)).await;
+        done.map(drop).map_err(|error| Cause::of(None, &error))
+    }
+
+    /// One row is larger than the server takes. That is the server's setting, not the row's fault.
+    fn beyond_packet(&self, bytes: usize, table: Option<TableId>) -> Cause {
+        let needed = (bytes + PACKET_OVERHEAD).next_multiple_of(1024);
+        let text = format!(
+            "a row takes {bytes} bytes of statement text, more than max_allowed_packet allows; raise it to at least {needed}"
+        );
+        Cause::own(table, Class::Outage, text)
+    }
+
+    /// A value was refused. If the schema is not the one that values were validated for (any
+    /// more), they are not at fault.
+    async fn check_schema(&mut self, table: TableId) -> Result<(), Cause> {
+        let read = within(self.plan.timeout, schema::read(self.connection));
+        let live = read.await.map_err(|error| Cause::of(Some(table), &error))?;
+        let mismatches = schema::check(&self.plan.mapping, &live);
+        let Some(first) = mismatches.first() else { return Ok(()) };
+        let text = match mismatches.len() {
+            1 => first.to_string(),
+            more => format!("{first} (and {} more, see `sluicegate check`)", more - 1),
+        };
+        Err(Cause::own(Some(table), Class::Schema, text))
+    }
+
+    /// Finds the rows at fault among those of a refused statement, by their place in the order,
+    /// and writes all others.
+    async fn bisect(
+        &mut self,
+        table: TableId,
+        rows: Range<usize>,
+        text: &mut Arc<String>,
+        write: impl Fn(usize, usize, &mut String) -> usize,
+    ) -> Result<Vec<(usize, Cause)>, Cause> {
+        let mut refused = Vec::new();
+        let mut bisection = Bisection::new(rows);
+        while let Some(tried) = bisection.next() {
+            write(tried.start, tried.end, Arc::make_mut(text));
+            match self.execute(text, Some(table)).await {
+                Ok(()) => bisection.written(),
+                Err(cause) if cause.class == Class::Data => {
+                    refused.extend(bisection.refused().map(|row| (row, cause)));
+                }
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok(refused)
     }
 }
 

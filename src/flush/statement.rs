@@ -12,7 +12,7 @@ use crate::dead_letter::DeadLetter;
 use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId, TableKind};
 
 /// Room that the protocol's header takes in a packet.
-const PACKET_OVERHEAD: usize = 64;
+pub(super) const PACKET_OVERHEAD: usize = 64;
 /// Entities in one `DELETE` of stale lines. Few enough that MariaDB does not turn the list into a
 /// derived table (`in_predicate_conversion_threshold`), many enough that there are few statements.
 const STALE_LINES_IDS_MAX: usize = 500;

@@ -1,10 +1,11 @@
 //! A writer: one connection, one batch at a time, again until it is durable.
 
+use super::cause::Cause;
 use super::connect::{Server, close, server_facts};
-use super::execute::{At, Plan, Scratch, Written, write};
+use super::execute::{Failure, Plan, RefusedRow, Scratch, Written, write};
 use super::retry::{Backoff, Class};
-use super::statement::StatementLimits;
 use crate::buffer::Batch;
+use crate::mapping::TableId;
 use crate::metrics::FlushMetrics;
 use sqlx::mysql::MySqlConnection;
 use std::hash::{BuildHasher, RandomState};
@@ -15,16 +16,18 @@ use tracing::{error, info, warn};
 /// After so many failed attempts in a row a person is probably needed.
 const ATTEMPTS_UNTIL_ERROR: u32 = 10;
 
-/// A batch that cannot be written however long one waits.
+/// Rows that cannot be written however long one waits.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the server refused a row of table {table} that had passed validation: error {number}; nothing of its batch was committed. Run `sluicegate check` to compare mapping and schema"
 )]
 pub struct Refused {
-    /// The table.
+    /// The first row's table.
     pub table: String,
-    /// The server's error number.
+    /// The server's error number for it.
     pub number: u16,
+    /// All of them; none if what was refused is no row of a mapped table.
+    pub rows: Vec<RefusedRow>,
 }
 
 /// Writes batches to the server.
@@ -35,7 +38,8 @@ pub struct Writer {
     plan: Arc<Plan>,
     backoff: Backoff,
     metrics: FlushMetrics,
-    connection: Option<(MySqlConnection, StatementLimits)>,
+    /// With the `max_allowed_packet` that holds for it.
+    connection: Option<(MySqlConnection, usize)>,
     scratch: Scratch,
 }
 
@@ -70,40 +74,55 @@ impl Writer {
         loop {
             match self.attempt(batch).await {
                 Ok(written) => {
-                    if failed > 0 {
-                        info!(writer = self.number, attempts = failed + 1, after = ?since.elapsed(), "flush: works again");
-                        self.metrics.works();
-                    }
+                    self.works_again(failed, since);
                     return Ok(written);
                 }
-                Err(at) => {
+                Err(Failure::Rows(rows)) => {
+                    self.works_again(failed, since);
+                    let first = rows.first().map_or(0, |row| row.table);
+                    let table = self.plan.mapping.tables[first].name.clone();
+                    let number = rows.first().map_or(0, |row| row.number);
+                    return Err(Refused { table, number, rows });
+                }
+                Err(Failure::Again(cause)) => {
                     if failed == 0 {
                         since = Instant::now();
                     }
                     failed = failed.saturating_add(1);
-                    self.failed(&at, failed).await?;
+                    self.failed(cause, failed).await?;
                 }
             }
         }
     }
 
-    async fn attempt(&mut self, batch: &Batch) -> Result<Written, At> {
-        let (connection, limits) = match &mut self.connection {
+    /// Counts an event that the server refused on account of this table.
+    pub(crate) fn count_refused(&self, table: TableId) {
+        self.metrics.refused(&self.plan.mapping.tables[table].name);
+    }
+
+    fn works_again(&self, failed: u32, since: Instant) {
+        if failed > 0 {
+            info!(writer = self.number, attempts = failed + 1, after = ?since.elapsed(), "flush: works again");
+            self.metrics.works(self.number);
+        }
+    }
+
+    async fn attempt(&mut self, batch: &Batch) -> Result<Written, Failure> {
+        let (connection, packet) = match &mut self.connection {
             Some(open) => open,
             closed => {
-                let opened = open(&self.server, self.plan.limits).await;
-                closed.insert(opened.map_err(|error| At { table: None, error })?)
+                let opened = open(&self.server).await;
+                closed.insert(opened.map_err(|error| Cause::of(None, &error))?)
             }
         };
-        write(connection, &self.plan, *limits, batch, &mut self.scratch).await
+        write(connection, &self.plan, *packet, batch, &mut self.scratch).await
     }
 
     /// Says what failed, and waits before the next attempt.
-    async fn failed(&mut self, At { table, error }: &At, attempt: u32) -> Result<(), Refused> {
-        let class = Class::of_error(error);
-        let number = number_of(error);
+    async fn failed(&mut self, cause: Cause, attempt: u32) -> Result<(), Refused> {
+        let Cause { table, class, number, text, .. } = cause;
         let table = table.map_or("-", |id| &self.plan.mapping.tables[id].name).to_owned();
-        self.metrics.retry(class, format!("{}: {}", class.as_str(), shown(error)));
+        self.metrics.retry(self.number, class, format!("{}: {text}", class.as_str()));
         // Whatever state the connection is in, a new one is in none.
         if let Some((connection, _)) = self.connection.take()
             && class != Class::Connection
@@ -112,17 +131,17 @@ impl Writer {
             close(connection).await;
         }
         if class == Class::Data {
-            return Err(Refused { table, number: number.unwrap_or(0) });
+            return Err(Refused { table, number, rows: Vec::new() });
         }
         let pause = self.backoff.pause(attempt, RandomState::new().hash_one(attempt));
-        let (writer, class, cause) = (self.number, class.as_str(), shown(error));
+        let (writer, class) = (self.number, class.as_str());
         if attempt.is_multiple_of(ATTEMPTS_UNTIL_ERROR) {
             error!(
                 writer,
                 attempt,
                 class,
                 table,
-                error = cause,
+                error = text,
                 ?pause,
                 "flush: still failing; the batch waits, nothing is lost"
             );
@@ -132,7 +151,7 @@ impl Writer {
                 attempt,
                 class,
                 table,
-                error = cause,
+                error = text,
                 ?pause,
                 "flush: failed, will be tried again"
             );
@@ -142,40 +161,8 @@ impl Writer {
     }
 }
 
-async fn open(
-    server: &Server,
-    limits: StatementLimits,
-) -> Result<(MySqlConnection, StatementLimits), sqlx::Error> {
+async fn open(server: &Server) -> Result<(MySqlConnection, usize), sqlx::Error> {
     let mut connection = server.connect().await?;
     let facts = server_facts(&mut connection).await?;
-    Ok((connection, limits.within_packet(facts.max_allowed_packet)))
-}
-
-fn number_of(error: &sqlx::Error) -> Option<u16> {
-    let database = error.as_database_error()?;
-    Some(database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?.number())
-}
-
-/// An error for people. The server's message may quote values ("Incorrect datetime value: …"), so
-/// only its number and state are shown; the driver's own messages hold no data.
-#[must_use]
-pub fn shown(error: &sqlx::Error) -> String {
-    match error.as_database_error() {
-        Some(database) => {
-            let number = number_of(error).unwrap_or(0);
-            let state = database.code().unwrap_or_default();
-            let text = if quotes_no_values(number) {
-                database.message()
-            } else {
-                "see the server's error reference"
-            };
-            format!("error {number} ({state}): {text}")
-        }
-        None => error.to_string(),
-    }
-}
-
-/// Messages about the server and its locks and grants name accounts and tables, never values.
-fn quotes_no_values(number: u16) -> bool {
-    !matches!(Class::of(number), Class::Data | Class::Unknown)
+    Ok((connection, facts.max_allowed_packet))
 }

@@ -1,346 +1,363 @@
-//! The consuming thread: poll, decode, flatten, buffer, seal, commit.
+//! What is to be done next: the pipeline's logic, without IO and without a clock.
+//!
+//! Takes what happened (a message came, a batch is durable, Kafka answered, partitions change
+//! hands, somebody wants it to stop) and the time, and tells a [`Port`] what to do about it. Holds
+//! true: offsets are handed to Kafka only when everything before them is durable; a partition is
+//! given up only when nothing of it is under way, or the time for that is over; there are never
+//! more batches than configured. Absent: threads, channels, waiting. So a simulation can drive it
+//! through thousands of crashes a minute, and does (`tests/sim`).
+//!
+//! ```text
+//! Working ── partitions revoked ──▶ GivingUp ── drained, or too late ──▶ Working
+//! Working ── stop, end reached ───▶ Stopping ── drained, or too late ──▶ done
+//! ```
 
+use super::intake::Message;
 use super::state::State;
 use super::until_end::UntilEnd;
-use super::{Flushed, POLL_IDLE, PipelineError, Sealed, Setup, Stop};
-use crate::buffer;
+use super::{Flushed, Now, OffsetsByPartition, POLL_IDLE, PipelineError, Sealed, Setup};
 use crate::commit::TopicPartition;
-use crate::consume::{Consumer, Rebalance, partitions_of};
-use crate::metrics::{PipelineMetrics, set_lag};
-use rdkafka::error::KafkaResult;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
+use crate::metrics::{PipelineMetrics, Trouble, set_lag};
+use rdkafka::statistics::Statistics;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
 /// How long the writers may be behind before consumption is paused.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
-/// How often statistics are looked at and failed commits are repeated.
-const TICK: Duration = Duration::from_secs(1);
+/// The pause before a failed commit is repeated.
+const COMMIT_AGAIN: Duration = Duration::from_secs(1);
 
-pub(super) struct Pump {
-    consumer: Consumer,
+/// Offsets by partition.
+pub type Offsets = Vec<(TopicPartition, i64)>;
+
+/// What the pump tells others to do. None of it blocks.
+pub trait Port {
+    /// Write this batch; [`Pump::flushed`] is told when it is durable.
+    fn write(&mut self, sealed: Sealed);
+    /// Commit these offsets; [`Pump::committed`] is told the answer. There is one commit at a time.
+    fn commit(&mut self, offsets: Offsets);
+    /// Answer the earliest rebalance that is not answered yet.
+    fn answer_rebalance(&mut self);
+    /// Stop fetching, or go on; tells whether that worked.
+    fn set_paused(&mut self, paused: bool) -> bool;
+}
+
+/// Partitions change hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rebalance {
+    /// These are given to this instance.
+    Assign(Vec<TopicPartition>),
+    /// These are to be given up. If they are lost, they belong to somebody else already.
+    Revoke {
+        /// The partitions.
+        partitions: Vec<TopicPartition>,
+        /// Whether it is too late to commit anything.
+        lost: bool,
+    },
+}
+
+/// What the pump waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// A message, for this long.
+    Poll(Duration),
+    /// A writer or an answer, for this long. No message can be taken.
+    Wait(Duration),
+    /// Nothing: the work is over. `false` if something was still under way at the deadline.
+    Done(bool),
+}
+
+#[derive(Debug)]
+enum Phase {
+    Working,
+    GivingUp { partitions: Vec<TopicPartition>, deadline: Instant },
+    Stopping { deadline: Instant },
+}
+
+/// The state of the pipeline.
+pub struct Pump {
     state: State,
-    stop: Stop,
+    phase: Phase,
+    rebalances: VecDeque<Rebalance>,
     until_end: Option<UntilEnd>,
+    stop_by: Option<Instant>,
     paused: bool,
     blocked_since: Option<Instant>,
-    ticked: Instant,
-    /// Partitions whose last commit failed.
+    commit_is_open: bool,
+    /// Partitions whose last commit failed, and when.
     failed_commits: Vec<TopicPartition>,
+    failed_at: Option<Instant>,
 }
 
 impl Pump {
-    pub(super) fn new(
-        setup: Setup,
-        consumer: Consumer,
-        metrics: PipelineMetrics,
-        sealed: Sender<Sealed>,
-        flushed: Receiver<Flushed>,
-        stop: Stop,
-    ) -> Self {
-        let state = State::new(setup, metrics, sealed, flushed);
+    /// A pump that has no partitions yet.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        let metrics = PipelineMetrics::new(&setup.mapping);
         Self {
-            consumer,
-            state,
-            stop,
+            state: State::new(setup, metrics),
+            phase: Phase::Working,
+            rebalances: VecDeque::new(),
             until_end: None,
+            stop_by: None,
             paused: false,
             blocked_since: None,
-            ticked: Instant::now(),
+            commit_is_open: false,
             failed_commits: Vec::new(),
+            failed_at: None,
         }
     }
 
-    /// Works until told to stop, then finishes what is under way and leaves the group.
-    pub(super) fn run(mut self) -> Result<(), PipelineError> {
-        let worked = self.start().and_then(|()| self.work());
-        let finished = match worked {
-            Ok(()) => self.finish(),
-            // What is under way may be what failed. Its offsets are not committed.
-            Err(error) => Err(error),
-        };
-        info!("leaving the group");
-        self.consumer.close();
-        finished
+    /// Makes it stop by itself when everything before these ends is durable.
+    pub(super) fn stop_at_end(&mut self, end: UntilEnd) {
+        self.until_end = Some(end);
     }
 
-    fn start(&mut self) -> Result<(), PipelineError> {
-        let config = &self.state.setup.config.kafka;
-        let topics = config.subscription(&self.state.setup.mapping.topic_names());
-        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        if self.state.setup.until_end {
-            let bounds = self.consumer.offset_bounds(&topics)?;
-            let exists =
-                |topic: &&&str| bounds.keys().any(|partition| *partition.topic == ***topic);
-            for topic in topics.iter().filter(|topic| !exists(topic)) {
-                warn!(topic, "the topic does not exist; there is nothing to process in it");
-            }
-            if bounds.is_empty() {
-                return Err(PipelineError::Kafka(format!(
-                    "none of the topics {} exists; check kafka.topics and kafka.topic_prefix",
-                    topics.join(", ")
-                )));
-            }
-            let partitions: Vec<TopicPartition> = bounds.keys().cloned().collect();
-            let committed = self.consumer.committed(&partitions)?;
-            let left = |(key, (first, end)): (&TopicPartition, &(i64, i64))| {
-                end - committed.get(key).copied().unwrap_or(*first).clamp(*first, *end)
-            };
-            let expected: i64 = bounds.iter().map(left).sum();
-            let expected = u64::try_from(expected).unwrap_or(0);
-            self.state.setup.progress.expected.store(expected, Ordering::Relaxed);
+    /// Somebody wants it to stop. What is under way is finished, if that takes no longer than
+    /// `stop.timeout`.
+    pub fn stop(&mut self, now: Now) {
+        if self.stop_by.is_none() {
             info!(
-                messages = expected,
-                partitions = bounds.len(),
-                "processing until the present end"
+                batches = self.state.in_flight,
+                messages = self.state.open.messages(),
+                "stopping: flushing what is under way"
             );
-            self.until_end = Some(UntilEnd::new(&bounds, &committed));
+            self.stop_by = Some(now.at + self.state.setup.config.stop_timeout);
         }
-        info!(
-            topics = topics.join(","),
-            group = config.properties["group.id"],
-            "joining the group"
-        );
-        self.consumer.subscribe(&topics)?;
-        Ok(())
     }
 
-    fn work(&mut self) -> Result<(), PipelineError> {
-        while !self.stop.is_requested() {
-            self.state.take_flushed()?;
-            self.commit();
-            while let Some(rebalance) = self.consumer.next_rebalance() {
-                self.rebalance(&rebalance)?;
-            }
-            if self.ticked.elapsed() >= TICK {
-                self.ticked = Instant::now();
-                self.tick();
-            }
-            if self.until_end.as_ref().is_some_and(UntilEnd::is_reached) {
-                let sealed = self.state.open.is_empty() || self.state.seal(buffer::Sealed::Drain);
-                if sealed && self.state.in_flight == 0 {
-                    return Ok(());
+    /// A message came.
+    pub fn message(&mut self, message: &Message<'_>, now: Now) {
+        self.state.take(message, now, self.until_end.as_mut());
+    }
+
+    /// A writer is done with a batch.
+    ///
+    /// # Errors
+    /// When the batch cannot be written however long one waits.
+    pub fn flushed(&mut self, flushed: Flushed, now: Now) -> Result<(), PipelineError> {
+        self.state.flushed(flushed, now)
+    }
+
+    /// Partitions change hands; it is answered through [`Port::answer_rebalance`] when everything
+    /// that is to be done before is done.
+    pub fn rebalance(&mut self, rebalance: Rebalance) {
+        self.rebalances.push_back(rebalance);
+    }
+
+    /// Kafka has answered a commit, with what was wrong if it failed. What failed is repeated.
+    pub fn committed(&mut self, offsets: Offsets, failure: Option<&str>, now: Now) {
+        self.commit_is_open = false;
+        let health = &self.state.setup.health;
+        let Some(error) = failure else {
+            health.set_trouble(Trouble::Commit, None);
+            return;
+        };
+        self.state.metrics.commit_failures.increment(1);
+        warn!(error, "commit: Kafka did not take the offsets; they will be committed again");
+        health.set_trouble(Trouble::Commit, Some(format!("offsets are not committed: {error}")));
+        self.failed_commits.extend(offsets.into_iter().map(|(partition, _)| partition));
+        self.failed_at = Some(now.at);
+    }
+
+    /// librdkafka's view of things.
+    pub(super) fn statistics(&mut self, statistics: &Statistics) {
+        for (topic, found) in &statistics.topics {
+            for found in found.partitions.values().filter(|found| found.consumer_lag >= 0) {
+                if self.state.assignment.slot(topic, found.partition).is_some() {
+                    set_lag(topic, found.partition, found.consumer_lag);
                 }
-                // However long the server takes: nobody asked to stop.
-                self.wait_for_a_writer()?;
-                continue;
-            }
-            if let Some(reason) = self.state.due()
-                && !self.state.seal(reason)
-            {
-                self.wait_for_a_writer()?;
-                continue;
-            }
-            self.go_on()?;
-            if let Some(message) = self.consumer.poll(self.state.patience())? {
-                self.state.take(&message, self.until_end.as_mut());
             }
         }
-        Ok(())
+        if let Some(end) = &mut self.until_end {
+            end.statistics(statistics, |partition| self.state.owns(partition));
+        }
+    }
+
+    /// With an end to reach: the partitions that other instances have still to do.
+    pub(super) fn left_to_others(&self) -> Vec<TopicPartition> {
+        let pending = self.until_end.iter().flat_map(UntilEnd::pending);
+        pending.filter(|partition| !self.state.owns(partition)).cloned().collect()
+    }
+
+    /// The group has committed these offsets, by whichever instance.
+    pub(super) fn done_by_others(&mut self, committed: &OffsetsByPartition) {
+        if let Some(end) = &mut self.until_end {
+            end.committed(committed);
+        }
+    }
+
+    /// Brings gauges up to date.
+    pub(super) fn report(&self) {
+        self.state.metrics.buffered_bytes.set(self.state.buffered_bytes() as f64);
+    }
+
+    /// Whether consumption is paused, so that polling keeps the membership and brings nothing.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Does what is due, and tells what to wait for.
+    pub fn step(&mut self, now: Now, port: &mut impl Port) -> Next {
+        loop {
+            self.commit(now, port);
+            match &self.phase {
+                Phase::Working => {
+                    if let Some(deadline) = self.stop_by {
+                        self.phase = Phase::Stopping { deadline };
+                    } else if let Some(rebalance) = self.rebalances.pop_front() {
+                        self.begin(rebalance, now, port);
+                    } else if self.until_end.as_ref().is_some_and(UntilEnd::is_reached) {
+                        // However long the server takes: nobody asked to stop.
+                        if !self.state.seal_open(now, port) || self.state.in_flight > 0 {
+                            return self.wait_for_a_writer(now, port);
+                        }
+                        self.stop(now);
+                    } else {
+                        return self.work(now, port);
+                    }
+                }
+                Phase::GivingUp { partitions, deadline } => {
+                    let deadline = self.stop_by.map_or(*deadline, |stop| stop.min(*deadline));
+                    let sealed = self.state.seal_open(now, port);
+                    let idle = |partition| self.state.assignment.is_idle(partition);
+                    let drained = sealed && partitions.iter().all(idle);
+                    if !(drained && self.commits_are_settled() || now.at >= deadline) {
+                        return Next::Wait(POLL_IDLE.min(deadline - now.at));
+                    }
+                    self.give_up(port);
+                }
+                Phase::Stopping { deadline } => {
+                    let deadline = *deadline;
+                    let drained = self.state.seal_open(now, port) && self.state.in_flight == 0;
+                    let done = drained && self.commits_are_settled();
+                    if done || now.at >= deadline {
+                        return Next::Done(done);
+                    }
+                    return Next::Wait(POLL_IDLE.min(deadline - now.at));
+                }
+            }
+        }
+    }
+
+    /// Fills the open batch, and hands it over when it is due.
+    fn work(&mut self, now: Now, port: &mut impl Port) -> Next {
+        if let Some(reason) = self.state.due(now)
+            && !self.state.seal(reason, now, port)
+        {
+            return self.wait_for_a_writer(now, port);
+        }
+        self.blocked_since = None;
+        if self.paused && port.set_paused(false) {
+            info!("consume: goes on");
+            self.paused = false;
+            self.state.metrics.paused.set(0.0);
+        }
+        Next::Poll(self.state.patience(now))
     }
 
     /// Every batch is under way. Nothing is read any more; if that takes long, the partitions are
     /// paused, so that the consumer can be polled and stays in its group.
-    fn wait_for_a_writer(&mut self) -> Result<(), PipelineError> {
-        self.state.wait_flushed(POLL_IDLE)?;
-        let since = *self.blocked_since.get_or_insert_with(Instant::now);
-        if since.elapsed() < PAUSE_AFTER {
-            return Ok(());
-        }
-        if !self.paused {
+    fn wait_for_a_writer(&mut self, now: Now, port: &mut impl Port) -> Next {
+        let since = *self.blocked_since.get_or_insert(now.at);
+        if !self.paused && now.at.saturating_duration_since(since) >= PAUSE_AFTER {
             info!("consume: paused, the writers are behind");
-            self.consumer.set_paused(true)?;
-            self.paused = true;
+            self.paused = port.set_paused(true);
             self.state.metrics.paused.set(1.0);
         }
-        // Paused partitions hand out nothing, but one that was assigned this moment may.
-        if let Some(message) = self.consumer.poll(Duration::ZERO)? {
-            self.state.take(&message, self.until_end.as_mut());
-        }
-        Ok(())
-    }
-
-    fn go_on(&mut self) -> Result<(), PipelineError> {
-        self.blocked_since = None;
-        if self.paused {
-            info!("consume: goes on");
-            self.consumer.set_paused(false)?;
-            self.paused = false;
-            self.state.metrics.paused.set(0.0);
-        }
-        Ok(())
+        Next::Wait(POLL_IDLE)
     }
 
     /// Hands the watermarks that moved to Kafka, one commit after the other.
-    fn commit(&mut self) {
-        if let Some((offsets, result)) = self.consumer.commit_answer(Duration::ZERO) {
-            self.committed(offsets, result);
-        }
-        if self.consumer.commit_is_open() {
+    fn commit(&mut self, now: Now, port: &mut impl Port) {
+        if self.commit_is_open {
             return;
+        }
+        if let Some(failed_at) = self.failed_at {
+            // There is less time when somebody waits for it.
+            let is_working = matches!(self.phase, Phase::Working);
+            let pause = if is_working { COMMIT_AGAIN } else { POLL_IDLE };
+            if now.at.saturating_duration_since(failed_at) < pause {
+                return;
+            }
+            self.failed_at = None;
+            let failed = std::mem::take(&mut self.failed_commits);
+            self.state.assignment.commit_failed(failed.iter());
         }
         let commits = self.state.assignment.take_commits();
         if !commits.is_empty() {
             self.state.metrics.commits.increment(1);
-            self.consumer.commit(commits);
+            self.commit_is_open = true;
+            port.commit(commits);
         }
     }
 
-    /// What failed is committed again at the next tick.
-    fn committed(&mut self, offsets: Vec<(TopicPartition, i64)>, result: KafkaResult<()>) {
-        if let Err(error) = result {
-            self.state.metrics.commit_failures.increment(1);
-            warn!(%error, "commit: Kafka did not take the offsets; they will be committed again");
-            self.failed_commits.extend(offsets.into_iter().map(|(partition, _)| partition));
-        }
+    /// Whether Kafka has every offset that could be handed over.
+    fn commits_are_settled(&self) -> bool {
+        !self.commit_is_open && self.failed_at.is_none() && !self.state.assignment.has_commits()
     }
 
-    /// Commits and waits until Kafka has everything, repeating what fails; tells whether it has.
-    fn commit_all(&mut self, deadline: Instant) -> bool {
-        loop {
-            self.commit();
-            let left = deadline.saturating_duration_since(Instant::now());
-            if self.consumer.commit_is_open() {
-                let Some((offsets, result)) = self.consumer.commit_answer(left) else {
-                    return false;
-                };
-                self.committed(offsets, result);
-            } else if self.failed_commits.is_empty() {
-                // Nothing is under way, and nothing was left to hand over.
-                return true;
-            }
-            if !self.failed_commits.is_empty() {
-                if left.is_zero() {
-                    return false;
-                }
-                std::thread::park_timeout(POLL_IDLE.min(left));
-                let failed = std::mem::take(&mut self.failed_commits);
-                self.state.assignment.commit_failed(failed.iter());
-            }
-        }
-    }
-
-    fn tick(&mut self) {
-        let failed = std::mem::take(&mut self.failed_commits);
-        self.state.assignment.commit_failed(failed.iter());
-        if let Some(statistics) = self.consumer.take_statistics() {
-            for (topic, found) in &statistics.topics {
-                let known =
-                    found.partitions.values().filter(|partition| partition.consumer_lag >= 0);
-                for partition in
-                    known.filter(|p| self.state.assignment.slot(topic, p.partition).is_some())
-                {
-                    set_lag(topic, partition.partition, partition.consumer_lag);
-                }
-            }
-            if let Some(end) = &mut self.until_end {
-                let assignment = &self.state.assignment;
-                end.statistics(&statistics, |p| assignment.slot(&p.topic, p.partition).is_some());
-            }
-        }
-        self.ask_about_others();
-        let bytes = self.state.open.bytes() + self.state.in_flight_bytes;
-        self.state.metrics.buffered_bytes.set(bytes as f64);
-    }
-
-    /// With `--until-end`: whether other instances have done the partitions that are not ours.
-    fn ask_about_others(&mut self) {
-        let Some(end) = &mut self.until_end else { return };
-        let ours =
-            |p: &&TopicPartition| self.state.assignment.slot(&p.topic, p.partition).is_some();
-        let others: Vec<TopicPartition> = end.pending().filter(|p| !ours(p)).cloned().collect();
-        if others.is_empty() {
-            return;
-        }
-        // Without an answer it is asked again at the next tick.
-        if let Ok(committed) = self.consumer.committed(&others) {
-            end.committed(&committed);
-        }
-    }
-
-    fn rebalance(&mut self, rebalance: &Rebalance) -> Result<(), PipelineError> {
+    fn begin(&mut self, rebalance: Rebalance, now: Now, port: &mut impl Port) {
         self.state.metrics.rebalances.increment(1);
         if let Some(end) = &mut self.until_end {
             end.rebalanced();
         }
         match rebalance {
-            Rebalance::Assign(list) => {
-                let partitions = partitions_of(list);
+            Rebalance::Assign(partitions) => {
                 info!(partitions = shown(&partitions), "rebalance: assigned");
                 for partition in partitions {
                     self.state.assignment.assign(partition);
                 }
-                self.consumer.answer(rebalance);
+                port.answer_rebalance();
                 self.state.setup.health.set_assigned(true);
                 if self.paused {
-                    self.consumer.set_paused(true)?;
+                    self.paused = port.set_paused(true);
                 }
             }
-            Rebalance::Revoke { partitions: list, lost } => {
-                let partitions = partitions_of(list);
-                info!(partitions = shown(&partitions), lost, "rebalance: revoked");
-                if !lost {
-                    let timeout = self.state.setup.config.kafka.revoke_timeout;
-                    let deadline = Instant::now() + timeout;
-                    let drained = self.drain(&partitions, deadline)?;
-                    if !drained || !self.commit_all(deadline) {
-                        warn!(
-                            ?timeout,
-                            "rebalance: given up before everything was flushed and committed; the next owner does the rest again"
-                        );
-                    }
-                }
-                for partition in &partitions {
-                    self.state.assignment.revoke(partition);
-                    if let Some(end) = &mut self.until_end {
-                        end.given_up(partition);
-                    }
-                }
-                for partition in &partitions {
-                    set_lag(&partition.topic, partition.partition, 0);
-                }
-                let some_left = self.state.assignment.partitions().next().is_some();
-                self.state.setup.health.set_assigned(some_left);
-                self.consumer.answer(rebalance);
+            Rebalance::Revoke { partitions, lost: true } => {
+                warn!(
+                    partitions = shown(&partitions),
+                    "rebalance: lost, their next owner has them"
+                );
+                self.release(&partitions, port);
             }
-        }
-        Ok(())
-    }
-
-    /// Seals what is open and waits until everything of these partitions is durable.
-    fn drain(
-        &mut self,
-        partitions: &[TopicPartition],
-        deadline: Instant,
-    ) -> Result<bool, PipelineError> {
-        loop {
-            let sealed = self.state.open.is_empty() || self.state.seal(buffer::Sealed::Drain);
-            let idle = |partition| self.state.assignment.is_idle(partition);
-            if sealed && partitions.iter().all(idle) {
-                return Ok(true);
+            Rebalance::Revoke { partitions, lost: false } => {
+                info!(partitions = shown(&partitions), "rebalance: revoked");
+                let deadline = now.at + self.state.setup.config.kafka.revoke_timeout;
+                self.phase = Phase::GivingUp { partitions, deadline };
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(false);
-            }
-            self.state.wait_flushed(left.min(POLL_IDLE))?;
         }
     }
 
-    fn finish(&mut self) -> Result<(), PipelineError> {
-        let timeout = self.state.setup.config.stop_timeout;
-        let deadline = Instant::now() + timeout;
-        info!(
-            batches = self.state.in_flight,
-            messages = self.state.open.messages(),
-            "stopping: flushing what is under way"
-        );
-        let partitions: Vec<TopicPartition> = self.state.assignment.partitions().cloned().collect();
-        let drained = self.drain(&partitions, deadline)?;
-        let committed = self.commit_all(deadline);
-        if drained && committed { Ok(()) } else { Err(PipelineError::Deadline(timeout)) }
+    /// The time for giving up is over, or everything is done.
+    fn give_up(&mut self, port: &mut impl Port) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Working);
+        let Phase::GivingUp { partitions, .. } = phase else { return };
+        let is_left = |partition: &&TopicPartition| !self.state.assignment.is_idle(partition);
+        let left: Vec<TopicPartition> = partitions.iter().filter(is_left).cloned().collect();
+        if !left.is_empty() || !self.commits_are_settled() {
+            warn!(
+                not_flushed = shown(&left),
+                "rebalance: given up before everything was flushed and committed (kafka.revoke_timeout); the next owner does the rest again"
+            );
+        }
+        self.release(&partitions, port);
+    }
+
+    /// From now on these partitions are somebody else's.
+    fn release(&mut self, partitions: &[TopicPartition], port: &mut impl Port) {
+        for partition in partitions {
+            self.state.assignment.revoke(partition);
+            if let Some(end) = &mut self.until_end {
+                end.given_up(partition);
+            }
+            set_lag(&partition.topic, partition.partition, 0);
+        }
+        let some_left = self.state.assignment.partitions().next().is_some();
+        self.state.setup.health.set_assigned(some_left);
+        port.answer_rebalance();
     }
 }
 

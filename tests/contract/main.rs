@@ -10,6 +10,7 @@ mod support;
 mod commands;
 mod connections;
 mod poison;
+mod refused;
 mod restart;
 mod samples;
 mod secrets;

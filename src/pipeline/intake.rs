@@ -1,0 +1,116 @@
+//! One message → rows or a dead letter in a batch.
+
+use super::Setup;
+use crate::buffer::Batch;
+use crate::config::Config;
+use crate::datetime::Micros;
+use crate::dead_letter::{DeadLetter, Origin};
+use crate::flatten::{Faulty, Flattener};
+use crate::mapping::{LabelId, Mapping};
+use crate::reject::{Code, Reject};
+use std::sync::Arc;
+
+/// A message, borrowed from wherever it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'m> {
+    /// Topic.
+    pub topic: &'m str,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Key.
+    pub key: Option<&'m [u8]>,
+    /// Value; a tombstone has none.
+    pub payload: Option<&'m [u8]>,
+    /// When the producer or the broker stamped it, in milliseconds since 1970.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// A tombstone.
+    Skipped,
+    /// Rows of an event.
+    Event(LabelId),
+    /// A dead letter.
+    Rejected(Code),
+}
+
+pub(super) struct Intake {
+    flattener: Flattener,
+    mapping: Arc<Mapping>,
+    config: Arc<Config>,
+}
+
+impl Intake {
+    pub(super) fn new(setup: &Setup) -> Self {
+        Self {
+            flattener: Flattener::new(Arc::clone(&setup.mapping), setup.json_limits),
+            mapping: Arc::clone(&setup.mapping),
+            config: Arc::clone(&setup.config),
+        }
+    }
+
+    /// Appends a message to `batch`, whole or as a dead letter. Its offset is for others to cover.
+    pub(super) fn take(
+        &mut self,
+        topic: &Arc<str>,
+        message: &Message<'_>,
+        now: Micros,
+        batch: &mut Batch,
+    ) -> Taken {
+        let Some(payload) = message.payload else { return Taken::Skipped };
+        match self.flattener.load(self.config.kafka.mapped_name(topic), payload, batch) {
+            Ok(loaded) => Taken::Event(loaded.label),
+            Err(faulty) => {
+                let code = faulty.reject.code;
+                self.bury(topic, message, *faulty, now, batch);
+                Taken::Rejected(code)
+            }
+        }
+    }
+
+    /// Appends a dead letter for a message that passed validation and was refused all the same.
+    pub(super) fn refuse(
+        &mut self,
+        topic: &Arc<str>,
+        message: &Message<'_>,
+        reject: Reject,
+        now: Micros,
+        batch: &mut Batch,
+    ) {
+        let mapped = self.config.kafka.mapped_name(topic);
+        let faulty = self.flattener.refuse(mapped, message.payload.unwrap_or_default(), reject);
+        self.bury(topic, message, faulty, now, batch);
+    }
+
+    /// The id of the event that a message carries, where it can be read.
+    pub(super) fn event_id(&mut self, message: &Message<'_>) -> Option<String> {
+        let mapped = self.config.kafka.mapped_name(message.topic);
+        self.flattener.identify(mapped, message.payload?).event_id
+    }
+
+    fn bury(
+        &self,
+        topic: &Arc<str>,
+        message: &Message<'_>,
+        faulty: Faulty,
+        now: Micros,
+        batch: &mut Batch,
+    ) {
+        let origin = Origin {
+            topic: Arc::clone(topic),
+            partition: message.partition,
+            offset: message.offset,
+            key: message.key,
+            bytes: message.payload.map_or(0, <[u8]>::len),
+            timestamp_ms: message.timestamp_ms,
+        };
+        let secrets = &self.mapping.secrets;
+        let bytes_max = self.config.dead_letter_payload_bytes;
+        let letter = DeadLetter::new(origin, faulty, secrets, bytes_max, now);
+        batch.push_dead_letter(letter);
+    }
+}

@@ -1,0 +1,252 @@
+//! A batch that the server refuses → the same batch without the events at fault.
+//!
+//! What the server refuses is rows, what can be a dead letter is messages, and in between rows of
+//! one entity were folded. So the batch's messages are read from Kafka once more and the batch is
+//! built again, without the events of the refused rows. This is for faults of the mapping and for
+//! constraints that it knows nothing of; it takes time, and nobody but the refused pays for it.
+//!
+//! Holds true: a message is blamed only if the server refuses a row that is its alone; everything
+//! else of the batch is written.
+
+use super::intake::{Intake, Message};
+use super::{Now, Setup};
+use crate::buffer::Batch;
+use crate::commit::TopicPartition;
+use crate::consume::{RereadError, reread};
+use crate::flush::{Refused, RefusedRow, Writer, Written};
+use crate::mapping::{Mapping, Table};
+use crate::reject::{Code, Reject};
+use rdkafka::Message as _;
+use rdkafka::message::OwnedMessage;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tracing::{error, warn};
+
+pub(super) struct Rescuer {
+    setup: Setup,
+    intake: Intake,
+}
+
+/// A message of the batch, and what is known about it.
+struct Suspect {
+    message: OwnedMessage,
+    topic: Arc<str>,
+    event_id: Option<String>,
+    verdict: Verdict,
+}
+
+enum Verdict {
+    /// The server takes it, as far as is known.
+    Fine,
+    /// It shares a refused row with others: to be tried alone.
+    Unsure,
+    /// The server refuses it.
+    Refused(Reject),
+}
+
+impl Rescuer {
+    pub(super) fn new(setup: Setup) -> Self {
+        Self { intake: Intake::new(&setup), setup }
+    }
+
+    /// Writes what can be written of a refused batch, and the rest as dead letters.
+    pub(super) async fn rescue(
+        &mut self,
+        writer: &mut Writer,
+        batch: &Batch,
+        partitions: &[Option<TopicPartition>],
+        refused: Refused,
+    ) -> Result<Written, Refused> {
+        error!(
+            table = refused.table,
+            number = refused.number,
+            rows = refused.rows.len(),
+            "flush: the server refuses rows that passed validation; the batch is written without their events, which become dead letters (server_refused)"
+        );
+        let Some(mut suspects) = self.messages(batch, partitions).await else {
+            return Err(refused);
+        };
+        let mut written = self.write_the_fine(writer, batch, refused, &mut suspects).await?;
+        for suspect in suspects {
+            if matches!(suspect.verdict, Verdict::Unsure) {
+                written.add(&self.try_alone(writer, suspect).await?);
+            }
+        }
+        Ok(written)
+    }
+
+    /// Writes everything but the unsure, as often as that brings up another refused row.
+    async fn write_the_fine(
+        &mut self,
+        writer: &mut Writer,
+        batch: &Batch,
+        mut refused: Refused,
+        suspects: &mut [Suspect],
+    ) -> Result<Written, Refused> {
+        let mut rebuilt: Option<Batch> = None;
+        loop {
+            let of = rebuilt.as_ref().unwrap_or(batch);
+            let found = accuse(&self.setup.mapping, of, &refused.rows, suspects);
+            if found.is_empty() {
+                // Nobody can be blamed for it, so a person has to look.
+                return Err(refused);
+            }
+            for (table, at) in found {
+                if let Verdict::Refused(reject) = &suspects[at].verdict {
+                    self.say(writer, table, &suspects[at], reject);
+                }
+            }
+            let mut next = Batch::new(&self.setup.mapping);
+            for suspect in &*suspects {
+                self.append(suspect, &mut next);
+            }
+            match writer.flush(&next).await {
+                Ok(written) => return Ok(written),
+                Err(again) => refused = again,
+            }
+            rebuilt = Some(next);
+        }
+    }
+
+    /// Writes a message alone, as rows or as a dead letter.
+    async fn try_alone(
+        &mut self,
+        writer: &mut Writer,
+        mut suspect: Suspect,
+    ) -> Result<Written, Refused> {
+        suspect.verdict = Verdict::Fine;
+        let mut alone = Batch::new(&self.setup.mapping);
+        self.append(&suspect, &mut alone);
+        let refused = match writer.flush(&alone).await {
+            Err(refused) if !refused.rows.is_empty() => refused,
+            done => return done,
+        };
+        let reject = reject(&self.setup.mapping, &refused.rows[0]);
+        self.say(writer, refused.rows[0].table, &suspect, &reject);
+        suspect.verdict = Verdict::Refused(reject);
+        let mut letter = Batch::new(&self.setup.mapping);
+        self.append(&suspect, &mut letter);
+        writer.flush(&letter).await
+    }
+
+    /// The messages of a batch, from Kafka. `None` if they cannot be had.
+    async fn messages(
+        &mut self,
+        batch: &Batch,
+        partitions: &[Option<TopicPartition>],
+    ) -> Option<Vec<Suspect>> {
+        // What was lost meanwhile is written by its next owner.
+        let with_owner = batch.ranges().iter().zip(partitions);
+        let ranges: Vec<(TopicPartition, i64, i64)> = with_owner
+            .filter_map(|(range, owner)| Some((owner.clone()?, range.from, range.next)))
+            .collect();
+        let properties = self.setup.config.kafka.properties.clone();
+        let (send, messages) = oneshot::channel();
+        // Not a task of the runtime, which would wait for it when the process is to end.
+        std::thread::Builder::new()
+            .name("reread".to_owned())
+            .spawn(move || {
+                // Nobody listens any more only if the pipeline has ended.
+                let _ = send.send(reread(&properties, &ranges));
+            })
+            .ok()?;
+        let messages = match messages.await.ok()? {
+            Ok(messages) => messages,
+            Err(error @ (RereadError::Gone | RereadError::Kafka(_))) => {
+                error!(%error, "flush: the messages of the refused batch cannot be read again");
+                return None;
+            }
+        };
+        let suspects = messages.into_iter().map(|message| {
+            let event_id = self.intake.event_id(&borrowed(&message));
+            let topic = Arc::from(message.topic());
+            Suspect { message, topic, event_id, verdict: Verdict::Fine }
+        });
+        Some(suspects.collect())
+    }
+
+    fn append(&mut self, suspect: &Suspect, batch: &mut Batch) {
+        let (message, now) = (borrowed(&suspect.message), Now::read().micros);
+        match &suspect.verdict {
+            Verdict::Unsure => {}
+            Verdict::Fine => {
+                self.intake.take(&suspect.topic, &message, now, batch);
+            }
+            Verdict::Refused(reject) => {
+                self.intake.refuse(&suspect.topic, &message, reject.clone(), now, batch);
+            }
+        }
+    }
+
+    fn say(&self, writer: &Writer, table: usize, suspect: &Suspect, reject: &Reject) {
+        writer.count_refused(table);
+        warn!(
+            topic = &*suspect.topic,
+            partition = suspect.message.partition(),
+            offset = suspect.message.offset(),
+            event_id = suspect.event_id,
+            table = self.setup.mapping.tables[table].name,
+            reason = %reject,
+            "flush: an event is a dead letter because the server refuses it"
+        );
+    }
+}
+
+/// Finds the messages behind refused rows and changes their verdicts; gives table and place of
+/// each.
+fn accuse(
+    mapping: &Mapping,
+    batch: &Batch,
+    rows: &[RefusedRow],
+    suspects: &mut [Suspect],
+) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for row in rows {
+        let ids = event_ids(&mapping.tables[row.table], batch, row);
+        let is_behind = |suspect: &Suspect| {
+            matches!(suspect.verdict, Verdict::Fine)
+                && suspect.event_id.as_ref().is_some_and(|id| ids.contains(&id.as_str()))
+        };
+        let behind: Vec<usize> =
+            (0..suspects.len()).filter(|&at| is_behind(&suspects[at])).collect();
+        let is_sure = ids.len() == 1 && behind.len() == 1;
+        for &at in &behind {
+            suspects[at].verdict =
+                if is_sure { Verdict::Refused(reject(mapping, row)) } else { Verdict::Unsure };
+            found.push((row.table, at));
+        }
+    }
+    found
+}
+
+/// The events whose values are in a row.
+fn event_ids<'b>(table: &Table, batch: &'b Batch, row: &RefusedRow) -> Vec<&'b str> {
+    let rows = batch.rows(row.table);
+    let changed_by = table.changing().iter().map(|changing| changing.by);
+    let columns = std::iter::once(table.event_id()).chain(changed_by);
+    let mut ids: Vec<&str> =
+        columns.filter_map(|column| rows.column(column).text(row.row)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn reject(mapping: &Mapping, row: &RefusedRow) -> Reject {
+    let what = row.what.as_ref().map_or(String::new(), |what| format!(" on account of {what}"));
+    let text = format!(
+        "table {} refused the row{what}: error {}; the mapping lets pass what the table does not take",
+        mapping.tables[row.table].name, row.number
+    );
+    Reject::new(Code::ServerRefused, text)
+}
+
+fn borrowed(message: &OwnedMessage) -> Message<'_> {
+    Message {
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key(),
+        payload: message.payload(),
+        timestamp_ms: message.timestamp().to_millis(),
+    }
+}
