@@ -1,0 +1,77 @@
+//! One process: a pump, its writers, and what it has fetched.
+
+use crate::group::Member;
+use sluicegate::commit::TopicPartition;
+use sluicegate::pipeline::pump::{Offsets, Port, Pump};
+use sluicegate::pipeline::{Sealed, Setup};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+pub(crate) struct Instance {
+    pub(crate) member: Member,
+    pub(crate) pump: Pump,
+    pub(crate) asked: Asked,
+    /// The next offset to fetch of each partition.
+    pub(crate) positions: BTreeMap<TopicPartition, i64>,
+    pub(crate) waiting: VecDeque<Sealed>,
+    pub(crate) writers: Vec<Option<Job>>,
+    pub(crate) is_paused: bool,
+    pub(crate) is_stopping: bool,
+    /// When it looks around next.
+    pub(crate) wakes: Duration,
+}
+
+/// A batch at a writer.
+pub(crate) struct Job {
+    pub(crate) sealed: Sealed,
+    pub(crate) attempt: u32,
+}
+
+/// What a pump asks for, kept until its step is over.
+#[derive(Default)]
+pub(crate) struct Asked {
+    pub(crate) writes: Vec<Sealed>,
+    pub(crate) commits: Vec<Offsets>,
+    pub(crate) answers: usize,
+    pub(crate) pause: Option<bool>,
+}
+
+impl Port for Asked {
+    fn write(&mut self, sealed: Sealed) {
+        self.writes.push(sealed);
+    }
+
+    fn commit(&mut self, offsets: Offsets) {
+        self.commits.push(offsets);
+    }
+
+    fn answer_rebalance(&mut self) {
+        self.answers += 1;
+    }
+
+    fn set_paused(&mut self, paused: bool) -> bool {
+        self.pause = Some(paused);
+        true
+    }
+}
+
+impl Instance {
+    pub(crate) fn new(member: Member, setup: Setup, writers: usize, wakes: Duration) -> Self {
+        Self {
+            member,
+            pump: Pump::new(setup),
+            asked: Asked::default(),
+            positions: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            writers: (0..writers).map(|_| None).collect(),
+            is_paused: false,
+            is_stopping: false,
+            wakes,
+        }
+    }
+
+    /// Batches that were sealed and have not come back.
+    pub(crate) fn under_way(&self) -> usize {
+        self.waiting.len() + self.writers.iter().flatten().count()
+    }
+}
