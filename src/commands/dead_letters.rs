@@ -10,6 +10,7 @@ use crate::flush::connect::close;
 use crate::flush::{Writer, shown};
 use crate::mapping::{Mapping, TableKind};
 use crate::metrics::{FlushMetrics, Health};
+use crate::reject::Code;
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -195,7 +196,7 @@ pub async fn replay(
         outcome: Outcome::default(),
     };
     loop {
-        let letters = store::list(connection, &filter, true, REPLAY_LETTERS).await.map_err(said)?;
+        let letters = store::list(connection, &filter, false, REPLAY_LETTERS).await.map_err(said)?;
         let Some(last) = letters.last() else { return Ok(replay.outcome) };
         filter.after = last.id;
         replay.group(connection, &letters).await?;
@@ -218,36 +219,71 @@ impl Replay {
         connection: &mut MySqlConnection,
         letters: &[Stored],
     ) -> anyhow::Result<()> {
-        let mut done = Vec::new();
+        // To be written, and found to be there already.
+        let (mut valid, mut loaded) = (Vec::new(), Vec::new());
         for letter in letters {
             if letter.payload_cut {
                 self.outcome.cut += 1;
                 continue;
             }
-            self.probe.clear();
+            let payload = store::payload(connection, letter.id).await.map_err(said)?;
             let topic = self.config.kafka.mapped_name(&letter.topic);
-            match self.flattener.load(topic, &letter.payload, &mut self.probe) {
-                Err(faulty) => {
-                    let code = faulty.reject.code.to_string();
-                    *self.outcome.still_faulty.entry(code).or_default() += 1;
-                    continue;
-                }
+            self.probe.clear();
+            match self.flattener.load(topic, &payload, &mut self.probe) {
+                Err(faulty) => self.is_still_faulty(faulty.reject.code),
                 Ok(_) if self.is_loaded(connection).await.map_err(said)? => {
                     // The whole event is there, its secrets included: writing it again from a
                     // redacted payload would lose them.
-                    self.outcome.already_loaded += 1;
+                    loaded.push(letter.id);
                 }
                 Ok(_) => {
-                    let again = self.flattener.load(topic, &letter.payload, &mut self.batch);
+                    let again = self.flattener.load(topic, &payload, &mut self.batch);
                     debug_assert!(again.is_ok(), "the same payload, the same verdict");
-                    self.outcome.loaded += 1;
+                    valid.push(letter);
                 }
             }
-            done.push(letter.id);
+            if self.batch.bytes() >= self.config.batch.bytes {
+                self.write(connection, std::mem::take(&mut valid)).await?;
+            }
         }
-        self.writer.flush(&self.batch).await?;
+        self.write(connection, valid).await?;
+        self.outcome.already_loaded += loaded.len();
+        store::mark_replayed(connection, &loaded).await.map_err(said)
+    }
+
+    /// Writes the batch, which holds these letters' rows. If the server refuses some of them, each
+    /// is tried alone.
+    async fn write(
+        &mut self,
+        connection: &mut MySqlConnection,
+        letters: Vec<&Stored>,
+    ) -> anyhow::Result<()> {
+        let written = self.writer.flush(&self.batch).await;
         self.batch.clear();
+        let mut done: Vec<u64> = Vec::new();
+        match written {
+            Ok(_) => done.extend(letters.iter().map(|letter| letter.id)),
+            Err(refused) if refused.rows.is_empty() => return Err(refused.into()),
+            Err(_) => {
+                for letter in letters {
+                    let payload = store::payload(connection, letter.id).await.map_err(said)?;
+                    let topic = self.config.kafka.mapped_name(&letter.topic);
+                    if self.flattener.load(topic, &payload, &mut self.batch).is_ok() {
+                        match self.writer.flush(&self.batch).await {
+                            Ok(_) => done.push(letter.id),
+                            Err(_) => self.is_still_faulty(Code::ServerRefused),
+                        }
+                    }
+                    self.batch.clear();
+                }
+            }
+        }
+        self.outcome.loaded += done.len();
         store::mark_replayed(connection, &done).await.map_err(said)
+    }
+
+    fn is_still_faulty(&mut self, code: Code) {
+        *self.outcome.still_faulty.entry(code.to_string()).or_default() += 1;
     }
 
     /// Whether the event in `probe` has a row in its log table.

@@ -125,6 +125,15 @@ fn stored(row: &MySqlRow) -> Result<Stored, sqlx::Error> {
     })
 }
 
+/// The payload of a letter; empty if it is gone.
+///
+/// # Errors
+/// Whatever the driver says.
+pub async fn payload(connection: &mut MySqlConnection, id: u64) -> Result<Vec<u8>, sqlx::Error> {
+    let query = sqlx::query_scalar("SELECT payload FROM dead_letters WHERE id = ?").bind(id);
+    Ok(query.fetch_optional(connection).await?.unwrap_or_default())
+}
+
 /// Marks letters as replayed now.
 ///
 /// # Errors

@@ -20,6 +20,11 @@ fn is_one_of(message: &loadgen::Message, ids: &BTreeSet<String>) -> bool {
     event.is_some_and(|event| event["event_id"].as_str().is_some_and(|id| ids.contains(id)))
 }
 
+fn replay(world: &World) -> Value {
+    let outcome = world.succeed(&["dead-letters", "replay", "--json"]);
+    serde_json::from_str(&outcome).unwrap()
+}
+
 async fn check(server: Server, batch_rows: usize) {
     let Some(mut world) = World::new(server).await else { return };
     world.create_topics(&TOPICS, 2).await;
@@ -76,6 +81,21 @@ async fn check(server: Server, batch_rows: usize) {
     let text = change["error_text"].as_str().unwrap();
     assert!(text.contains("table posts") && text.contains("chk_1"), "{text}");
     assert!(log.contains("the server refuses"), "{log}");
+
+    // The constraints are mended one by one, and the letters replayed.
+    connection.execute("ALTER TABLE user_events DROP CONSTRAINT chk_0").await.unwrap();
+    let outcome = replay(&world);
+    assert_eq!(outcome["still_faulty"]["server_refused"].as_u64(), Some(blamed.len() as u64 - 1));
+    assert!(outcome["loaded"].as_u64() == Some(1), "{outcome}");
+    for (number, (table, ..)) in refused.iter().enumerate().skip(1) {
+        let mend = format!("ALTER TABLE {table} DROP CONSTRAINT chk_{number}");
+        connection.execute(AssertSqlSafe(mend)).await.unwrap();
+    }
+    replay(&world);
+    for (table, all) in &all.tables {
+        let context = format!("{} after the replay", server.name());
+        assert_table(&context, table, &world.rows(table).await, all);
+    }
     world.end().await;
 }
 
