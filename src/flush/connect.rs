@@ -209,8 +209,11 @@ impl Server {
 }
 
 /// Strict, whatever the server's default is: a value that does not fit is an error, never cut.
-/// Backslash escapes on, since statement text uses them. Times are UTC.
-const SESSION: &str = "SET NAMES utf8mb4, \
+/// Backslash escapes on, since statement text uses them. Times are UTC. Literals are utf8mb4 (the
+/// connection's character set), but the server reads the statement itself as bytes: then it looks
+/// for the closing quote byte by byte instead of character by character, a tenth of its time. In
+/// UTF-8 no byte of a longer character is a quote or a backslash.
+const SESSION: &str = "SET NAMES utf8mb4, SESSION character_set_client = 'binary', \
     SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
     SESSION time_zone = '+00:00', SESSION autocommit = 1";
 
