@@ -5,22 +5,22 @@
 //! `make chaos MINUTES=30 SERVER=mysql SEED=1` runs it for long; `make test` runs each kind once.
 
 use crate::chance::Chance;
-use crate::compare::{Differences, compare};
 use crate::fault::Fault;
-use crate::feed::{Fed, Feed};
 use crate::inject::{Ground, Injected};
-use crate::instance::Instance;
 use crate::report::{Injection, Report};
 use crate::site::{Site, Wants};
+use crate::stage::{Cast, Outcome, Stage};
 use crate::support::{DEADLINE, Server};
-use crate::watch::Watch;
-use loadgen::Plan;
+use loadgen::TOPICS;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const INSTANCES: usize = 3;
 const EVENTS_PER_SECOND: f64 = 200.0;
+/// Topics that are created one by one during the run; other faults need users and communities.
+const MISSING: &[&str] = &["supplier", "order", "post", "product", "promotion"];
+const MISSING_SHORT: &[&str] = &["supplier", "promotion"];
 /// Between two faults of a lane.
 const PAUSE_MS: std::ops::Range<u64> = 300..2_000;
 const PAUSE_SHORT_MS: std::ops::Range<u64> = 100..500;
@@ -89,7 +89,6 @@ async fn check(server: Server) {
     let Some(site) = Site::start(server, wants).await else { return };
     let (server, seed) = (server.name(), form.seed);
     eprintln!("chaos: {server}, seed {seed}; the logs are in {}", form.logs.display());
-    std::fs::create_dir_all(&form.logs).unwrap();
     let report = run(&form, Arc::new(site)).await;
     eprintln!("{report}");
     if let Some(file) = variable("REPORT") {
@@ -105,77 +104,44 @@ async fn check(server: Server) {
 }
 
 async fn run(form: &Form, site: Arc<Site>) -> Report {
-    let name = |n: usize| if n == INSTANCES { "guest".to_owned() } else { format!("instance-{n}") };
-    let instances = (0..=INSTANCES).map(|n| Instance::new(&name(n), &form.logs));
-    let instances: Arc<Vec<Instance>> = Arc::new(instances.collect());
-    let plan = Plan {
+    let (server, has_disk) = (form.server.name(), site.has_disk);
+    let missing = if form.minutes.is_some() { MISSING } else { MISSING_SHORT };
+    let cast = Cast {
+        instances: INSTANCES,
         seed: form.seed,
-        events: 0,
-        duplicates: 0.1,
-        disorder: 0.1,
-        poison: 0.01,
-        ..Plan::default()
+        events_per_second: EVENTS_PER_SECOND,
+        topics: &TOPICS.into_iter().filter(|topic| !missing.contains(topic)).collect::<Vec<_>>(),
+        is_short: form.minutes.is_none(),
+        logs: form.logs.clone(),
     };
-    let feed = Feed::start(site.kafka_config(), &site.world.prefix, plan, EVENTS_PER_SECOND);
-    let ground = Ground::new(Arc::clone(&site), Arc::clone(&instances), feed);
-    ground.create_topic("user").await;
-    for instance in &instances[..INSTANCES] {
-        instance.start(&site.world);
-    }
-    let watch = Watch::start(Arc::clone(&site), Arc::clone(&instances));
+    let stage = Stage::start(site, cast).await;
     let board = Board::default();
     let started = Instant::now();
-    recovered("the start", &watch, &board).await;
+    recovered("the start", &stage, &board).await;
 
-    let lane = |kinds, number| lane(kinds, form, &ground, &watch, &board, number);
+    let lane = |kinds, number| lane(kinds, form, &stage, &board, number);
     tokio::join!(lane(&Fault::SERVER, 1), lane(&Fault::BROKER, 2), lane(&Fault::INSTANCE, 3));
 
-    for topic in ground.missing_topics().await {
-        ground.create_topic(topic).await;
-    }
-    let topics = ground.topic_names().await;
-    let fed: Fed = tokio::task::block_in_place(|| ground.feed.stop());
-    if let Err(problem) = site.until_consumed(&topics).await {
-        board.problem(problem);
-    }
-    let seen = watch.stop();
-    for instance in &instances[..INSTANCES] {
-        match instance.terminate(DEADLINE).await {
-            Ok(status) if status.success() => {}
-            other => board.problem(format!("{}: at the end: {other:?}", instance.name)),
-        }
-    }
-    let differences: Differences = compare(&site, &fed).await;
-    if !differences.are_none() {
-        keep_logs(&site, form);
-    }
+    let Outcome { messages, seen, differences, problems } = stage.end().await;
     let kinds = [&Fault::SERVER[..], &Fault::BROKER, &Fault::INSTANCE].concat();
-    let mut problems = board.problems.into_inner().unwrap();
-    problems.extend(seen.ended.iter().map(|ended| format!("{ended}, and nobody asked for it")));
     Report {
         seed: form.seed,
-        server: form.server.name(),
+        server,
         minutes: form.minutes,
         took: started.elapsed(),
-        messages: fed.messages + fed.extras.len() as u64,
-        kinds: kinds.into_iter().filter(|kind| *kind != Fault::DiskFull || site.has_disk).collect(),
+        messages,
+        kinds: kinds.into_iter().filter(|kind| *kind != Fault::DiskFull || has_disk).collect(),
         least: form.minutes.map_or(1, |minutes| minutes / MINUTES_PER_INJECTION),
+        topics_to_create: missing.len() as u64,
         injections: board.injections.into_inner().unwrap(),
         seen,
         differences,
-        problems,
+        problems: [board.problems.into_inner().unwrap(), problems].concat(),
     }
 }
 
 /// Rounds of all kinds, each round in an order of its own, until the time is over.
-async fn lane(
-    kinds: &[Fault],
-    form: &Form,
-    ground: &Ground,
-    watch: &Watch,
-    board: &Board,
-    number: u64,
-) {
+async fn lane(kinds: &[Fault], form: &Form, stage: &Stage, board: &Board, number: u64) {
     let mut chance = Chance::new(form.seed ^ number << 32);
     let end = form.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
     let is_over = || end.is_some_and(|end| Instant::now() > end);
@@ -189,9 +155,9 @@ async fn lane(
             }
             let pause = if is_short { PAUSE_SHORT_MS } else { PAUSE_MS };
             tokio::time::sleep(chance.milliseconds(pause)).await;
-            if ground.allows(fault).await {
-                once(fault, is_short, ground, &mut chance, board, kinds).await;
-                if !recovered(fault.name(), watch, board).await {
+            if stage.ground.allows(fault).await {
+                once(fault, is_short, &stage.ground, &mut chance, board, kinds).await;
+                if !recovered(fault.name(), stage, board).await {
                     return;
                 }
             }
@@ -233,9 +199,9 @@ async fn once(
 }
 
 /// Waits until rows become durable again, and tells whether they did.
-async fn recovered(after: &str, watch: &Watch, board: &Board) -> bool {
-    let (rows, deadline) = (watch.rows(), Instant::now() + DEADLINE);
-    while watch.rows() == rows {
+async fn recovered(after: &str, stage: &Stage, board: &Board) -> bool {
+    let (rows, deadline) = (stage.watch.rows(), Instant::now() + DEADLINE);
+    while stage.watch.rows() == rows {
         if Instant::now() > deadline {
             board.problem(format!("no row became durable within {DEADLINE:?} after {after}"));
             return false;
@@ -243,14 +209,6 @@ async fn recovered(after: &str, watch: &Watch, board: &Board) -> bool {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     true
-}
-
-/// The servers' logs, beside those of the instances.
-fn keep_logs(site: &Site, form: &Form) {
-    for name in [site.server.name(), "kafka"] {
-        let from = site.directory.join(name).join("log");
-        let _ = std::fs::copy(from, form.logs.join(format!("{name}.log")));
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -18,7 +18,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 
 /// Partitions of a new topic.
@@ -40,8 +40,10 @@ pub struct Ground {
     /// Topics that exist, and their partitions.
     topics: Mutex<BTreeMap<&'static str, i32>>,
     /// Held while instances must neither begin nor end.
-    steady: Mutex<()>,
+    steady: Arc<Mutex<()>>,
     widths: Mutex<std::ops::Range<usize>>,
+    /// Whether to save a minute here and there.
+    pub is_short: bool,
 }
 
 /// What is needed to undo a fault.
@@ -51,6 +53,8 @@ pub struct Injected {
     held: Vec<MySqlConnection>,
     /// A task that goes on until told to stop.
     task: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+    /// Kept while instances must neither begin nor end.
+    steady: Option<OwnedMutexGuard<()>>,
     /// The value that a variable had, or the number of an instance.
     before: i64,
     /// How an instance ended that was told to.
@@ -58,13 +62,14 @@ pub struct Injected {
 }
 
 impl Ground {
-    pub fn new(site: Arc<Site>, instances: Arc<Vec<Instance>>, feed: Feed) -> Self {
+    pub fn new(site: Arc<Site>, instances: Arc<Vec<Instance>>, feed: Feed, is_short: bool) -> Self {
         Self {
+            is_short,
             site,
             instances,
             feed,
             topics: Mutex::default(),
-            steady: Mutex::default(),
+            steady: Arc::default(),
             widths: Mutex::new(ROLE_WIDTHS),
         }
     }
@@ -108,7 +113,8 @@ impl Ground {
     /// Lets it happen.
     pub async fn inject(&self, fault: Fault, chance: &mut Chance) -> Injected {
         let site = &self.site;
-        let mut injected = Injected { fault, held: Vec::new(), task: None, before: 0, ended: None };
+        let mut injected =
+            Injected { fault, held: Vec::new(), task: None, steady: None, before: 0, ended: None };
         match fault {
             Fault::ServerKilled => site.server(site.server.name(), "kill").await,
             Fault::ServerStopped => site.server(site.server.name(), "stop").await,
@@ -151,9 +157,14 @@ impl Ground {
                 site.kill_connections().await;
             }
             Fault::ColumnMissing => {
+                // An instance that finds such a table when it starts says so and ends.
+                injected.steady = Some(Arc::clone(&self.steady).lock_owned().await);
                 site.sql("ALTER TABLE user_logins RENAME COLUMN ip_address TO address").await;
             }
-            Fault::ColumnNarrower => self.narrow().await,
+            Fault::ColumnNarrower => {
+                injected.steady = Some(Arc::clone(&self.steady).lock_owned().await);
+                self.narrow().await;
+            }
             Fault::BrokerKilled => site.server("kafka", "kill").await,
             Fault::BrokerFrozen => site.signal("kafka", "STOP"),
             Fault::PartitionsAdded => self.add_partition(chance).await,
@@ -177,6 +188,7 @@ impl Ground {
             Fault::InstanceAdded => {
                 let _steady = self.steady.lock().await;
                 self.last_instance().start(&site.world);
+                self.last_instance().has_begun().await;
             }
         }
         injected
@@ -210,7 +222,11 @@ impl Ground {
             }
             Fault::DiskFull => {
                 site.disk_is_full(false).await;
-                // A server may give up when it can't write its log.
+                if self.is_short {
+                    // MySQL looks only once a minute whether its log can be written again.
+                    site.server(site.server.name(), "kill").await;
+                }
+                // A server may also have given up.
                 site.server(site.server.name(), "start").await;
             }
             Fault::GrantRevoked => {
@@ -228,7 +244,9 @@ impl Ground {
             Fault::CommitsFailing => self.replicas_for_offsets("1").await,
             Fault::InstanceKilled | Fault::InstanceStopped => {
                 let _steady = self.steady.lock().await;
-                self.instances[injected.before as usize].start(&site.world);
+                let instance = &self.instances[injected.before as usize];
+                instance.start(&site.world);
+                instance.has_begun().await;
             }
             Fault::InstanceAdded => {
                 let _steady = self.steady.lock().await;
@@ -242,6 +260,7 @@ impl Ground {
             | Fault::TopicCreatedLate
             | Fault::OffsetsOutOfRange => {}
         }
+        injected.steady = None;
     }
 
     /// The last one of the instances is the guest, who joins and leaves.

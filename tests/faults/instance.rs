@@ -1,6 +1,6 @@
 //! Instances of the program under test: their processes, their logs, their HTTP port.
 
-use crate::support::{self, World};
+use crate::support::{self, DEADLINE, World};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,6 +11,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// In the log when an instance has found everything as it should be.
+const JOINS: &str = "joining the group";
 const HTTP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One instance, started and ended many times.
@@ -23,6 +25,8 @@ pub struct Instance {
 
 struct Process {
     child: Child,
+    /// Where its part of the log begins.
+    log_from: usize,
     /// Tells this process from the instance's earlier ones.
     number: u64,
 }
@@ -40,6 +44,7 @@ impl Instance {
 
     pub fn start(&self, world: &World) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        let log_from = self.log_text().len();
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
         let child = world
             .command()
@@ -51,13 +56,26 @@ impl Instance {
             .spawn()
             .unwrap();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let before = self.process().replace(Process { child, number });
+        let before = self.process().replace(Process { child, log_from, number });
         assert!(before.is_none(), "{} runs already", self.name);
     }
 
     /// Which of the processes runs now.
     pub fn number(&self) -> Option<u64> {
         self.process().as_ref().map(|process| process.number)
+    }
+
+    /// Waits until it has looked at the tables and joins the group, or ends: both can take as long
+    /// as the server is away.
+    pub async fn has_begun(&self) {
+        let deadline = Instant::now() + DEADLINE;
+        let begun = || {
+            let from = self.process().as_ref().map(|process| process.log_from);
+            from.is_none_or(|from| self.log_text()[from..].contains(JOINS))
+        };
+        while !begun() && Instant::now() < deadline {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     pub fn signal(&self, name: &str) {

@@ -23,4 +23,5 @@ mod inject;
 mod instance;
 mod report;
 mod site;
+mod stage;
 mod watch;

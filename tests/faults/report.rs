@@ -28,6 +28,8 @@ pub struct Report {
     pub kinds: Vec<Fault>,
     /// How often each of them must have come.
     pub least: u64,
+    /// There are not more topics to be created late.
+    pub topics_to_create: u64,
     pub injections: Vec<Injection>,
     pub seen: Seen,
     pub differences: Differences,
@@ -45,8 +47,7 @@ impl Report {
 
     fn too_few(&self) -> impl Iterator<Item = Fault> {
         let least = |kind: Fault| match kind {
-            // There are not more than these to be created.
-            Fault::TopicCreatedLate => self.least.min(loadgen::TOPICS.len() as u64 - 1),
+            Fault::TopicCreatedLate => self.least.min(self.topics_to_create),
             _ => self.least,
         };
         self.kinds.iter().copied().filter(move |kind| self.times(*kind) < least(*kind))

@@ -77,7 +77,9 @@ impl Look {
         let mut ended = Vec::new();
         for instance in instances {
             if let Some(status) = instance.ended_by_itself() {
-                ended.push(format!("{}: {status}", instance.name));
+                let log = instance.log_text();
+                let last = log.lines().rfind(|line| line.starts_with("error")).unwrap_or_default();
+                ended.push(format!("{}: {status}: {last}", instance.name));
                 instance.start(&site.world);
             }
             let (Some(number), Some((200, page))) = (instance.number(), instance.get("/metrics"))
