@@ -122,7 +122,7 @@ async fn run(form: &Form, site: Arc<Site>) -> Report {
     let lane = |kinds, number| lane(kinds, form, &stage, &board, number);
     tokio::join!(lane(&Fault::SERVER, 1), lane(&Fault::BROKER, 2), lane(&Fault::INSTANCE, 3));
 
-    let Outcome { messages, seen, differences, problems } = stage.end().await;
+    let Outcome { messages, seen, differences, problems, .. } = stage.end().await;
     let kinds = [&Fault::SERVER[..], &Fault::BROKER, &Fault::INSTANCE].concat();
     Report {
         seed: form.seed,

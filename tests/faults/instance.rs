@@ -135,10 +135,11 @@ impl Instance {
         Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
 
-    /// The samples of a metric, all labels together and by the labels' text.
-    pub fn metric(&self, name: &str) -> Option<Vec<(String, f64)>> {
+    /// A metric, summed over its labels.
+    pub fn metric(&self, name: &str) -> Option<u64> {
         let (status, page) = self.get("/metrics")?;
-        (status == 200).then(|| samples(&page, name))
+        let sum = || samples(&page, name).into_iter().map(|(_, value)| value).sum::<f64>();
+        (status == 200).then(|| sum() as u64)
     }
 
     pub fn log_text(&self) -> String {

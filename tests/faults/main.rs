@@ -14,6 +14,7 @@ mod reference;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broker;
 mod chance;
 mod chaos;
 mod compare;
@@ -21,7 +22,9 @@ mod fault;
 mod feed;
 mod inject;
 mod instance;
+mod instances;
 mod report;
+mod server;
 mod site;
 mod stage;
 mod watch;

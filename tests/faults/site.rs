@@ -123,19 +123,30 @@ impl Site {
         self.admin().await.fetch_one(AssertSqlSafe(select)).await.unwrap().get(0)
     }
 
-    /// Ends every connection of sluicegate's account; gives their number.
-    pub async fn kill_connections(&self) -> usize {
+    /// The connections of sluicegate's account.
+    pub async fn connections(&self) -> Vec<i64> {
+        let select = match self.server {
+            // MySQL's other list fails on statements with emoji in them.
+            Server::MySql => {
+                "SELECT CAST(PROCESSLIST_ID AS SIGNED) FROM performance_schema.threads \
+                 WHERE PROCESSLIST_USER = ?"
+            }
+            Server::MariaDb => {
+                "SELECT CAST(ID AS SIGNED) FROM information_schema.PROCESSLIST WHERE USER = ?"
+            }
+        };
         let mut admin = self.admin().await;
-        let select = format!(
-            "SELECT CAST(ID AS SIGNED) FROM information_schema.PROCESSLIST WHERE USER = '{ACCOUNT}'"
-        );
-        let rows = admin.fetch_all(AssertSqlSafe(select)).await.unwrap();
-        for row in &rows {
-            let id: i64 = row.get(0);
+        sqlx::query_scalar(select).bind(ACCOUNT).fetch_all(&mut admin).await.unwrap()
+    }
+
+    /// Ends every one of them.
+    pub async fn kill_connections(&self) {
+        let connections = self.connections().await;
+        let mut admin = self.admin().await;
+        for id in connections {
             // It may have gone by itself.
             let _ = admin.execute(AssertSqlSafe(format!("KILL {id}"))).await;
         }
-        rows.len()
     }
 
     /// Kills, stops or starts the database server (or, by its name, the broker).

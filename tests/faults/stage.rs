@@ -5,11 +5,16 @@ use crate::feed::Feed;
 use crate::inject::Ground;
 use crate::instance::Instance;
 use crate::site::Site;
-use crate::support::{DEADLINE, wait_for};
+use crate::support::{DEADLINE, unique};
 use crate::watch::{Seen, Watch};
 use loadgen::Plan;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Of a test of one kind of fault.
+const EVENTS_PER_SECOND: f64 = 500.0;
 
 /// What is on the stage.
 pub struct Cast<'c> {
@@ -25,6 +30,20 @@ pub struct Cast<'c> {
     pub logs: PathBuf,
 }
 
+impl Cast<'static> {
+    /// For a test of one kind of fault.
+    pub fn of(instances: usize) -> Self {
+        Self {
+            instances,
+            seed: 1,
+            events_per_second: EVENTS_PER_SECOND,
+            topics: &loadgen::TOPICS,
+            is_short: true,
+            logs: Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique("faults")),
+        }
+    }
+}
+
 /// Everything runs.
 pub struct Stage {
     pub ground: Ground,
@@ -34,12 +53,24 @@ pub struct Stage {
 }
 
 /// What is left when everything has stopped.
+#[derive(Debug)]
 pub struct Outcome {
+    pub logs: PathBuf,
     pub messages: u64,
     pub seen: Seen,
     pub differences: Differences,
     /// What went wrong, one sentence each.
     pub problems: Vec<String>,
+}
+
+impl Outcome {
+    /// All is well. The logs are kept if it is not.
+    #[track_caller]
+    pub fn assert(self) {
+        let fine = self.differences.are_none() && self.problems.is_empty();
+        assert!(fine, "{self:#?}");
+        std::fs::remove_dir_all(&self.logs).unwrap();
+    }
 }
 
 impl Stage {
@@ -98,14 +129,21 @@ impl Stage {
             let _ = std::fs::copy(log, logs.join(format!("{name}.log")));
         }
         let messages = fed.messages + fed.extras.len() as u64;
-        Outcome { messages, seen, differences, problems }
+        Outcome { logs, messages, seen, differences, problems }
     }
 
     /// Waits until another row becomes durable.
-    pub fn until_rows_flow(&self, when: &str) {
+    pub async fn until_rows_flow(&self, when: &str) {
         let rows = self.watch.rows();
-        tokio::task::block_in_place(|| {
-            wait_for(when, || (self.watch.rows() > rows).then_some(()));
-        });
+        until(when, async || self.watch.rows() > rows).await;
+    }
+}
+
+/// Waits until `condition` holds.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "{what}: not within {DEADLINE:?}");
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
