@@ -18,6 +18,7 @@ kind=$(basename "$0")
 home=$cache/$kind
 run=()
 server=()
+inside=()
 
 say() { printf '%s: %s\n' "$kind" "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -89,6 +90,7 @@ start() {
   if [[ ! -e $dir/port ]]; then
     mkdir -p "$dir"
     create
+    if [[ -n ${SLUICEGATE_SERVER_DISK-} ]]; then create_disk "$SLUICEGATE_SERVER_DISK"; fi
     echo "$kind" >"$dir/kind"
     claim_port >"$dir/port.part"
     mv "$dir/port.part" "$dir/port"
@@ -96,6 +98,7 @@ start() {
   rm -f "$dir"/socket*
   touch "$dir/log"
   server_command "$@"
+  if [[ -e $dir/disk ]]; then on_disk; server=("${inside[@]}" "${server[@]}"); fi
 
   local pid deadline=$((SECONDS + start_seconds_max))
   trap 'exit 143' INT TERM HUP
@@ -126,13 +129,47 @@ end() {
   rm -f "$dir/pid"
 }
 
+# Makes $dir/data a disk of size $1 that can be filled: a tmpfs in a mount namespace of this instance alone. A process keeps
+# it over restarts of the server, and ends soon after $dir is gone.
+create_disk() {
+  local namespace=(unshare --mount) keep
+  ((EUID == 0)) || namespace=(unshare --user --map-root-user --mount)
+  # shellcheck disable=SC2016 # expanded inside
+  keep='set -e; mv "$1/data" "$1/made"; mkdir "$1/data"; mount -t tmpfs -o "size=$2" tmpfs "$1/data"
+    cp -a "$1/made/." "$1/data/"; rm -rf "$1/made"; echo $$ >"$1/disk.part"; mv "$1/disk.part" "$1/disk"
+    while [[ -e $1/disk ]]; do sleep 1; done'
+  setsid "${namespace[@]}" bash -c "$keep" disk "$dir" "$1" </dev/null >>"$dir/log" 2>&1 &
+  until [[ -e $dir/disk ]]; do
+    kill -0 "$!" 2>/dev/null || fail "could not mount a disk"
+    sleep 0.02
+  done
+}
+
+# Fills the array `inside` with what runs a command where the disk is.
+on_disk() {
+  inside=(nsenter --target "$(cat "$dir/disk")" --mount)
+  ((EUID == 0)) || inside+=(--user --preserve-credentials)
+}
+
+# Gives the disk the size $1, such as 2G, or with `full` that of what is on it.
+disk() {
+  local size=$1 tries=50
+  [[ -e $dir/disk ]] || die "was not started with SLUICEGATE_SERVER_DISK"
+  on_disk
+  # The server may write something more in between.
+  until [[ $1 != full ]] || size=$("${inside[@]}" df --block-size=1 --output=used "$dir/data" | tail -n 1)
+    "${inside[@]}" mount -o "remount,size=$size" "$dir/data"; do
+    ((tries-- > 0)) || die "could not make the disk $1"
+  done
+}
+
 status() {
   local pid
   if running; then echo state=running; report; else echo state=stopped; exit 3; fi
 }
 
 usage() {
-  echo "usage: tests/servers/$kind start DIR [server arguments] | stop DIR | kill DIR | status DIR | $1" >&2
+  echo "usage: tests/servers/$kind start DIR [server arguments] | stop DIR | kill DIR | status DIR | disk DIR SIZE|full | $1" >&2
   exit 2
 }
 
@@ -146,6 +183,7 @@ serve() {
     stop) end TERM ;;
     kill) end KILL ;;
     status) status ;;
+    disk) disk "${4:-full}" ;;
     "${other%% *}") "${other%% *}" "${@:4}" ;;
     *) usage "$other" ;;
   esac

@@ -1,0 +1,140 @@
+//! Tables of the server against the reference fold of everything that was sent.
+
+use crate::feed::Fed;
+use crate::reference::schema::{TABLES, entity};
+use crate::reference::{Input, Verdict, fold};
+use crate::site::Site;
+use crate::support::Row;
+use loadgen::{Message, TOPICS};
+use sqlx::{Executor, Row as _};
+use std::collections::BTreeMap;
+
+/// How many differences are told in full.
+const TOLD: usize = 10;
+/// Of the key of a dead letter, so many bytes are kept.
+const KEY_KEPT: usize = 1024;
+
+/// Differences, by kind.
+#[derive(Debug, Default)]
+pub struct Differences {
+    /// Rows that are not there.
+    pub lost: u64,
+    /// Rows that are there although no event gives them, or more than once.
+    pub doubled: u64,
+    /// Rows with other values.
+    pub diverged: u64,
+    /// Dead letters of messages that are well.
+    pub blamed: u64,
+    /// Faulty messages without a dead letter.
+    pub unjudged: u64,
+    /// Rows compared, dead letters included.
+    pub compared: u64,
+    /// The first ones, for people.
+    pub told: Vec<String>,
+}
+
+impl Differences {
+    pub fn are_none(&self) -> bool {
+        self.lost + self.doubled + self.diverged + self.blamed + self.unjudged == 0
+    }
+
+    fn tell(&mut self, what: impl FnOnce() -> String) {
+        if self.told.len() < TOLD {
+            self.told.push(what());
+        }
+    }
+
+    fn table(&mut self, table: &str, keys: &[&str], expected: Vec<Row>, found: Vec<Row>) {
+        let key = |row: &Row| keys.iter().map(|key| row[*key].to_string()).collect::<String>();
+        let mut expected: BTreeMap<String, Row> =
+            expected.into_iter().map(|row| (key(&row), row)).collect();
+        self.compared += expected.len() as u64;
+        for row in found {
+            let Some(like) = expected.remove(&key(&row)) else {
+                self.doubled += 1;
+                self.tell(|| format!("{table} has, and should not: {row:?}"));
+                continue;
+            };
+            if like.iter().any(|(column, value)| row.get(column) != Some(value)) {
+                self.diverged += 1;
+                self.tell(|| format!("{table} has {row:?}\n    and should have {like:?}"));
+            }
+        }
+        for row in expected.into_values() {
+            self.lost += 1;
+            self.tell(|| format!("{table} lacks {row:?}"));
+        }
+    }
+}
+
+/// Compares all tables, one topic at a time.
+pub async fn compare(site: &Site, fed: &Fed) -> Differences {
+    let mut differences = Differences::default();
+    let mut dead: BTreeMap<Letter, i64> = BTreeMap::new();
+    for topic in TOPICS {
+        let messages: Vec<Message> = fed.of(topic).collect();
+        let inputs = messages.iter().map(|m| Input { topic: &m.topic, value: m.value.as_deref() });
+        let mut expected = fold(inputs, site.server.json_depth());
+        for (message, verdict) in messages.iter().zip(expected.verdicts) {
+            if verdict == Verdict::Dead {
+                *dead.entry(letter(&site.world.prefix, message)).or_default() += 1;
+            }
+        }
+        drop(messages);
+        for (table, keys) in tables_of(topic) {
+            let expected = expected.tables.remove(table).unwrap_or_default();
+            differences.table(table, &keys, expected, site.world.rows(table).await);
+        }
+    }
+    dead_letters(site, dead, &mut differences).await;
+    differences
+}
+
+/// The tables of a topic, and the columns that make a row unique.
+fn tables_of(topic: &str) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    let entity = entity(topic).expect("a topic of the contract");
+    let log = format!("{topic}_");
+    TABLES.into_iter().filter_map(move |table| match table {
+        "order_items" if topic == "order" => Some((table, vec!["order_id", "line_no"])),
+        _ if table == entity.table => Some((table, vec![entity.key])),
+        _ if table.starts_with(&log) => Some((table, vec!["event_timestamp", "event_id"])),
+        _ => None,
+    })
+}
+
+/// What tells dead letters apart when their offsets are not known: topic, key, size.
+type Letter = (String, Vec<u8>, i64);
+
+fn letter(prefix: &str, message: &Message) -> Letter {
+    let mut key = message.key.clone().unwrap_or_default();
+    key.truncate(KEY_KEPT);
+    let size = message.value.as_ref().map_or(0, Vec::len);
+    (format!("{prefix}{}", message.topic), key, size as i64)
+}
+
+async fn dead_letters(
+    site: &Site,
+    mut expected: BTreeMap<Letter, i64>,
+    differences: &mut Differences,
+) {
+    let select = "SELECT CAST(topic AS CHAR), message_key, CAST(payload_bytes AS SIGNED), \
+                  CAST(error_code AS CHAR) FROM dead_letters";
+    let rows = site.world.connect().await.fetch_all(select).await.unwrap();
+    for row in rows {
+        let key: Option<Vec<u8>> = row.get(1);
+        let letter: Letter = (row.get(0), key.unwrap_or_default(), row.get(2));
+        differences.compared += 1;
+        match expected.get_mut(&letter) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => {
+                differences.blamed += 1;
+                let code: String = row.get(3);
+                differences.tell(|| format!("wrongly blamed, with {code}: {letter:?}"));
+            }
+        }
+    }
+    for (letter, count) in expected.into_iter().filter(|(_, count)| *count > 0) {
+        differences.unjudged += count as u64;
+        differences.tell(|| format!("{count} without a dead letter: {letter:?}"));
+    }
+}

@@ -1,0 +1,198 @@
+//! The producer: made-up events at a steady rate, until told to stop.
+//!
+//! Holds true: what was sent is known from the plan and a number, since the generator gives the
+//! same messages again; nothing of it is kept. Partition 0 of a topic gets copies of events alone,
+//! so that what is deleted there is lost nowhere.
+
+use crate::support::DEADLINE;
+use loadgen::{Generator, Kind, Message, Plan};
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// What a producer thread can be told.
+enum Order {
+    /// The topic has this many partitions now. If it had none before, its events were held back
+    /// and are sent at once.
+    Partitions(String, i32),
+    Pause,
+    Resume,
+    /// One more message, beyond the plan.
+    Send(Message),
+    /// Copies of so many events that were sent to this topic, into its partition 0; tells when Kafka has them.
+    Echo(String, usize, Sender<()>),
+}
+
+/// A running producer.
+pub struct Feed {
+    orders: Sender<Order>,
+    thread: JoinHandle<Fed>,
+}
+
+/// What was sent.
+pub struct Fed {
+    pub plan: Plan,
+    /// So many messages of the plan.
+    pub messages: u64,
+    /// And these.
+    pub extras: Vec<Message>,
+}
+
+impl Fed {
+    /// All messages of a topic, once more.
+    pub fn of<'f>(&'f self, topic: &'f str) -> impl Iterator<Item = Message> + 'f {
+        let planned = Generator::new(self.plan.clone()).take(self.messages as usize);
+        planned.chain(self.extras.iter().cloned()).filter(move |message| message.topic == topic)
+    }
+}
+
+impl Feed {
+    /// Starts; `plan` has no end. Events of topics whose partitions are not known are held back.
+    pub fn start(mut config: ClientConfig, prefix: &str, plan: Plan, rate: f64) -> Self {
+        config
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "20")
+            // A broker that is away is waited for.
+            .set("message.timeout.ms", "0")
+            .set("topic.metadata.refresh.interval.ms", "1000");
+        let (orders, inbox) = channel();
+        let worker = Worker {
+            producer: config.create().unwrap(),
+            prefix: prefix.to_owned(),
+            partitions: BTreeMap::new(),
+            generator: Generator::new(plan.clone()),
+            fed: Fed { plan, messages: 0, extras: Vec::new() },
+            between: Duration::from_secs_f64(1.0 / rate),
+        };
+        let thread = std::thread::spawn(move || worker.run(&inbox));
+        Self { orders, thread }
+    }
+
+    fn order(&self, order: Order) {
+        self.orders.send(order).unwrap();
+    }
+
+    pub fn partitions(&self, topic: &str, count: i32) {
+        self.order(Order::Partitions(topic.to_owned(), count));
+    }
+
+    pub fn pause(&self) {
+        self.order(Order::Pause);
+    }
+
+    pub fn resume(&self) {
+        self.order(Order::Resume);
+    }
+
+    pub fn send(&self, message: Message) {
+        self.order(Order::Send(message));
+    }
+
+    /// Waits until Kafka has the copies.
+    pub fn echo(&self, topic: &str, count: usize) {
+        let (done, is_done) = channel();
+        self.order(Order::Echo(topic.to_owned(), count, done));
+        is_done.recv().unwrap();
+    }
+
+    /// Ends it, once Kafka has everything.
+    pub fn stop(self) -> Fed {
+        drop(self.orders);
+        self.thread.join().unwrap()
+    }
+}
+
+struct Worker {
+    producer: BaseProducer,
+    prefix: String,
+    partitions: BTreeMap<String, i32>,
+    generator: Generator,
+    fed: Fed,
+    between: Duration,
+}
+
+impl Worker {
+    fn run(mut self, orders: &Receiver<Order>) -> Fed {
+        let mut paused = false;
+        let mut due = Instant::now();
+        loop {
+            match orders.try_recv() {
+                Ok(Order::Pause) => paused = true,
+                Ok(Order::Resume) => (paused, due) = (false, Instant::now()),
+                Ok(Order::Partitions(topic, count)) => self.grow(topic, count),
+                Ok(Order::Send(message)) => {
+                    self.send(&message);
+                    self.fed.extras.push(message);
+                }
+                Ok(Order::Echo(topic, count, done)) => {
+                    self.echo(&topic, count);
+                    self.flush();
+                    done.send(()).unwrap();
+                }
+                Err(TryRecvError::Empty) => {
+                    let wait = due.saturating_duration_since(Instant::now());
+                    if paused || !wait.is_zero() {
+                        self.producer.poll(wait.max(Duration::from_millis(1)));
+                        continue;
+                    }
+                    due += self.between;
+                    let message = self.generator.next().expect("a plan without end");
+                    self.fed.messages += 1;
+                    self.send(&message);
+                }
+                Err(TryRecvError::Disconnected) => {
+                    self.flush();
+                    return self.fed;
+                }
+            }
+        }
+    }
+
+    fn grow(&mut self, topic: String, count: i32) {
+        let before = self.partitions.insert(topic.clone(), count);
+        if before.is_none() {
+            self.fed.of(&topic).for_each(|message| self.send(&message));
+        }
+    }
+
+    fn echo(&self, topic: &str, count: usize) {
+        let valid = self.fed.of(topic).filter(|message| message.kind == Kind::Valid);
+        valid.take(count).for_each(|message| self.send_to(&message, 0));
+    }
+
+    fn send(&self, message: &Message) {
+        let Some(&count) = self.partitions.get(&*message.topic) else { return };
+        let mut hasher = DefaultHasher::new();
+        message.key.hash(&mut hasher);
+        let partition = 1 + hasher.finish() % (count as u64 - 1);
+        self.send_to(message, partition as i32);
+    }
+
+    fn send_to(&self, message: &Message, partition: i32) {
+        let topic = format!("{}{}", self.prefix, message.topic);
+        let mut record = BaseRecord::<[u8], [u8]>::to(&topic).partition(partition);
+        record.key = message.key.as_deref();
+        record.payload = message.value.as_deref();
+        let deadline = Instant::now() + DEADLINE;
+        while let Err((error, back)) = self.producer.send(record) {
+            // A queue empties when the broker is back, a new partition is known within a second.
+            use RDKafkaErrorCode::{QueueFull, UnknownPartition, UnknownTopic};
+            let passes = matches!(
+                error,
+                KafkaError::MessageProduction(QueueFull | UnknownPartition | UnknownTopic)
+            );
+            assert!(passes && Instant::now() < deadline, "{topic} {partition}: {error}");
+            self.producer.poll(Duration::from_millis(50));
+            record = back;
+        }
+    }
+
+    fn flush(&self) {
+        self.producer.flush(DEADLINE).unwrap();
+    }
+}

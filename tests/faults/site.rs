@@ -1,0 +1,272 @@
+//! Servers of a test's own, to be broken: MySQL or MariaDB, and a broker where that is to break.
+
+use crate::support::{DEADLINE, Server, World, unique};
+use rdkafka::admin::AdminClient;
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// The account under which sluicegate works: it may do what it has to, and nothing else.
+pub const ACCOUNT: &str = "loader";
+pub const GRANTS: &str = "SELECT, INSERT, UPDATE, DELETE";
+/// Shorter waits than in production, so that each of them ends several times within a test.
+const SETTINGS: [(&str, &str); 11] = [
+    ("batch.age", "100ms"),
+    ("flush.retry_first", "50ms"),
+    ("flush.retry_longest", "1s"),
+    ("flush.statement_timeout", "3s"),
+    ("mysql.connect_timeout", "2s"),
+    ("stop.timeout", "20s"),
+    ("kafka.revoke_timeout", "5s"),
+    // Brokers allow no less.
+    ("kafka.properties.session.timeout.ms", "6000"),
+    ("kafka.properties.heartbeat.interval.ms", "1000"),
+    // New topics and partitions are found when the client asks for them.
+    ("kafka.properties.topic.metadata.refresh.interval.ms", "1000"),
+    ("kafka.properties.reconnect.backoff.max.ms", "1000"),
+];
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers");
+/// Enough for a long run; a tmpfs takes memory only for what is in it.
+const DISK: &str = "8G";
+const KAFKA_WAIT: Duration = Duration::from_secs(10);
+
+/// How long the group waits for a member to poll; a frozen server must not make it wait longer.
+pub const POLL_INTERVAL_MAX: Duration = Duration::from_secs(8);
+
+/// What a test wants besides a database server of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wants {
+    /// A broker of its own.
+    pub broker: bool,
+    /// Data on a disk of its own that can be filled.
+    pub disk: bool,
+}
+
+/// The servers, and the world on them in which sluicegate works.
+pub struct Site {
+    pub server: Server,
+    pub world: World,
+    pub directory: PathBuf,
+    /// Whether the server's data is on a disk of its own.
+    pub has_disk: bool,
+    admin_url: String,
+}
+
+impl Site {
+    /// Starts what is wanted, with a database and an account for sluicegate; `None` if this run
+    /// goes without a server that is needed.
+    pub async fn start(server: Server, wants: Wants) -> Option<Self> {
+        // The run's own server is not touched; asking for it tells whether the run has one.
+        let mut world = World::new(server).await?;
+        let run = std::env::var("SLUICEGATE_TEST_DIR")
+            .expect("SLUICEGATE_TEST_DIR is not set: run `make test` or `tests/servers/with`");
+        let directory = PathBuf::from(run).join(unique("faults"));
+        let has_disk = wants.disk && can_mount();
+        let port = start(server.name(), &directory, has_disk.then_some(DISK)).await;
+        let admin_url = format!("mysql://sluicegate:sluicegate@127.0.0.1:{port}");
+        world.url = format!("mysql://{ACCOUNT}:{ACCOUNT}@127.0.0.1:{port}");
+        if wants.broker {
+            world.kafka = format!("127.0.0.1:{}", start("kafka", &directory, None).await);
+        }
+        for (setting, value) in SETTINGS {
+            world.set(setting, value);
+        }
+        world.set("kafka.properties.max.poll.interval.ms", POLL_INTERVAL_MAX.as_millis());
+        let site = Self { server, world, directory, has_disk, admin_url };
+        site.prepare().await;
+        Some(site)
+    }
+
+    /// Makes the tables with every privilege, and the account with few.
+    async fn prepare(&self) {
+        let database = &self.world.database;
+        let mut migrate = self.world.command();
+        let output = migrate
+            .env("MYSQL_USER", "sluicegate")
+            .env("MYSQL_PASSWORD", "sluicegate")
+            .arg("migrate")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.sql(&format!("CREATE USER {ACCOUNT} IDENTIFIED BY '{ACCOUNT}'")).await;
+        self.sql(&format!("GRANT {GRANTS} ON `{database}`.* TO {ACCOUNT}")).await;
+    }
+
+    /// A connection with every privilege.
+    pub async fn admin(&self) -> MySqlConnection {
+        let options = MySqlConnectOptions::from_str(&self.admin_url).unwrap();
+        options.database(&self.world.database).disable_statement_logging().connect().await.unwrap()
+    }
+
+    /// Runs a statement with every privilege.
+    #[track_caller]
+    pub fn sql(&self, statement: &str) -> impl Future<Output = ()> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let mut admin = self.admin().await;
+            let done = admin.execute(AssertSqlSafe(statement)).await;
+            assert!(done.is_ok(), "{caller}: {statement}: {done:?}");
+            // It may be a server that hangs up at once.
+            let _ = admin.close().await;
+        }
+    }
+
+    /// The value of a global variable.
+    pub async fn global(&self, name: &str) -> i64 {
+        let select = format!("SELECT CAST(@@GLOBAL.{name} AS SIGNED)");
+        self.admin().await.fetch_one(AssertSqlSafe(select)).await.unwrap().get(0)
+    }
+
+    /// The connections of sluicegate's account.
+    pub async fn connections(&self) -> Vec<i64> {
+        let select = match self.server {
+            // MySQL's other list fails on statements with emoji in them.
+            Server::MySql => {
+                "SELECT CAST(PROCESSLIST_ID AS SIGNED) FROM performance_schema.threads \
+                 WHERE PROCESSLIST_USER = ?"
+            }
+            Server::MariaDb => {
+                "SELECT CAST(ID AS SIGNED) FROM information_schema.PROCESSLIST WHERE USER = ?"
+            }
+        };
+        let mut admin = self.admin().await;
+        sqlx::query_scalar(select).bind(ACCOUNT).fetch_all(&mut admin).await.unwrap()
+    }
+
+    /// Ends every one of them.
+    pub async fn kill_connections(&self) {
+        let connections = self.connections().await;
+        let mut admin = self.admin().await;
+        for id in connections {
+            // It may have gone by itself.
+            let _ = admin.execute(AssertSqlSafe(format!("KILL {id}"))).await;
+        }
+    }
+
+    /// Kills, stops or starts the database server (or, by its name, the broker).
+    pub async fn server(&self, name: &str, verb: &str) {
+        succeed(command(name, verb, &self.directory.join(name))).await;
+    }
+
+    /// Leaves nothing free on the server's disk, or makes it as large again as it was.
+    pub async fn disk_is_full(&self, full: bool) {
+        let name = self.server.name();
+        let mut command = command(name, "disk", &self.directory.join(name));
+        command.arg(if full { "full" } else { DISK });
+        succeed(command).await;
+    }
+
+    /// Sends a signal to the database server or the broker.
+    pub fn signal(&self, name: &str, signal: &str) {
+        let pid = std::fs::read_to_string(self.directory.join(name).join("pid")).unwrap();
+        let status = Command::new("kill").args(["-s", signal, pid.trim()]).status().unwrap();
+        assert!(status.success(), "kill -s {signal} {name}");
+    }
+
+    pub fn kafka_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.world.kafka);
+        // Looking around does not have to tell about every broken connection.
+        config.set("log_level", "2");
+        config
+    }
+
+    pub fn kafka_admin(&self) -> AdminClient<DefaultClientContext> {
+        self.kafka_config().create().unwrap()
+    }
+
+    /// Messages of the group's topics that no offset is committed for; `None` without an answer.
+    pub fn lag(&self, topics: &[String]) -> Option<i64> {
+        let mut config = self.kafka_config();
+        config.set("group.id", format!("group-{}", self.world.database));
+        let consumer: BaseConsumer = config.create().ok()?;
+        let mut list = TopicPartitionList::new();
+        let mut bounds = Vec::new();
+        for topic in topics {
+            let metadata = consumer.fetch_metadata(Some(topic), KAFKA_WAIT).ok()?;
+            for partition in metadata.topics().first()?.partitions() {
+                let range = consumer.fetch_watermarks(topic, partition.id(), KAFKA_WAIT).ok()?;
+                list.add_partition(topic, partition.id());
+                bounds.push(range);
+            }
+        }
+        let committed = consumer.committed_offsets(list, KAFKA_WAIT).ok()?;
+        let offsets = committed.elements();
+        let left = offsets.iter().zip(bounds).map(|(element, (first, end))| {
+            let done = match element.offset() {
+                Offset::Offset(offset) => offset.max(first),
+                _ => first,
+            };
+            end - done
+        });
+        Some(left.sum())
+    }
+
+    /// Waits until the group has committed everything that is in these topics.
+    pub async fn until_consumed(&self, topics: &[String]) -> Result<(), String> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let lag = tokio::task::block_in_place(|| self.lag(topics));
+            if lag == Some(0) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("after {DEADLINE:?}, this many are not committed: {lag:?}"));
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        for name in [self.server.name(), "kafka"] {
+            let directory = self.directory.join(name);
+            if directory.exists() {
+                let _ = command(name, "kill", &directory).output();
+            }
+        }
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Starts a server; gives its port.
+async fn start(name: &str, directory: &Path, disk: Option<&str>) -> String {
+    let mut command = command(name, "start", &directory.join(name));
+    if let Some(size) = disk {
+        command.env("SLUICEGATE_SERVER_DISK", size);
+    }
+    let report = succeed(command).await;
+    let port = report.lines().find_map(|line| line.strip_prefix("port="));
+    port.expect("a started server tells its port").to_owned()
+}
+
+fn command(name: &str, verb: &str, directory: &Path) -> Command {
+    let mut command = Command::new(format!("{SCRIPTS}/{name}"));
+    command.arg(verb).arg(directory).stdin(Stdio::null());
+    command
+}
+
+async fn succeed(mut command: Command) -> String {
+    let shown = format!("{command:?}");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{shown}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Whether this machine lets us mount a disk for one process.
+fn can_mount() -> bool {
+    let mount = ["--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"];
+    let as_root = Command::new("unshare").args(mount).output();
+    let as_other =
+        || Command::new("unshare").args(["--user", "--map-root-user"]).args(mount).output();
+    let works =
+        |output: std::io::Result<Output>| output.is_ok_and(|output| output.status.success());
+    works(as_root) || works(as_other())
+}

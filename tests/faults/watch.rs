@@ -1,0 +1,119 @@
+//! What can be seen from outside while things go wrong: rows that became durable, attempts that
+//! were repeated, instances that ended.
+
+use crate::instance::{Instance, samples};
+use crate::site::Site;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const EVERY: Duration = Duration::from_millis(200);
+/// A pause between two durable batches that is worth a word.
+const STALL: Duration = Duration::from_millis(600);
+
+/// Looks at all instances five times a second.
+pub struct Watch {
+    seen: Arc<Mutex<Seen>>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// What was seen so far, over all instances and their restarts.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    pub rows: u64,
+    /// By class.
+    pub retries: BTreeMap<String, u64>,
+    /// Times without a durable row.
+    pub stalls: Vec<(Instant, Instant)>,
+    /// Instances that ended although nobody told them to.
+    pub ended: Vec<String>,
+}
+
+impl Watch {
+    /// What ends by itself is started again, as it would be in production.
+    pub fn start(site: Arc<Site>, instances: Arc<Vec<Instance>>) -> Self {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared, stopped) = (Arc::clone(&seen), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            let mut look = Look::default();
+            while !stopped.load(Ordering::Relaxed) {
+                look.once(&site, &instances, &shared);
+                std::thread::sleep(EVERY);
+            }
+        });
+        Self { seen, stop, thread }
+    }
+
+    pub fn seen(&self) -> Seen {
+        self.seen.lock().unwrap().clone()
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.seen.lock().unwrap().rows
+    }
+
+    pub fn stop(self) -> Seen {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// Counters of the process that was seen last, by instance and labels.
+#[derive(Default)]
+struct Look {
+    counters: HashMap<(String, String), (u64, u64)>,
+    last_row: Option<Instant>,
+}
+
+impl Look {
+    fn once(&mut self, site: &Site, instances: &[Instance], seen: &Mutex<Seen>) {
+        let mut rows = 0;
+        let mut retries = Vec::new();
+        let mut ended = Vec::new();
+        for instance in instances {
+            if let Some(status) = instance.ended_by_itself() {
+                let log = instance.log_text();
+                let last = log.lines().rfind(|line| line.starts_with("error")).unwrap_or_default();
+                ended.push(format!("{}: {status}: {last}", instance.name));
+                instance.start(&site.world);
+            }
+            let (Some(number), Some((200, page))) = (instance.number(), instance.get("/metrics"))
+            else {
+                continue;
+            };
+            for (labels, value) in samples(&page, "sluicegate_flush_rows_total") {
+                rows += self.more(instance, number, &labels, value);
+            }
+            for (labels, value) in samples(&page, "sluicegate_flush_retries_total") {
+                let class = labels.trim_matches(|c| c == '{' || c == '}').replace("class=", "");
+                retries.push((class.replace('"', ""), self.more(instance, number, &labels, value)));
+            }
+        }
+        let now = Instant::now();
+        let mut seen = seen.lock().unwrap();
+        seen.rows += rows;
+        for (class, count) in retries.into_iter().filter(|(_, count)| *count > 0) {
+            *seen.retries.entry(class).or_default() += count;
+        }
+        seen.ended.extend(ended);
+        if rows > 0 {
+            let before = self.last_row.replace(now);
+            seen.stalls.extend(before.filter(|before| now - *before > STALL).map(|b| (b, now)));
+        }
+    }
+
+    /// By how much a counter has grown since the last look; a new process begins at 0.
+    fn more(&mut self, instance: &Instance, number: u64, labels: &str, value: f64) -> u64 {
+        let key = (instance.name.clone(), labels.to_owned());
+        let value = value as u64;
+        match self.counters.insert(key, (number, value)) {
+            Some((before, last)) if before == number => value.saturating_sub(last),
+            _ => value,
+        }
+    }
+}
