@@ -1,0 +1,132 @@
+//! `memory.limit` holds, with its default: whatever waits in Kafka, however large, behind whatever
+//! server. `SLUICEGATE_BACKLOG=2000000` is the full form.
+
+use crate::group::Group;
+use crate::instance::{Instance, PAUSED, done};
+use crate::support::{Server, World};
+use crate::{lock, migrated};
+use loadgen::{Generator, Kind, Message, Plan};
+use sqlx::Connection;
+use std::time::Duration;
+
+/// The default of `memory.limit`.
+pub(crate) const LIMIT: u64 = 256 * MIB;
+const MIB: u64 = 1024 * 1024;
+
+/// The peak is below the limit.
+#[track_caller]
+pub(crate) fn assert_bounded(what: &str, instance: &Instance) {
+    let peak = instance.peak_memory();
+    eprintln!("{what}: {} MiB at most, of {} MiB", peak / MIB, LIMIT / MIB);
+    assert!(peak < LIMIT, "{what}: {peak} bytes of memory, of {LIMIT}\n{}", instance.log());
+}
+
+fn backlog() -> u64 {
+    std::env::var("SLUICEGATE_BACKLOG").map_or(60_000, |text| text.parse().unwrap())
+}
+
+/// Made as it is sent: the test need not hold it.
+async fn produce_backlog(world: &World) {
+    let target = loadgen::kafka::Target {
+        bootstrap_servers: world.kafka.clone(),
+        topic_prefix: world.prefix.clone(),
+        ..loadgen::kafka::Target::default()
+    };
+    let plan = Plan { events: backlog(), duplicates: 0.02, disorder: 0.05, ..Plan::default() };
+    tokio::task::spawn_blocking(move || {
+        loadgen::kafka::produce(&target, Generator::new(plan), None, |_| {}).unwrap();
+    })
+    .await
+    .unwrap();
+}
+
+async fn behind_a_backlog(server: Server) {
+    let Some(world) = migrated(server, 4).await else { return };
+    produce_backlog(&world).await;
+    let locked = lock(&world, "user_events").await;
+    let instance = Instance::started(&world, PAUSED).await;
+    // Time enough for everything that is read ahead.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_bounded(&format!("{}, a locked table", server.name()), &instance);
+    locked.close().await.unwrap();
+    Group::new(&world).is_done().await;
+    assert_bounded(&format!("{}, {} events", server.name(), backlog()), &instance);
+    let log = instance.leave();
+    eprintln!("{}: {} messages/s", server.name(), done(&log, "messages_per_second"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn backlog_mysql() {
+    behind_a_backlog(Server::MySql).await;
+}
+
+#[tokio::test]
+async fn backlog_mariadb() {
+    behind_a_backlog(Server::MariaDb).await;
+}
+
+/// A user's event of about 900 kB, in text as compressible as asked for; bad ones have it where a
+/// column holds 320 characters.
+fn large(number: usize, is_good: bool, compressible: bool) -> Message {
+    let mut state = number as u64 + 1;
+    let mut letter = || {
+        // xorshift64
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        if compressible { 'x' } else { char::from(b'a' + u8::try_from(state % 26).unwrap()) }
+    };
+    let text: String = (0..900_000).map(|_| letter()).collect();
+    let (event, field) = if is_good { ("noted", "note") } else { ("login", "email") };
+    let value = format!(
+        r#"{{"event_type":"user.{event}","event_id":"e{number}","timestamp":"2025-01-06T08:00:00Z","entity_id":"u{number}","data":{{"{field}":"{text}"}}}}"#
+    );
+    Message {
+        topic: "user".into(),
+        key: Some(format!("u{number}").into_bytes()),
+        value: Some(value.into_bytes()),
+        kind: if is_good { Kind::Valid } else { Kind::Poison("an email of 900 kB") },
+    }
+}
+
+/// Good and bad ones in turn.
+async fn large_messages(server: Server, count: usize, compressible: bool) {
+    let Some(world) = migrated(server, 2).await else { return };
+    let target = loadgen::kafka::Target {
+        bootstrap_servers: world.kafka.clone(),
+        topic_prefix: world.prefix.clone(),
+        ..loadgen::kafka::Target::default()
+    };
+    tokio::task::spawn_blocking(move || {
+        let messages = (0..count).map(|number| large(number, number % 2 == 0, compressible));
+        loadgen::kafka::produce(&target, messages, None, |_| {}).unwrap();
+    })
+    .await
+    .unwrap();
+    let instance = Instance::start(&world);
+    Group::new(&world).is_done().await;
+    let kind = if compressible { "that compress well" } else { "that do not compress" };
+    assert_bounded(&format!("{}, {count} messages of 900 kB {kind}", server.name()), &instance);
+    let log = instance.leave();
+    assert_eq!(done(&log, "messages"), count as u64);
+    assert_eq!(done(&log, "dead_letters"), count as u64 / 2);
+    assert_eq!(world.rows("user_events").await.len(), count.div_ceil(2));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn large_messages_mysql() {
+    large_messages(Server::MySql, 150, false).await;
+}
+
+#[tokio::test]
+async fn large_messages_mariadb() {
+    large_messages(Server::MariaDb, 150, false).await;
+}
+
+/// A few kilobytes on the wire are hundreds of megabytes in memory.
+#[tokio::test]
+async fn large_messages_that_compress_well() {
+    large_messages(Server::MariaDb, 600, true).await;
+}
