@@ -173,7 +173,7 @@ impl Ground {
                 self.create_topic(missing[chance.index(missing.len())]).await;
             }
             Fault::OffsetsOutOfRange => self.delete_unread().await,
-            Fault::CommitsFailing => self.replicas_for_offsets("2").await,
+            Fault::CommitsFailing => self.limit_offsets("1").await,
             Fault::InstanceKilled => {
                 let _steady = self.steady.lock().await;
                 injected.before = self.any_instance(chance);
@@ -241,7 +241,7 @@ impl Ground {
             }
             Fault::BrokerKilled => site.server("kafka", "start").await,
             Fault::BrokerFrozen => site.signal("kafka", "CONT"),
-            Fault::CommitsFailing => self.replicas_for_offsets("1").await,
+            Fault::CommitsFailing => self.limit_offsets("1048588").await,
             Fault::InstanceKilled | Fault::InstanceStopped => {
                 let _steady = self.steady.lock().await;
                 let instance = &self.instances[injected.before as usize];
@@ -323,12 +323,12 @@ impl Ground {
         self.instances.iter().for_each(|instance| instance.signal("CONT"));
     }
 
-    /// With more than the one replica there is, the group's offsets cannot be written.
-    async fn replicas_for_offsets(&self, count: &str) {
+    /// Limits what may be written into the topic of the groups' offsets.
+    async fn limit_offsets(&self, bytes: &str) {
         let config = AlterConfig::new(ResourceSpecifier::Topic(COMMITTED_OFFSETS))
             // All that is not named falls back to its default.
             .set("cleanup.policy", "compact")
-            .set("min.insync.replicas", count);
+            .set("max.message.bytes", bytes);
         let altered = self.site.kafka_admin().alter_configs([&config], &AdminOptions::new()).await;
         assert!(altered.as_ref().is_ok_and(|list| list.iter().all(Result::is_ok)), "{altered:?}");
     }
@@ -362,22 +362,23 @@ impl Injected {
     }
 }
 
-/// A transaction that locks what sluicegate locks, the other way round: communities, which a batch
-/// writes last, then users, greatest id first. It has written so much that the server prefers to
+/// A transaction that locks what sluicegate locks, the other way round: users, which a batch writes
+/// last, then communities, greatest id first. It has written so much that the server prefers to
 /// roll back the other one.
 async fn opposite_order(site: Arc<Site>) {
     let mut connection = site.admin().await;
-    let weight = "INSERT INTO heavy SELECT COLUMN_NAME FROM information_schema.COLUMNS LIMIT 1000";
+    let weight = "INSERT INTO heavy WITH RECURSIVE numbers (n) AS \
+                  (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000) SELECT n FROM numbers";
     for statement in [
-        "CREATE TABLE IF NOT EXISTS heavy (name TEXT)",
+        "CREATE TABLE IF NOT EXISTS heavy (n BIGINT)",
         "SET SESSION innodb_lock_wait_timeout = 1",
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "START TRANSACTION",
         weight,
-        "SELECT community_id FROM communities FOR UPDATE",
-        // The batches that come meanwhile lock their users and wait for a community.
+        "SELECT user_id FROM users FOR UPDATE",
+        // The batches that come meanwhile lock their communities and wait for a user.
         "DO SLEEP(0.3)",
-        "SELECT user_id FROM users ORDER BY user_id DESC FOR UPDATE",
+        "SELECT community_id FROM communities ORDER BY community_id DESC FOR UPDATE",
         "ROLLBACK",
     ] {
         // It may be this one that is rolled back.

@@ -17,7 +17,7 @@ const STALL: Duration = Duration::from_millis(600);
 pub struct Watch {
     seen: Arc<Mutex<Seen>>,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// What was seen so far, over all instances and their restarts.
@@ -45,7 +45,7 @@ impl Watch {
                 std::thread::sleep(EVERY);
             }
         });
-        Self { seen, stop, thread }
+        Self { seen, stop, thread: Some(thread) }
     }
 
     pub fn seen(&self) -> Seen {
@@ -57,9 +57,19 @@ impl Watch {
     }
 
     pub fn stop(self) -> Seen {
+        let seen = Arc::clone(&self.seen);
+        drop(self);
+        seen.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Watch {
+    /// Also when a test fails: nothing is to be started again then.
+    fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap();
-        self.seen.lock().unwrap().clone()
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

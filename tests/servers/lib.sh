@@ -136,7 +136,7 @@ create_disk() {
   ((EUID == 0)) || namespace=(unshare --user --map-root-user --mount)
   # shellcheck disable=SC2016 # expanded inside
   keep='set -e; mv "$1/data" "$1/made"; mkdir "$1/data"; mount -t tmpfs -o "size=$2" tmpfs "$1/data"
-    cp -a "$1/made/." "$1/data/"; rm -rf "$1/made"; echo $$ >"$1/disk.part"; mv "$1/disk.part" "$1/disk"
+    cp -a --sparse=never "$1/made/." "$1/data/"; rm -rf "$1/made"; echo $$ >"$1/disk.part"; mv "$1/disk.part" "$1/disk"
     while [[ -e $1/disk ]]; do sleep 1; done'
   setsid "${namespace[@]}" bash -c "$keep" disk "$dir" "$1" </dev/null >>"$dir/log" 2>&1 &
   until [[ -e $dir/disk ]]; do
