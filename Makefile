@@ -7,8 +7,9 @@ SCRIPTS := .ci/run tests/servers/install tests/servers/lib.sh tests/servers/with
 	tests/servers/mysql tests/servers/mariadb tests/servers/kafka
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 ARGS ?=
+SECONDS ?= 60
 
-.PHONY: help setup demo test bench lint clean
+.PHONY: help setup demo test bench fuzz lint clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,6 +30,14 @@ test: setup ## run all tests, with real MySQL, MariaDB and Kafka; ARGS go to car
 
 bench: setup ## run all benches; ARGS go to cargo bench
 	cargo bench --workspace --locked $(ARGS)
+
+# SECONDS in all, half for each target. Only the corpus in fuzz/corpus is kept; what a run finds on
+# its way goes to a directory that is removed. A crash is kept in fuzz/artifacts.
+fuzz: ## feed the fuzz targets for SECONDS=60 (nightly Rust and cargo-fuzz)
+	@found=$$(mktemp -d) && trap 'rm -rf "$$found"' EXIT && for target in load statement; do \
+		mkdir "$$found/$$target" && cargo +nightly fuzz run --sanitizer none $$target \
+			"$$found/$$target" fuzz/corpus/$$target -- -max_total_time=$$(($(SECONDS) / 2)) -max_len=20000 -print_final_stats=1 || exit 1; \
+	done
 
 lint: setup ## formatting, clippy, dependency rules, documentation, shell scripts
 	@$(call packages,shellcheck)

@@ -117,6 +117,27 @@ impl World {
             .unwrap()
     }
 
+    /// The test's database as the product's own library reaches it.
+    pub fn product_server(&self) -> sluicegate::flush::connect::Server {
+        use sluicegate::flush::connect;
+        let url = url_parts(&self.url);
+        connect::Server {
+            host: url.host,
+            port: url.port.parse().unwrap(),
+            socket: None,
+            user: url.user,
+            password: Some(url.password),
+            database: self.database.clone(),
+            tls: connect::Tls {
+                mode: sqlx::mysql::MySqlSslMode::Preferred,
+                ca: None,
+                cert: None,
+                key: None,
+            },
+            connect_timeout: DEADLINE,
+        }
+    }
+
     pub async fn create_topics(&self, topics: &[&str], partitions: i32) {
         let mut config = rdkafka::ClientConfig::new();
         config.set("bootstrap.servers", &self.kafka);

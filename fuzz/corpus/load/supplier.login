@@ -1,0 +1,1 @@
+{"event_type": "supplier.login", "event_id": "755a8367-a051-4c24-9bbe-9c68626d0db0", "timestamp": "2025-01-06T00:00:00.089296+00:00", "entity_id": "677b1d004e7048398adb36f3", "data": {"email": "nora755082488@example.org", "company_name": "\u062e\u0648\u0631\u064a SARL", "ip_address": "47.115.126.106"}}

@@ -1,0 +1,1 @@
+{"event_type": "user.login", "event_id": "5ebccedd-1a2c-4770-87e4-d586d2f3b07a", "timestamp": "2025-01-06T00:00:00.280781+00:00", "entity_id": "677b1d00e845074a6e1b0447", "data": {"email": "clara752560680@example.org", "role": "consumer", "ip_address": "19.186.140.209"}}

@@ -1,0 +1,7 @@
+//! Any bytes as a message of any topic.
+#![no_main]
+
+#[path = "../../tests/support/fuzz.rs"]
+mod fuzz;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::load(bytes));
