@@ -196,7 +196,8 @@ pub async fn replay(
         outcome: Outcome::default(),
     };
     loop {
-        let letters = store::list(connection, &filter, false, REPLAY_LETTERS).await.map_err(said)?;
+        let letters =
+            store::list(connection, &filter, false, REPLAY_LETTERS).await.map_err(said)?;
         let Some(last) = letters.last() else { return Ok(replay.outcome) };
         filter.after = last.id;
         replay.group(connection, &letters).await?;
