@@ -7,9 +7,13 @@ SCRIPTS := .ci/run tests/servers/install tests/servers/lib.sh tests/servers/with
 	tests/servers/mysql tests/servers/mariadb tests/servers/kafka
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 ARGS ?=
+MINUTES ?= 30
+SERVER ?= mysql
+SEED ?=
+REPORT ?=
 SECONDS ?= 60
 
-.PHONY: help setup demo test bench fuzz lint clean
+.PHONY: help setup demo test chaos bench fuzz lint clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,6 +31,11 @@ demo: setup ## build, and see it work: a broker and a database of its own, event
 
 test: setup ## run all tests, with real MySQL, MariaDB and Kafka; ARGS go to cargo test
 	tests/servers/with -- cargo test --workspace --locked $(ARGS)
+
+chaos: setup ## the long chaos run: MINUTES=30 SERVER=mysql (or mariadb) SEED=... REPORT=file
+	SLUICEGATE_CHAOS_MINUTES=$(MINUTES) SLUICEGATE_CHAOS_SERVER=$(SERVER) SLUICEGATE_CHAOS_SEED=$(SEED) \
+	SLUICEGATE_CHAOS_REPORT=$(abspath $(REPORT)) tests/servers/with -- \
+		cargo test --locked --test faults chaos::$(SERVER) -- --nocapture
 
 bench: setup ## run all benches; ARGS go to cargo bench
 	cargo bench --workspace --locked $(ARGS)

@@ -124,7 +124,7 @@ impl Worker {
             match orders.try_recv() {
                 Ok(Order::Pause) => paused = true,
                 Ok(Order::Resume) => (paused, due) = (false, Instant::now()),
-                Ok(Order::Partitions(topic, count)) => self.grow(topic, count),
+                Ok(Order::Partitions(topic, count)) => self.grow(&topic, count),
                 Ok(Order::Send(message)) => {
                     self.send(&message);
                     self.fed.extras.push(message);
@@ -153,10 +153,10 @@ impl Worker {
         }
     }
 
-    fn grow(&mut self, topic: String, count: i32) {
-        let before = self.partitions.insert(topic.clone(), count);
+    fn grow(&mut self, topic: &str, count: i32) {
+        let before = self.partitions.insert(topic.to_owned(), count);
         if before.is_none() {
-            self.fed.of(&topic).for_each(|message| self.send(&message));
+            self.fed.of(topic).for_each(|message| self.send(&message));
         }
     }
 
