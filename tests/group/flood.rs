@@ -50,8 +50,7 @@ async fn check(server: Server) {
 /// Dead are those that the reference calls so, and no others. Each topic has one partition, where
 /// offsets count the messages as they were sent.
 async fn assert_dead(world: &World, messages: &[Message]) {
-    let verdicts =
-        reference::fold(messages.iter().map(input), world.server.json_depth()).verdicts;
+    let verdicts = reference::fold(messages.iter().map(input), world.server.json_depth()).verdicts;
     let mut next: BTreeMap<&str, i64> = BTreeMap::new();
     let mut expected = BTreeSet::new();
     for (message, verdict) in messages.iter().zip(verdicts) {

@@ -80,7 +80,12 @@ async fn nothing_is_done_twice(server: Server) {
     Group::new(&world).is_done().await;
     logs.extend(members.into_iter().map(Instance::leave));
     let counts: Vec<u64> = logs.iter().map(|log| done(log, "messages")).collect();
-    assert_eq!(counts.iter().sum::<u64>(), messages.len() as u64, "{counts:?}\n{}", logs.join("\n"));
+    assert_eq!(
+        counts.iter().sum::<u64>(),
+        messages.len() as u64,
+        "{counts:?}\n{}",
+        logs.join("\n")
+    );
     assert_tables("polite instances", &world, &messages).await;
     world.end().await;
 }
@@ -120,10 +125,13 @@ async fn topics_appear_and_grow() {
     // The producer spreads keys over those partitions that it knows.
     world.produce(second.to_vec()).await;
     group.is_done().await;
-    until(|| "all partitions".to_owned(), async || {
-        let log = instance.log();
-        TOPICS.iter().all(|topic| log.contains(&format!("{}{topic}/3", world.prefix)))
-    })
+    until(
+        || "all partitions".to_owned(),
+        async || {
+            let log = instance.log();
+            TOPICS.iter().all(|topic| log.contains(&format!("{}{topic}/3", world.prefix)))
+        },
+    )
     .await;
     instance.leave();
     assert_tables("topics that grow", &world, &messages).await;

@@ -102,7 +102,8 @@ async fn silent_server_at_the_start() {
     world.set("mysql.host", "127.0.0.1").set("mysql.port", silent.local_addr().unwrap().port());
     world.set("mysql.connect_timeout", "1m");
     let instance = Instance::started(&world, "starting").await;
-    let (_connection, _) = tokio::task::spawn_blocking(move || silent.accept().unwrap()).await.unwrap();
+    let (_connection, _) =
+        tokio::task::spawn_blocking(move || silent.accept().unwrap()).await.unwrap();
     ends_promptly(instance);
 }
 
