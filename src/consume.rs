@@ -7,7 +7,7 @@
 
 use crate::commit::TopicPartition;
 use rdkafka::Message as _;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol,
@@ -17,12 +17,14 @@ use rdkafka::message::{BorrowedMessage, OwnedMessage};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka::{Offset, TopicPartitionList};
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::{debug, error, info, warn};
 
 /// How long Kafka may take to answer a question about topics and offsets.
@@ -57,10 +59,16 @@ pub enum Rebalance {
     },
 }
 
+/// How long no broker may be connected before the bootstrap servers are asked again.
+const FORGOTTEN: Duration = Duration::from_secs(3);
+
 /// A group member.
 pub struct Consumer {
     inner: Arc<BaseConsumer<Context>>,
     committer: Committer,
+    bootstrap_servers: String,
+    /// Since when no broker is connected.
+    alone_since: Cell<Option<Instant>>,
 }
 
 /// Offsets to commit, or that could not be.
@@ -203,7 +211,8 @@ impl Consumer {
             Arc::new(config.create_with_context(Context::default())?);
         let committer = Committer::start(Arc::clone(&inner), answer)
             .map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
-        Ok(Self { inner, committer })
+        let bootstrap_servers = properties.get("bootstrap.servers").cloned().unwrap_or_default();
+        Ok(Self { inner, committer, bootstrap_servers, alone_since: Cell::new(None) })
     }
 
     /// Joins the group.
@@ -254,7 +263,15 @@ impl Consumer {
 
     /// The latest statistics, once.
     pub fn take_statistics(&self) -> Option<Statistics> {
-        lock(&self.inner.context().statistics).take()
+        let statistics = lock(&self.inner.context().statistics).take()?;
+        let is_alone = !statistics.brokers.values().any(|broker| broker.state == "UP");
+        let since = self.alone_since.get().filter(|_| is_alone);
+        self.alone_since.set(if is_alone { since.or_else(|| Some(Instant::now())) } else { None });
+        if since.is_some_and(|since| since.elapsed() >= FORGOTTEN) {
+            self.alone_since.set(Some(Instant::now()));
+            bootstrap_again(self.inner.client(), &self.bootstrap_servers);
+        }
+        Some(statistics)
     }
 
     /// Stops or goes on with fetching of everything that is assigned. A paused consumer still has
@@ -330,7 +347,7 @@ impl Consumer {
         while let Some(rebalance) = self.next_rebalance() {
             self.answer(&rebalance);
         }
-        let Self { inner, committer: Committer { lists, thread, is_busy } } = self;
+        let Self { inner, committer: Committer { lists, thread, is_busy }, .. } = self;
         if is_busy.load(Ordering::Acquire) {
             warn!("commit: Kafka does not answer; leaving without a goodbye");
             return;
@@ -340,6 +357,20 @@ impl Consumer {
             error!("commit: the committing thread had ended unexpectedly");
         }
         drop(inner);
+    }
+}
+
+/// Reminds a client of its bootstrap servers; those that it knows stay as they are.
+///
+/// A cluster whose brokers are all fenced for a moment (one that was frozen or cut off, say) lists
+/// none of them. librdkafka 2.10 to 2.13 then forgets every broker it has learned, takes that for a
+/// successful bootstrap, and never connects again.
+pub fn bootstrap_again<C: ClientContext>(client: &Client<C>, servers: &str) {
+    let Ok(servers) = CString::new(servers) else { return };
+    // SAFETY: the client lives longer than this call, and the text is copied.
+    #[allow(unsafe_code)]
+    unsafe {
+        rdkafka::bindings::rd_kafka_brokers_add(client.native_ptr(), servers.as_ptr());
     }
 }
 
@@ -369,7 +400,10 @@ pub fn reread(
     let mut messages = Vec::new();
     while !left.is_empty() {
         match consumer.poll(QUERY_TIMEOUT) {
-            None => warn!("consume: waiting for Kafka to send messages a second time"),
+            None => {
+                warn!("consume: waiting for Kafka to send messages a second time");
+                bootstrap_again(consumer.client(), &properties["bootstrap.servers"]);
+            }
             Some(Ok(message)) => {
                 let partition = TopicPartition {
                     topic: message.topic().into(),

@@ -9,11 +9,15 @@ use loadgen::{Generator, Kind, Message, Plan};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use sluicegate::consume::bootstrap_again;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+/// How often the producer is reminded of its bootstrap servers.
+const REMIND: Duration = Duration::from_secs(3);
 
 /// What a producer thread can be told.
 enum Order {
@@ -63,6 +67,7 @@ impl Feed {
         let (orders, inbox) = channel();
         let worker = Worker {
             producer: config.create().unwrap(),
+            bootstrap_servers: config.get("bootstrap.servers").unwrap().to_owned(),
             prefix: prefix.to_owned(),
             partitions: BTreeMap::new(),
             generator: Generator::new(plan.clone()),
@@ -109,6 +114,7 @@ impl Feed {
 
 struct Worker {
     producer: BaseProducer,
+    bootstrap_servers: String,
     prefix: String,
     partitions: BTreeMap<String, i32>,
     generator: Generator,
@@ -119,7 +125,7 @@ struct Worker {
 impl Worker {
     fn run(mut self, orders: &Receiver<Order>) -> Fed {
         let mut paused = false;
-        let mut due = Instant::now();
+        let (mut due, mut reminded) = (Instant::now(), Instant::now());
         loop {
             match orders.try_recv() {
                 Ok(Order::Pause) => paused = true,
@@ -135,6 +141,10 @@ impl Worker {
                     done.send(()).unwrap();
                 }
                 Err(TryRecvError::Empty) => {
+                    if reminded.elapsed() >= REMIND {
+                        reminded = Instant::now();
+                        self.remind();
+                    }
                     let wait = due.saturating_duration_since(Instant::now());
                     if paused || !wait.is_zero() {
                         self.producer.poll(wait.max(Duration::from_millis(1)));
@@ -188,11 +198,21 @@ impl Worker {
             );
             assert!(passes && Instant::now() < deadline, "{topic} {partition}: {error}");
             self.producer.poll(Duration::from_millis(50));
+            self.remind();
             record = back;
         }
     }
 
     fn flush(&self) {
-        self.producer.flush(DEADLINE).unwrap();
+        let deadline = Instant::now() + DEADLINE;
+        while let Err(error) = self.producer.flush(REMIND) {
+            assert!(Instant::now() < deadline, "the last messages: {error}");
+            self.remind();
+        }
+    }
+
+    /// A broker that was frozen may have told its clients that there is none.
+    fn remind(&self) {
+        bootstrap_again(self.producer.client(), &self.bootstrap_servers);
     }
 }
