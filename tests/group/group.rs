@@ -8,6 +8,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::time::Duration;
 
+/// How long it may take to load what a test has produced; the full form of a backlog is large.
+const LOADED_WITHIN: Duration = Duration::from_secs(1_800);
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// Asks, but is no member.
@@ -52,7 +54,7 @@ impl Group {
     /// Waits until everything that was produced is committed.
     pub(crate) async fn is_done(&self) {
         let what = || format!("(messages, committed): {:?}", self.offsets());
-        until(what, async || {
+        until(LOADED_WITHIN, what, async || {
             let (end, committed) = self.offsets();
             end == committed
         })

@@ -1,6 +1,6 @@
 //! A running sluicegate, whose log is read as it comes.
 
-use crate::support::{World, signal, wait_for};
+use crate::support::{DEADLINE, World, signal, wait_for};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex};
@@ -54,7 +54,7 @@ impl Instance {
     /// Waits until it has said `text` so often.
     pub(crate) async fn says_times(&self, text: &str, times: usize) {
         let what = || format!("{text:?} {times} times in\n{}", self.log());
-        until(what, async || self.log().matches(text).count() >= times).await;
+        until(DEADLINE, what, async || self.log().matches(text).count() >= times).await;
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -111,15 +111,17 @@ pub(crate) fn done(log: &str, field: &str) -> u64 {
     value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap()
 }
 
-/// How long it may take to load what a test has produced.
-const PATIENCE: Duration = Duration::from_secs(600);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Waits until `condition` holds.
-pub(crate) async fn until(what: impl Fn() -> String, mut condition: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) async fn until(
+    limit: Duration,
+    what: impl Fn() -> String,
+    mut condition: impl AsyncFnMut() -> bool,
+) {
+    let deadline = Instant::now() + limit;
     while !condition().await {
-        assert!(Instant::now() < deadline, "not after {PATIENCE:?}: {}", what());
+        assert!(Instant::now() < deadline, "not after {limit:?}: {}", what());
         tokio::time::sleep(LOOK_AGAIN).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::group::{Group, add_partitions};
 use crate::instance::{ASSIGNED, Instance, done, until};
-use crate::support::{Server, World};
+use crate::support::{DEADLINE, Server, World};
 use crate::{assert_tables, impatient_group, migrated, stream};
 use loadgen::{Generator, Message, Plan, TOPICS};
 use std::time::Duration;
@@ -126,6 +126,7 @@ async fn topics_appear_and_grow() {
     world.produce(second.to_vec()).await;
     group.is_done().await;
     until(
+        DEADLINE,
         || "all partitions".to_owned(),
         async || {
             let log = instance.log();
