@@ -8,10 +8,10 @@ SCRIPTS := .ci/run tests/servers/install tests/servers/lib.sh tests/servers/with
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 ARGS ?=
 
-.PHONY: help setup demo test bench lint clean
+.PHONY: help setup demo test bench bench-stages lint clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## install the packages the build needs (Debian, Ubuntu), if they are missing
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust first, see https://rustup.rs" >&2; exit 1; }
@@ -27,7 +27,11 @@ demo: setup ## build, and see it work: a broker and a database of its own, event
 test: setup ## run all tests, with real MySQL, MariaDB and Kafka; ARGS go to cargo test
 	tests/servers/with -- cargo test --workspace --locked $(ARGS)
 
-bench: setup ## run all benches; ARGS go to cargo bench
+bench: setup ## measure against LOAD DATA on real servers; ARGS go to loadgen bench
+	cargo build --release --workspace --bins --locked
+	tests/servers/with -- target/release/loadgen bench $(ARGS)
+
+bench-stages: setup ## run the benches of single stages, without servers; ARGS go to cargo bench
 	cargo bench --workspace --locked $(ARGS)
 
 lint: setup ## formatting, clippy, dependency rules, documentation, shell scripts

@@ -59,6 +59,10 @@ pub(crate) struct BenchArgs {
     /// Then write so many million rows with a buffer pool of 128 MB, and compare the last million with the first
     #[arg(long, value_name = "MILLIONS", value_parser = clap::value_parser!(u32).range(2..))]
     pub(super) growth: Option<u32>,
+    /// How long the server may take to be at rest before each measurement; longer is not waited
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[serde(skip)]
+    pub(super) rest_seconds: u64,
     /// A setting for sluicegate; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = crate::cli::property)]
     pub(super) settings: Vec<(String, String)>,

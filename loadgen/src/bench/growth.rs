@@ -25,7 +25,7 @@ impl Bench {
         // Each event gives a row of a log at least.
         let plan = Plan { events: u64::from(millions) * 1_000_000, ..self.args.plan() };
         self.produce(&prefix, plan).await?;
-        self.server.rest().await?;
+        self.server_at_rest().await?;
         let bytes = self.server.buffer_pool_bytes().await?;
         if bytes != BUFFER_POOL_BYTES {
             self.server.resize_buffer_pool(BUFFER_POOL_BYTES).await?;

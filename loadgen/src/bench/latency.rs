@@ -70,7 +70,7 @@ impl Bench {
         let plan = Plan { events: 0, ..self.args.plan() };
         let connection = self.server.connect_to(&work.database).await?;
         let mut probe = Probe { connection, target, plan, marks: 0 };
-        self.server.rest().await?;
+        self.server_at_rest().await?;
 
         // From now on the broker knows the group.
         let schedule = probe.marks_alone();

@@ -22,6 +22,7 @@ mod tsv;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use loadgen::kafka::{self, Target};
@@ -137,6 +138,10 @@ impl Bench {
         self.works.push(work.clone());
         self.sluicegate.migrate(&work).await?;
         Ok(work)
+    }
+
+    async fn server_at_rest(&mut self) -> Result<()> {
+        self.server.rest(Duration::from_secs(self.args.rest_seconds)).await
     }
 
     fn target(&self, topic_prefix: &str) -> Target {

@@ -137,7 +137,7 @@ impl Report {
 
 fn new_table(header: [&str; 4]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(presets::NOTHING).set_header(header);
     table
 }
 

@@ -69,7 +69,7 @@ impl Bench {
         directory: &Path,
     ) -> Result<Sluiced> {
         let work = self.new_work(prefix).await?;
-        self.server.rest().await?;
+        self.server_at_rest().await?;
         let (before, cpu_before) = (self.server.counted().await?, process::children_cpu_seconds());
         let seen = self.sluicegate.load(&work, self.args.instances).await?;
         let cpu_after = process::children_cpu_seconds();
@@ -97,7 +97,7 @@ impl Bench {
 
     async fn load(&mut self, prefix: &str, expected: &Expected, streams: u32) -> Result<Measured> {
         let work = self.new_work(prefix).await?;
-        self.server.rest().await?;
+        self.server_at_rest().await?;
         let before = self.server.counted().await?;
         let elapsed = if streams == 1 {
             self.client.load_in_one_stream(&work.database, &expected.tables).await?

@@ -11,8 +11,6 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, R
 use super::args::Kind;
 use super::process;
 
-/// How long the server may take to be at rest after a measurement.
-const REST_WAIT: Duration = Duration::from_secs(60);
 const REST_POLL: Duration = Duration::from_millis(200);
 /// It is at rest when nothing has changed so many times in a row.
 const REST_POLLS: u32 = 4;
@@ -223,9 +221,9 @@ impl Server {
     }
 
     /// Waits until old row versions are purged and dirty pages are no longer written out; on a server that others use as
-    /// well this may never be, and then it goes on after a minute.
-    pub(super) async fn rest(&mut self) -> Result<()> {
-        let deadline = Instant::now() + REST_WAIT;
+    /// well this may never be, and then it goes on after `longest`.
+    pub(super) async fn rest(&mut self, longest: Duration) -> Result<()> {
+        let deadline = Instant::now() + longest;
         let (mut last, mut unchanged) = (None, 0);
         while unchanged < REST_POLLS && Instant::now() < deadline {
             tokio::time::sleep(REST_POLL).await;

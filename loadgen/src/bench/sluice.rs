@@ -94,7 +94,7 @@ impl Sluicegate {
 
     /// Makes the tables.
     pub(super) async fn migrate(&self, work: &Work) -> Result<()> {
-        let output = self.command(work).arg("migrate").output().await?;
+        let output = self.command(work, "migrate").output().await?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.success(), "sluicegate migrate failed: {}", tail(&said));
         Ok(())
@@ -119,9 +119,8 @@ impl Sluicegate {
     /// Starts `run`.
     pub(super) fn start(&self, work: &Work, arguments: &[&str]) -> Result<Running> {
         let http_port = free_port()?;
-        let mut command = self.command(work);
+        let mut command = self.command(work, "run");
         command
-            .arg("run")
             .args(arguments)
             .args(["--set", "log.format=json"])
             .args(["--set", &format!("http.address=127.0.0.1:{http_port}")]);
@@ -141,7 +140,7 @@ impl Sluicegate {
         self.settings.iter().flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")])
     }
 
-    fn command(&self, work: &Work) -> Command {
+    fn command(&self, work: &Work, subcommand: &str) -> Command {
         let mut command = Command::new(&self.path);
         command
             .current_dir(std::env::temp_dir())
@@ -152,7 +151,8 @@ impl Sluicegate {
             .env("MYSQL_USER", &self.server.user)
             .env("MYSQL_PASSWORD", &self.server.password)
             .env("MYSQL_DATABASE", &work.database)
-            .args(["--set", &format!("kafka.topic_prefix={}", work.topic_prefix)])
+            // Settings before the subcommand would be lost beside settings after it.
+            .args([subcommand, "--set", &format!("kafka.topic_prefix={}", work.topic_prefix)])
             .args(self.flags())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
