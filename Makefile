@@ -13,10 +13,10 @@ SEED ?=
 REPORT ?=
 SECONDS ?= 60
 
-.PHONY: help setup demo test chaos bench fuzz lint clean
+.PHONY: help setup demo test chaos bench bench-stages fuzz lint clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## install the packages the build needs (Debian, Ubuntu), if they are missing
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust first, see https://rustup.rs" >&2; exit 1; }
@@ -37,7 +37,11 @@ chaos: setup ## the long chaos run: MINUTES=30 SERVER=mysql (or mariadb) SEED=..
 	SLUICEGATE_CHAOS_REPORT=$(abspath $(REPORT)) tests/servers/with -- \
 		cargo test --locked --test faults chaos::$(SERVER) -- --nocapture
 
-bench: setup ## run all benches; ARGS go to cargo bench
+bench: setup ## measure against LOAD DATA on real servers; ARGS go to loadgen bench
+	cargo build --release --workspace --bins --locked
+	tests/servers/with -- target/release/loadgen bench $(ARGS)
+
+bench-stages: setup ## run the benches of single stages, without servers; ARGS go to cargo bench
 	cargo bench --workspace --locked $(ARGS)
 
 # SECONDS in all, half for each target. Only the corpus in fuzz/corpus is kept; what a run finds on

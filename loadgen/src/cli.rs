@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use loadgen::{Mix, Plan};
 
+use crate::bench::BenchArgs;
+
 /// Realistic domain events for sluicegate: the same bytes for the same seed.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
@@ -24,7 +26,10 @@ Examples:
     loadgen produce --bootstrap-servers kafka:9093 --events 0 --rate 500 \\
       -X security.protocol=ssl -X ssl.ca.location=ca.pem
   The same events in another order, each twice:
-    loadgen replay events.jsonl --bootstrap-servers localhost:9092 --shuffle 7 --double";
+    loadgen replay events.jsonl --bootstrap-servers localhost:9092 --shuffle 7 --double
+  Half a million events into MySQL, three times, and what LOAD DATA takes for the same rows (servers as of `make bench`):
+    loadgen bench --json before.json
+    loadgen bench compare before.json after.json";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -51,6 +56,8 @@ pub(crate) enum Command {
     /// "value" is sent as its bytes stand in the file; null is a tombstone. A missing or null key is none. Other fields
     /// are ignored.
     Replay(Replay),
+    /// Measure sluicegate against LOAD DATA of the same rows, on real servers
+    Bench(Box<BenchArgs>),
 }
 
 #[derive(Args, Debug)]
@@ -136,12 +143,12 @@ pub(crate) struct Broker {
     pub(crate) properties: Vec<(String, String)>,
 }
 
-fn share(text: &str) -> Result<f64, String> {
+pub(crate) fn share(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|_| "not a number")?;
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("not between 0 and 1".to_owned()) }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "not a number")?;
     if rate.is_finite() && rate > 0.0 { Ok(rate) } else { Err("not above 0".to_owned()) }
 }
@@ -157,7 +164,7 @@ fn start(text: &str) -> Result<i64, String> {
     }
 }
 
-fn property(text: &str) -> Result<(String, String), String> {
+pub(crate) fn property(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("not of the form property=value")?;
     Ok((name.to_owned(), value.to_owned()))
 }

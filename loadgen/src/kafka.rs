@@ -97,6 +97,14 @@ pub enum Error {
     /// The broker did not confirm everything before the wait was over.
     #[error("gave up waiting for the last deliveries: {0}")]
     Flush(KafkaError),
+    /// A topic could not be deleted.
+    #[error("cannot delete topic {topic}: {reason}")]
+    DeleteTopic {
+        /// Which.
+        topic: String,
+        /// The broker's reason.
+        reason: String,
+    },
     /// A topic could not be made.
     #[error("cannot create topic {topic}: {reason}")]
     CreateTopic {
@@ -183,6 +191,30 @@ pub fn create_topics(target: &Target, partitions: i32) -> Result<(), Error> {
     Ok(())
 }
 
+/// Deletes the seven topics, as far as they exist.
+///
+/// # Errors
+///
+/// When no broker answers or refuses.
+pub fn delete_topics(target: &Target) -> Result<(), Error> {
+    let admin: AdminClient<DefaultClientContext> =
+        config(target).create().map_err(Error::Properties)?;
+    let topics = TOPICS.map(|topic| target.topic(topic));
+    let names: Vec<&str> = topics.iter().map(AsRef::as_ref).collect();
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER_WAIT));
+    let results = futures_executor::block_on(admin.delete_topics(&names, &options))
+        .map_err(|reason| unreachable_at(target, reason))?;
+    for result in results {
+        match result {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+            Err((topic, code)) => {
+                return Err(Error::DeleteTopic { topic, reason: code.to_string() });
+            }
+        }
+    }
+    Ok(())
+}
+
 fn exists(metadata: &Metadata, topic: &str) -> bool {
     metadata.topics().iter().any(|known| known.name() == topic && known.error().is_none())
 }
@@ -261,7 +293,8 @@ impl Pace {
         while let Some(left) =
             due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
         {
-            producer.poll(left.min(Duration::from_millis(100)));
+            // A wait of less than a millisecond would be none, and spin; those that are due then go together.
+            producer.poll(left.clamp(Duration::from_millis(1), Duration::from_millis(100)));
         }
     }
 

@@ -1,5 +1,6 @@
-//! The command line of the generator: `loadgen generate`, `loadgen produce`, `loadgen replay`.
+//! The command line of the generator: `loadgen generate`, `loadgen produce`, `loadgen replay`, `loadgen bench`.
 
+mod bench;
 mod cli;
 
 use std::fs::File;
@@ -36,6 +37,7 @@ fn run() -> Result<()> {
             produce(&broker, Generator::new(plan).map(Ok), messages)
         }
         Command::Replay(replay) => self::replay(&replay),
+        Command::Bench(args) => bench::run(*args),
     }
 }
 
