@@ -137,10 +137,11 @@ impl Assignment {
         self.slots.get(&slot).is_some_and(|assigned| assigned.is(topic, partition))
     }
 
-    /// The partition of a slot.
+    /// The partition of a slot, unless it was taken away.
     #[must_use]
     pub fn partition(&self, slot: Slot) -> Option<&TopicPartition> {
-        self.slots.get(&slot).map(|assigned| &assigned.partition)
+        let assigned = self.slots.get(&slot).filter(|assigned| !assigned.revoked);
+        assigned.map(|assigned| &assigned.partition)
     }
 
     /// Every assigned partition.
@@ -257,6 +258,7 @@ mod tests {
         assignment.revoke(&partition(0));
         let again = assignment.assign(partition(0));
         assert_ne!(slot, again, "the slot is still under way");
+        assert!(assignment.partition(slot).is_none(), "its messages are somebody else's");
         assignment.finish(&late);
         assert_eq!(assignment.take_commits(), []);
         assert_ne!(assignment.assign(partition(1)), slot);

@@ -375,8 +375,7 @@ pub fn bootstrap_again<C: ClientContext>(client: &Client<C>, servers: &str) {
 }
 
 /// Reads one range of offsets of each partition (the first, and the one after the last) a second
-/// time, beside the group.
-/// Waits for as long as Kafka does not answer.
+/// time, beside the group. Waits for as long as Kafka does not answer.
 ///
 /// # Errors
 /// When the messages are gone, or the properties are not librdkafka's.
@@ -394,7 +393,10 @@ pub fn reread(
     let mut left = BTreeMap::new();
     for (partition, from, next) in ranges {
         list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*from))?;
-        left.insert(partition.clone(), *next);
+        if left.insert(partition.clone(), *next).is_some() {
+            // The partition was truncated between two of its ranges: the first is no more.
+            return Err(RereadError::Gone);
+        }
     }
     consumer.assign(&list)?;
     let mut messages = Vec::new();

@@ -14,9 +14,10 @@
 //! pump, which does no IO; the thread "consume" gives it what happens and does what it says.
 //!
 //! There are `writers + 2` batches in all, and a batch is either free, open, on its way, or at a
-//! writer. So both channels have that capacity and never block, memory is bounded by the number of
-//! batches, and when none is free the consumer stops reading: first by not polling, then, since a
-//! silent member is thrown out of its group, by pausing its partitions.
+//! writer. So both channels have that capacity (and one more for the answer to a commit) and never
+//! block, memory is bounded by the number of batches, and when none is free the consumer stops
+//! reading: first by not polling, then, since a silent member is thrown out of its group, by
+//! pausing its partitions.
 
 mod drive;
 mod intake;

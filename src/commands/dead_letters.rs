@@ -272,6 +272,7 @@ impl Replay {
                     if self.flattener.load(topic, &payload, &mut self.batch).is_ok() {
                         match self.writer.flush(&self.batch).await {
                             Ok(_) => done.push(letter.id),
+                            Err(refused) if refused.rows.is_empty() => return Err(refused.into()),
                             Err(_) => self.is_still_faulty(Code::ServerRefused),
                         }
                     }

@@ -6,14 +6,12 @@ use super::until_end::UntilEnd;
 use super::{Event, Now, OffsetsByPartition, PipelineError, Sealed, Setup, Stop};
 use crate::commit::TopicPartition;
 use crate::consume::{self, Consumer, partitions_of};
-use rdkafka::Message as _;
-use rdkafka::message::BorrowedMessage;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 /// How often statistics are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -185,7 +183,7 @@ impl Drive {
 
     fn poll(&mut self, timeout: Duration) -> Result<(), PipelineError> {
         if let Some(message) = self.link.consumer.poll(timeout)? {
-            self.pump.message(&borrowed(&message), Now::read());
+            self.pump.message(&Message::of(&message), Now::read());
         }
         Ok(())
     }
@@ -211,20 +209,9 @@ impl Drive {
             // Without an answer it is asked again at the next tick.
             match self.link.consumer.committed(&others) {
                 Ok(committed) => self.pump.done_by_others(&committed),
-                Err(error) => error!(%error, "consume: Kafka does not say what is committed"),
+                Err(error) => warn!(%error, "consume: Kafka does not say what is committed"),
             }
         }
         self.pump.report();
-    }
-}
-
-fn borrowed<'m>(message: &'m BorrowedMessage<'_>) -> Message<'m> {
-    Message {
-        topic: message.topic(),
-        partition: message.partition(),
-        offset: message.offset(),
-        key: message.key(),
-        payload: message.payload(),
-        timestamp_ms: message.timestamp().to_millis(),
     }
 }

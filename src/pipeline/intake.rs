@@ -27,6 +27,20 @@ pub struct Message<'m> {
     pub timestamp_ms: Option<i64>,
 }
 
+impl<'m> Message<'m> {
+    /// A message of librdkafka's.
+    pub(super) fn of(message: &'m impl rdkafka::Message) -> Self {
+        Self {
+            topic: message.topic(),
+            partition: message.partition(),
+            offset: message.offset(),
+            key: message.key(),
+            payload: message.payload(),
+            timestamp_ms: message.timestamp().to_millis(),
+        }
+    }
+}
+
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Taken {

@@ -85,6 +85,8 @@ pub struct Pump {
     paused: bool,
     blocked_since: Option<Instant>,
     commit_is_open: bool,
+    /// Whether `/readyz` says that offsets are not committed.
+    commit_in_trouble: bool,
     /// Partitions whose last commit failed, and when.
     failed_commits: Vec<TopicPartition>,
     failed_at: Option<Instant>,
@@ -104,6 +106,7 @@ impl Pump {
             paused: false,
             blocked_since: None,
             commit_is_open: false,
+            commit_in_trouble: false,
             failed_commits: Vec::new(),
             failed_at: None,
         }
@@ -151,9 +154,12 @@ impl Pump {
         self.commit_is_open = false;
         let health = &self.state.setup.health;
         let Some(error) = failure else {
-            health.set_trouble(Trouble::Commit, None);
+            if std::mem::take(&mut self.commit_in_trouble) {
+                health.set_trouble(Trouble::Commit, None);
+            }
             return;
         };
+        self.commit_in_trouble = true;
         self.state.metrics.commit_failures.increment(1);
         warn!(error, "commit: Kafka did not take the offsets; they will be committed again");
         health.set_trouble(Trouble::Commit, Some(format!("offsets are not committed: {error}")));
@@ -263,9 +269,11 @@ impl Pump {
     fn wait_for_a_writer(&mut self, now: Now, port: &mut impl Port) -> Next {
         let since = *self.blocked_since.get_or_insert(now.at);
         if !self.paused && now.at.saturating_duration_since(since) >= PAUSE_AFTER {
-            info!("consume: paused, the writers are behind");
             self.paused = port.set_paused(true);
-            self.state.metrics.paused.set(1.0);
+            if self.paused {
+                info!("consume: paused, the writers are behind");
+                self.state.metrics.paused.set(1.0);
+            }
         }
         Next::Wait(POLL_IDLE)
     }
@@ -291,6 +299,9 @@ impl Pump {
             self.state.metrics.commits.increment(1);
             self.commit_is_open = true;
             port.commit(commits);
+        } else if std::mem::take(&mut self.commit_in_trouble) {
+            // What could not be committed is somebody else's by now.
+            self.state.setup.health.set_trouble(Trouble::Commit, None);
         }
     }
 

@@ -158,7 +158,7 @@ impl Rescuer {
             }
         };
         let suspects = messages.into_iter().map(|message| {
-            let event_id = self.intake.event_id(&borrowed(&message));
+            let event_id = self.intake.event_id(&Message::of(&message));
             let topic = Arc::from(message.topic());
             Suspect { message, topic, event_id, verdict: Verdict::Fine }
         });
@@ -166,7 +166,7 @@ impl Rescuer {
     }
 
     fn append(&mut self, suspect: &Suspect, batch: &mut Batch) {
-        let (message, now) = (borrowed(&suspect.message), Now::read().micros);
+        let (message, now) = (Message::of(&suspect.message), Now::read().micros);
         match &suspect.verdict {
             Verdict::Unsure => {}
             Verdict::Fine => {
@@ -238,15 +238,4 @@ fn reject(mapping: &Mapping, row: &RefusedRow) -> Reject {
         mapping.tables[row.table].name, row.number
     );
     Reject::new(Code::ServerRefused, text)
-}
-
-fn borrowed(message: &OwnedMessage) -> Message<'_> {
-    Message {
-        topic: message.topic(),
-        partition: message.partition(),
-        offset: message.offset(),
-        key: message.key(),
-        payload: message.payload(),
-        timestamp_ms: message.timestamp().to_millis(),
-    }
 }

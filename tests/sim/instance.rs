@@ -2,15 +2,18 @@
 
 use crate::group::Member;
 use sluicegate::commit::TopicPartition;
+use sluicegate::metrics::Health;
 use sluicegate::pipeline::pump::{Offsets, Port, Pump};
 use sluicegate::pipeline::{Sealed, Setup};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) struct Instance {
     pub(crate) member: Member,
     pub(crate) pump: Pump,
     pub(crate) asked: Asked,
+    pub(crate) health: Arc<Health>,
     /// The next offset to fetch of each partition.
     pub(crate) positions: BTreeMap<TopicPartition, i64>,
     pub(crate) waiting: VecDeque<Sealed>,
@@ -59,6 +62,7 @@ impl Instance {
     pub(crate) fn new(member: Member, setup: Setup, writers: usize, wakes: Duration) -> Self {
         Self {
             member,
+            health: Arc::clone(&setup.health),
             pump: Pump::new(setup),
             asked: Asked::default(),
             positions: BTreeMap::new(),

@@ -629,6 +629,11 @@ impl<'i> World<'i> {
         let instance = self.instances.remove(&member).unwrap();
         if in_time {
             self.summary.polite_stops += 1;
+            if let Err(trouble) = instance.health.ready()
+                && trouble.contains("not committed")
+            {
+                return Err(format!("after a polite stop it still says: {trouble}"));
+            }
             // Nothing is left to redo of what it has read.
             for (partition, position) in &instance.positions {
                 let committed = self.group.committed.get(partition).copied().unwrap_or(0);
