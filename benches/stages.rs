@@ -10,10 +10,10 @@ use criterion::{
 };
 use loadgen::{Generator, Mix, Plan};
 use sluicegate::buffer::Batch;
-use sluicegate::decode::{Decoder, Identity};
+use sluicegate::decode::Decoder;
 use sluicegate::flatten::{Flattener, JsonLimits};
 use sluicegate::flush::Dialect;
-use sluicegate::flush::statement::{StatementLimits, Statements, stale_lines};
+use sluicegate::flush::statement::{StaleLines, StatementLimits, Statements};
 use sluicegate::mapping::Mapping;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -77,9 +77,8 @@ fn decode(c: &mut Criterion) {
     for events in Events::all() {
         events.bench(&mut group, |events| {
             for (topic, message) in &events.messages {
-                let data = decoder.decode(message, |document| {
-                    document.envelope(topic, &mut Identity::default()).unwrap().data
-                });
+                let data =
+                    decoder.decode(message, |document| document.envelope(topic).unwrap().data);
                 black_box(data.unwrap());
             }
         });
@@ -165,7 +164,8 @@ fn write_all(
             bytes += text.len();
         }
     }
-    stale_lines(mapping, batch, |_, text| bytes += text.len());
+    let looks = StaleLines::all(mapping).flat_map(|stale| stale.look(batch));
+    bytes += looks.map(|text| text.len()).sum::<usize>();
     bytes
 }
 

@@ -116,17 +116,15 @@ fn json_invalid(error: &simd_json::Error, len: usize) -> Reject {
 }
 
 impl<'d> Document<'d> {
-    /// Reads and checks the envelope of a message of `topic`. What could be read of it is left in
-    /// `identity` even when it is refused.
+    /// Reads and checks the envelope of a message of `topic`.
     ///
     /// # Errors
     /// With the first field that is missing, of the wrong type or of the wrong shape.
-    pub fn envelope(&self, topic: &str, identity: &mut Identity) -> Result<Envelope<'d>, Reject> {
+    pub fn envelope(&self, topic: &str) -> Result<Envelope<'d>, Reject> {
         let fields = self.envelope_fields()?;
-        let event_type = event_type(fields[EVENT_TYPE].text(self, "event_type")?, topic, identity)?;
+        let event_type = event_type(fields[EVENT_TYPE].text(self, "event_type")?, topic)?;
         let event_id =
             id(fields[EVENT_ID].text(self, "event_id")?, "event_id", Code::EventIdInvalid)?;
-        identity.event_id = Some(event_id.to_owned());
         let timestamp = fields[TIMESTAMP].text(self, "timestamp")?;
         let timestamp = datetime::parse(timestamp)
             .map_err(|error| Reject::new(Code::TimestampInvalid, format!("timestamp {error}")))?;
@@ -138,6 +136,17 @@ impl<'d> Document<'d> {
         }
         let (data_start, data_end) = self.source_of(&fields[DATA]);
         Ok(Envelope { event_type, event_id, entity_id, timestamp, data, data_start, data_end })
+    }
+
+    /// What can be read of an envelope, whatever else is wrong with the message.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        let Ok(fields) = self.envelope_fields() else { return Identity::default() };
+        let text = |field: usize, is_well_formed: fn(&str) -> bool| {
+            let text = fields[field].text(self, "").ok();
+            text.filter(|text| is_well_formed(text)).map(str::to_owned)
+        };
+        Identity { event_type: text(EVENT_TYPE, is_event_type), event_id: text(EVENT_ID, is_id) }
     }
 
     /// Finds the envelope's fields. Of a key that comes twice the last one counts, as in most JSON
@@ -284,13 +293,8 @@ pub fn skip_string(source: &[u8], mut at: usize) -> usize {
     source.len()
 }
 
-fn event_type<'d>(text: &'d str, topic: &str, identity: &mut Identity) -> Result<&'d str, Reject> {
-    let (of, action) = text.split_once('.').unwrap_or((text, ""));
-    let word = |part: &str| {
-        !part.is_empty()
-            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    };
-    if text.len() > EVENT_TYPE_CHARS_MAX || !word(of) || !word(action) {
+fn event_type<'d>(text: &'d str, topic: &str) -> Result<&'d str, Reject> {
+    if !is_event_type(text) {
         return Err(Reject::new(
             Code::EventTypeInvalid,
             format!(
@@ -298,18 +302,26 @@ fn event_type<'d>(text: &'d str, topic: &str, identity: &mut Identity) -> Result
             ),
         ));
     }
-    identity.event_type = Some(text.to_owned());
-    if of != topic {
-        return Err(Reject::new(
+    match text.split_once('.') {
+        Some((of, _)) if of != topic => Err(Reject::new(
             Code::TopicMismatch,
             format!("event_type belongs to topic {of}, but the event came in topic {topic}"),
-        ));
+        )),
+        _ => Ok(text),
     }
-    Ok(text)
+}
+
+fn is_event_type(text: &str) -> bool {
+    let is_word = |part: &str| {
+        let is_of_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        !part.is_empty() && part.bytes().all(is_of_word)
+    };
+    text.len() <= EVENT_TYPE_CHARS_MAX
+        && text.split_once('.').is_some_and(|(of, action)| is_word(of) && is_word(action))
 }
 
 fn id<'d>(text: &'d str, name: &str, code: Code) -> Result<&'d str, Reject> {
-    if (1..=ID_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+    if is_id(text) {
         return Ok(text);
     }
     Err(Reject::new(
@@ -319,4 +331,8 @@ fn id<'d>(text: &'d str, name: &str, code: Code) -> Result<&'d str, Reject> {
             text.chars().count()
         ),
     ))
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=ID_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }

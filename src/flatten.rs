@@ -78,13 +78,8 @@ impl Flattener {
     ) -> Result<Loaded, Box<Faulty>> {
         let Self { mapping, limits, decoder, found, undo } = self;
         let decoded = decoder.decode(message, |document| {
-            let mut identity = Identity::default();
-            let loaded = load_document(
-                &mut Load { document, mapping, limits: *limits, found, undo, batch },
-                topic,
-                &mut identity,
-            );
-            loaded.map_err(|reject| {
+            let load = &mut Load { document, mapping, limits: *limits, found, undo, batch };
+            load_document(load, topic).map_err(|reject| {
                 // A document that is no object or array has no keys to redact by.
                 let payload = match document.tape[0] {
                     Node::Object { .. } | Node::Array { .. } => {
@@ -92,7 +87,7 @@ impl Flattener {
                     }
                     _ => mask(document.source, &mapping.secrets),
                 };
-                Box::new(Faulty { reject, identity, payload })
+                Box::new(Faulty { reject, identity: document.identity(), payload })
             })
         });
         decoded.unwrap_or_else(|reject| {
@@ -102,10 +97,10 @@ impl Flattener {
     }
 
     /// What a dead letter keeps of a valid message that was refused all the same.
-    pub fn refuse(&mut self, topic: &str, message: &[u8], reject: Reject) -> Faulty {
+    pub fn refuse(&mut self, message: &[u8], reject: Reject) -> Faulty {
         let Self { mapping, found, decoder, .. } = self;
         let kept = decoder.decode(message, |document| {
-            (identity(document, topic), redact(document, &mapping.secrets, found))
+            (document.identity(), redact(document, &mapping.secrets, found))
         });
         let (identity, payload) =
             kept.unwrap_or_else(|_| (Identity::default(), mask(message, &mapping.secrets)));
@@ -113,16 +108,9 @@ impl Flattener {
     }
 
     /// What can be read of a message's envelope.
-    pub fn identify(&mut self, topic: &str, message: &[u8]) -> Identity {
-        self.decoder.decode(message, |document| identity(document, topic)).unwrap_or_default()
+    pub fn identify(&mut self, message: &[u8]) -> Identity {
+        self.decoder.decode(message, |document| document.identity()).unwrap_or_default()
     }
-}
-
-fn identity(document: &Document<'_>, topic: &str) -> Identity {
-    let mut identity = Identity::default();
-    // An envelope that is faulty has been read as far as it goes.
-    let _ = document.envelope(topic, &mut identity);
-    identity
 }
 
 /// A document on its way into a batch.
@@ -135,15 +123,11 @@ struct Load<'l, 'd> {
     batch: &'l mut Batch,
 }
 
-fn load_document(
-    load: &mut Load<'_, '_>,
-    topic: &str,
-    identity: &mut Identity,
-) -> Result<Loaded, Reject> {
+fn load_document(load: &mut Load<'_, '_>, topic: &str) -> Result<Loaded, Reject> {
     let topic_plan = load.mapping.topics.get(topic).ok_or_else(|| {
         Reject::new(Code::TopicUnknown, format!("no mapping knows the topic {topic}"))
     })?;
-    let envelope = load.document.envelope(topic, identity)?;
+    let envelope = load.document.envelope(topic)?;
     let plan = topic_plan.events.get(envelope.event_type).unwrap_or(&topic_plan.other);
     walk::walk(load.document, envelope.data, plan, &load.mapping.secrets, load.limits, load.found)?;
     load.undo.clear();

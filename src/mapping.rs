@@ -13,7 +13,8 @@ pub mod plan;
 mod secrets;
 pub mod table;
 
-use std::collections::{BTreeMap, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use plan::{
@@ -40,7 +41,7 @@ pub struct Mapping {
     /// before its lines.
     pub tables: Vec<Table>,
     /// Plans by Kafka topic.
-    pub topics: HashMap<String, TopicPlan>,
+    pub topics: FxHashMap<String, TopicPlan>,
     /// What events are counted as.
     pub labels: Vec<Label>,
     /// Keys to redact.

@@ -8,6 +8,7 @@ use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
 };
+use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -155,7 +156,7 @@ pub struct PipelineMetrics {
 #[derive(Debug)]
 pub struct Tally {
     events: Vec<u64>,
-    topics: HashMap<Arc<str>, TopicTally>,
+    topics: hashbrown::HashMap<String, TopicTally, FxBuildHasher>,
 }
 
 #[derive(Debug, Default)]
@@ -170,7 +171,7 @@ impl Tally {
     /// Nothing counted yet.
     #[must_use]
     pub fn new(mapping: &Mapping) -> Self {
-        Self { events: vec![0; mapping.labels.len()], topics: HashMap::new() }
+        Self { events: vec![0; mapping.labels.len()], topics: hashbrown::HashMap::default() }
     }
 
     /// A message arrived.
@@ -196,10 +197,7 @@ impl Tally {
     }
 
     fn topic(&mut self, topic: &Arc<str>) -> &mut TopicTally {
-        if !self.topics.contains_key(topic) {
-            self.topics.insert(Arc::clone(topic), TopicTally::default());
-        }
-        self.topics.entry(Arc::clone(topic)).or_default()
+        self.topics.entry_ref(&**topic).or_default()
     }
 }
 

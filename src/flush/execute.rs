@@ -3,12 +3,12 @@
 use super::bisect::Bisection;
 use super::cause::Cause;
 use super::retry::Class;
-use super::statement::{PACKET_OVERHEAD, StatementLimits, Statements, stale_lines};
+use super::statement::{PACKET_OVERHEAD, StaleLines, StatementLimits, Statements};
 use crate::buffer::Batch;
 use crate::mapping::{Mapping, TableId};
 use crate::schema;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::{AssertSqlSafe, Executor, Row as _};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -147,10 +147,13 @@ pub(super) async fn write(
         transaction.simple("ROLLBACK").await?;
         return Err(Failure::Rows(refused));
     }
-    let mut deletes = Vec::new();
-    stale_lines(&plan.mapping, batch, |id, text| deletes.push((id, Arc::new(text))));
-    for (id, text) in deletes {
-        transaction.execute(&text, Some(id)).await?;
+    for stale in StaleLines::all(&plan.mapping) {
+        for look in stale.look(batch) {
+            let owners = transaction.ids(look, stale.table).await?;
+            if !owners.is_empty() {
+                transaction.execute(&Arc::new(stale.delete(&owners)), Some(stale.table)).await?;
+            }
+        }
     }
     let letters = &batch.dead_letters;
     let mut from = 0;
@@ -193,6 +196,16 @@ impl Transaction<'_> {
         self.written.bytes += text.len();
         self.written.executing += started.elapsed();
         done.map(drop).map_err(|error| Cause::of(table, &error))
+    }
+
+    /// The ids that a query names.
+    async fn ids(&mut self, query: String, table: TableId) -> Result<Vec<String>, Cause> {
+        let started = Instant::now();
+        let run = self.connection.fetch_all(AssertSqlSafe(query));
+        let done = within(self.plan.timeout, run).await;
+        self.written.executing += started.elapsed();
+        let ids = done.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
+        ids.map_err(|error| Cause::of(Some(table), &error))
     }
 
     async fn simple(&mut self, text: &'static str) -> Result<(), Cause> {

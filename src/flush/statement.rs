@@ -5,17 +5,18 @@
 //! as it was, given a session in utf8mb4 with backslash escapes (which [`super::connect`] sets).
 //! Cannot fail. Absent: IO, JSON.
 
+mod stale;
+
 use super::{Dialect, merge};
-use crate::buffer::{Batch, Column, NULL, Rows};
+use crate::buffer::{Column, NULL, Rows};
 use crate::datetime;
 use crate::dead_letter::DeadLetter;
-use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId, TableKind};
+use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId};
+
+pub use stale::StaleLines;
 
 /// Room that the protocol's header takes in a packet.
 pub(super) const PACKET_OVERHEAD: usize = 64;
-/// Entities in one `DELETE` of stale lines. Few enough that MariaDB does not turn the list into a
-/// derived table (`in_predicate_conversion_threshold`), many enough that there are few statements.
-const STALE_LINES_IDS_MAX: usize = 500;
 
 /// Limits of one statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,39 +132,6 @@ fn write_statement(
     }
     text.push_str(tail);
     next
-}
-
-/// Writes the statements that delete stale lines: lines of an older creation event than the one
-/// that their entity's row names by now. They are needed wherever a creation is written, because
-/// only the server knows whether there was another one.
-pub fn stale_lines(mapping: &Mapping, batch: &Batch, mut each: impl FnMut(TableId, String)) {
-    for (id, table) in mapping.tables.iter().enumerate() {
-        let TableKind::Lines { parent } = table.kind else { continue };
-        let entity = &mapping.tables[parent];
-        let rows = batch.rows(parent);
-        let created = rows.column(entity.event_timestamp());
-        let mut ids: Vec<&str> = (0..rows.len())
-            .filter(|&row| created.number(row) != NULL)
-            .filter_map(|row| rows.column(Table::KEY).text(row))
-            .collect();
-        ids.sort_unstable();
-        let key = &table.columns[Table::KEY].name;
-        let (lines, owner) = (&mapping.tables[id].name, &entity.name);
-        for ids in ids.chunks(STALE_LINES_IDS_MAX) {
-            let mut text = format!(
-                "DELETE line FROM `{lines}` AS line FORCE INDEX FOR JOIN (`uq_{lines}`) \
-                 STRAIGHT_JOIN `{owner}` AS owner ON owner.`{key}` = line.`{key}` \
-                 WHERE (line.event_timestamp <> owner.event_timestamp OR line.event_id <> owner.event_id) \
-                 AND line.`{key}` IN ("
-            );
-            for (index, id) in ids.iter().enumerate() {
-                text.push_str(if index == 0 { "" } else { "," });
-                push_text(&mut text, id);
-            }
-            text.push(')');
-            each(id, text);
-        }
-    }
 }
 
 fn push_value(text: &mut String, column: &Column, spec: &ColumnSpec, row: usize) {

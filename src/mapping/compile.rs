@@ -10,7 +10,8 @@ use super::plan::{
 };
 use super::table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
 use super::{Mapping, MappingError, Secrets};
-use std::collections::{BTreeSet, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 use toml::Spanned;
 
 /// In a log table's `events`: every event of the topic that no other log table names.
@@ -35,7 +36,7 @@ pub(super) fn compile<'f>(
     let further = domains.iter().flat_map(|(_, _, file)| &file.redact);
     let secrets = Secrets::with(further.map(|key| key.get_ref().as_str()));
     let mut mapping =
-        Mapping { tables: Vec::new(), topics: HashMap::new(), labels: Vec::new(), secrets };
+        Mapping { tables: Vec::new(), topics: FxHashMap::default(), labels: Vec::new(), secrets };
     // The order of tables is the order of a flush: rows of entities last. They are what two
     // batches have in common, an order created in one and completed in the next, so their locks
     // are taken shortly before the commit that releases them.

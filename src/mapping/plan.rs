@@ -1,7 +1,7 @@
 //! What to do with each event type, with every name resolved to an index.
 
 use super::table::TableId;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Index into [`super::Mapping::labels`].
 pub type LabelId = usize;
@@ -22,7 +22,7 @@ pub struct TopicPlan {
     /// Name in Kafka, and the first part of its event types.
     pub name: String,
     /// Plans of the event types that the mapping names.
-    pub events: HashMap<String, EventPlan>,
+    pub events: FxHashMap<String, EventPlan>,
     /// What happens to every other event type of the topic.
     pub other: EventPlan,
 }

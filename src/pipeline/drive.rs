@@ -15,6 +15,9 @@ use tracing::{info, warn};
 
 /// How often statistics are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// Messages that are taken before the loop looks for anything else: less than a millisecond of
+/// work, unless they are large.
+const MESSAGES_AT_ONCE: usize = 64;
 
 pub(super) struct Drive {
     pump: Pump,
@@ -181,9 +184,18 @@ impl Drive {
         Ok(())
     }
 
+    /// Takes a message, and those that wait behind it: clocks, channels and watermarks are looked
+    /// at once for all of them.
     fn poll(&mut self, timeout: Duration) -> Result<(), PipelineError> {
-        if let Some(message) = self.link.consumer.poll(timeout)? {
-            self.pump.message(&Message::of(&message), Now::read());
+        let Some(first) = self.link.consumer.poll(timeout)? else { return Ok(()) };
+        let now = Now::read();
+        let mut has_room = self.pump.message(&Message::of(&first), now);
+        for _ in 1..MESSAGES_AT_ONCE {
+            if !has_room {
+                break;
+            }
+            let Some(next) = self.link.consumer.poll(Duration::ZERO)? else { break };
+            has_room = self.pump.message(&Message::of(&next), now);
         }
         Ok(())
     }

@@ -95,15 +95,13 @@ impl Intake {
         now: Micros,
         batch: &mut Batch,
     ) {
-        let mapped = self.config.kafka.mapped_name(topic);
-        let faulty = self.flattener.refuse(mapped, message.payload.unwrap_or_default(), reject);
+        let faulty = self.flattener.refuse(message.payload.unwrap_or_default(), reject);
         self.bury(topic, message, faulty, now, batch);
     }
 
     /// The id of the event that a message carries, where it can be read.
     pub(super) fn event_id(&mut self, message: &Message<'_>) -> Option<String> {
-        let mapped = self.config.kafka.mapped_name(message.topic);
-        self.flattener.identify(mapped, message.payload?).event_id
+        self.flattener.identify(message.payload?).event_id
     }
 
     fn bury(

@@ -130,9 +130,10 @@ impl Pump {
         }
     }
 
-    /// A message came.
-    pub fn message(&mut self, message: &Message<'_>, now: Now) {
+    /// A message came. Tells whether there is room for another one before the next [`Self::step`].
+    pub fn message(&mut self, message: &Message<'_>, now: Now) -> bool {
         self.state.take(message, now, self.until_end.as_mut());
+        self.state.due(now).is_none()
     }
 
     /// A writer is done with a batch.

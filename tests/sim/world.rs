@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const TOPICS: [&str; 2] = ["user", "post"];
 const PARTITIONS: i32 = 3;
 const MESSAGES: usize = 160;
+/// Messages that an instance is given at most before it is asked what is next.
+const MESSAGES_AT_ONCE: usize = 4;
 const WRITERS: usize = 2;
 const BATCH_ROWS: usize = 20;
 /// Faults come up to here; then everything has to come to rest.
@@ -469,20 +471,27 @@ impl<'i> World<'i> {
         }
         let partition = &ready[self.chance.below(ready.len())];
         let position = instance.positions.get_mut(partition).unwrap();
-        let logged = self.log[partition][usize::try_from(*position).unwrap()];
-        if is_durable(&self.database, partition, *position, logged) {
-            self.summary.redone += 1;
+        // As librdkafka does, it hands out several while there is room.
+        for _ in 0..=self.chance.below(MESSAGES_AT_ONCE) {
+            let Some(logged) = self.log[partition].get(usize::try_from(*position).unwrap()) else {
+                break;
+            };
+            if is_durable(&self.database, partition, *position, logged) {
+                self.summary.redone += 1;
+            }
+            let message = Message {
+                topic: &partition.topic,
+                partition: partition.partition,
+                offset: *position,
+                key: None,
+                payload: Some(&logged.payload),
+                timestamp_ms: Some(now.micros / 1000),
+            };
+            *position += 1;
+            if !instance.pump.message(&message, now) {
+                break;
+            }
         }
-        let message = Message {
-            topic: &partition.topic,
-            partition: partition.partition,
-            offset: *position,
-            key: None,
-            payload: Some(&logged.payload),
-            timestamp_ms: Some(now.micros / 1000),
-        };
-        instance.pump.message(&message, now);
-        *position += 1;
         true
     }
 

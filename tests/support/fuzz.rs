@@ -7,7 +7,7 @@ use sluicegate::buffer::{Batch, Rows};
 use sluicegate::dead_letter::DeadLetter;
 use sluicegate::flatten::{Flattener, JsonLimits};
 use sluicegate::flush::Dialect;
-use sluicegate::flush::statement::{StatementLimits, Statements, stale_lines};
+use sluicegate::flush::statement::{StaleLines, StatementLimits, Statements};
 use sluicegate::mapping::Mapping;
 use sluicegate::reject::{Code, Reject};
 use std::sync::{Arc, LazyLock};
@@ -62,7 +62,9 @@ fn statements(batch: &Batch, dialect: Dialect) -> Vec<String> {
             texts.push(text);
         }
     }
-    stale_lines(&MAPPING, batch, |_, text| texts.push(text));
+    for stale in StaleLines::all(&MAPPING) {
+        texts.extend(stale.look(batch));
+    }
     texts
 }
 

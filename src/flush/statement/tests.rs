@@ -1,4 +1,5 @@
 use super::*;
+use crate::buffer::Batch;
 use crate::flatten::{Flattener, JsonLimits};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -79,10 +80,12 @@ fn each_dialect_names_the_incoming_row_its_own_way() {
         let mariadb = &statements(&mapping, &batch, table, Dialect::MariaDb, WIDE)[0].1;
         assert!(mariadb.contains("VALUES(`event_id`)") && !mariadb.contains("new."), "{mariadb}");
     }
-    let mut deletes = Vec::new();
-    stale_lines(&mapping, &batch, |_, text| deletes.push(text));
-    assert_eq!(deletes.len(), 1);
-    assert!(deletes[0].ends_with("AND line.`order_id` IN ('o')"), "{}", deletes[0]);
+    let stale = StaleLines::all(&mapping).next().unwrap();
+    let looks = stale.look(&batch);
+    assert_eq!(looks.len(), 1);
+    assert!(looks[0].ends_with("AND owner.`order_id` IN ('o')"), "{}", looks[0]);
+    let delete = stale.delete(&["o", "p'"]);
+    assert!(delete.ends_with("AND line.`order_id` IN ('o','p\\'')"), "{delete}");
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn a_change_needs_no_look_for_stale_lines() {
     let mapping = mapping();
     let changed = r#"{"event_type":"order.cancelled","event_id":"e","timestamp":"2025-01-06T08:00:00Z","entity_id":"o","data":{}}"#;
     let batch = batch(&mapping, &[("order", changed.to_owned())]);
-    stale_lines(&mapping, &batch, |_, text| panic!("{text}"));
+    assert!(StaleLines::all(&mapping).all(|stale| stale.look(&batch).is_empty()));
     let text = &statements(&mapping, &batch, "orders", Dialect::MySql, WIDE)[0].1;
     assert!(
         text.contains("VALUES ('o','',NULL,"),

@@ -1,0 +1,91 @@
+//! Lines of an older creation event than the one that their entity's row names by now.
+//!
+//! They are looked for wherever a creation was written, because only the server knows whether
+//! there was another one. Looking is a plain read, a third of the work of a `DELETE` that finds
+//! nothing, and it is exact: whoever writes lines of an entity has its row locked since before,
+//! as this transaction has now, so what it reads of them is committed or its own.
+
+use super::push_text;
+use crate::buffer::{Batch, NULL};
+use crate::mapping::{Mapping, Table, TableId, TableKind};
+
+/// Entities in one statement. Few enough that MariaDB does not turn the list into a derived table
+/// (`in_predicate_conversion_threshold`), many enough that there are few statements.
+const IDS_MAX: usize = 500;
+
+/// A table of lines, and the table of the entities that own them.
+#[derive(Debug, Clone, Copy)]
+pub struct StaleLines<'m> {
+    /// The table of lines.
+    pub table: TableId,
+    parent: TableId,
+    lines: &'m Table,
+    owner: &'m Table,
+}
+
+impl<'m> StaleLines<'m> {
+    /// Every table of lines of a mapping.
+    pub fn all(mapping: &'m Mapping) -> impl Iterator<Item = Self> {
+        let tables = &mapping.tables;
+        tables.iter().enumerate().filter_map(|(table, lines)| match lines.kind {
+            TableKind::Lines { parent } => {
+                Some(Self { table, parent, lines, owner: &tables[parent] })
+            }
+            _ => None,
+        })
+    }
+
+    /// The statements that name the entities with stale lines among those that a batch creates.
+    ///
+    /// Lines are numbered from 1 and those of the newest creation have its version, so an entity
+    /// has stale ones if its last line has another version. That line alone is read.
+    pub fn look(&self, batch: &Batch) -> Vec<String> {
+        let rows = batch.rows(self.parent);
+        let created = rows.column(self.owner.event_timestamp());
+        let mut ids: Vec<&str> = (0..rows.len())
+            .filter(|&row| created.number(row) != NULL)
+            .filter_map(|row| rows.column(Table::KEY).text(row))
+            .collect();
+        ids.sort_unstable();
+        ids.chunks(IDS_MAX).map(|ids| self.look_at(ids)).collect()
+    }
+
+    fn look_at(&self, ids: &[&str]) -> String {
+        let key = &self.lines.columns[Table::KEY].name;
+        let number = &self.lines.columns[Table::LINE].name;
+        let (lines, owner) = (&self.lines.name, &self.owner.name);
+        // Ordered by the whole index, since MySQL sorts all lines if the key is left out.
+        let mut text = format!(
+            "SELECT owner.`{key}` FROM `{owner}` AS owner \
+             WHERE (owner.event_timestamp, owner.event_id) <> \
+             (SELECT line.event_timestamp, line.event_id FROM `{lines}` AS line \
+             WHERE line.`{key}` = owner.`{key}` ORDER BY line.`{key}` DESC, line.`{number}` DESC LIMIT 1) \
+             AND owner.`{key}` IN ("
+        );
+        push_list(&mut text, ids);
+        text
+    }
+
+    /// The statement that deletes the stale lines of these entities.
+    #[must_use]
+    pub fn delete(&self, ids: &[impl AsRef<str>]) -> String {
+        let key = &self.lines.columns[Table::KEY].name;
+        let (lines, owner) = (&self.lines.name, &self.owner.name);
+        let mut text = format!(
+            "DELETE line FROM `{lines}` AS line FORCE INDEX FOR JOIN (`uq_{lines}`) \
+             STRAIGHT_JOIN `{owner}` AS owner ON owner.`{key}` = line.`{key}` \
+             WHERE (line.event_timestamp <> owner.event_timestamp OR line.event_id <> owner.event_id) \
+             AND line.`{key}` IN ("
+        );
+        push_list(&mut text, ids);
+        text
+    }
+}
+
+fn push_list(text: &mut String, ids: &[impl AsRef<str>]) {
+    for (index, id) in ids.iter().enumerate() {
+        text.push_str(if index == 0 { "" } else { "," });
+        push_text(text, id.as_ref());
+    }
+    text.push(')');
+}
