@@ -98,7 +98,9 @@ pub fn format(micros: Micros) -> [u8; TEXT_LEN] {
     text
 }
 
-fn put(field: &mut [u8], mut value: i64) {
+/// Writes the last digits of a part of a time, all of which are below a million.
+fn put(field: &mut [u8], value: i64) {
+    let mut value = u32::try_from(value).unwrap_or(0);
     for digit in field.iter_mut().rev() {
         // `value % 10` lies in 0..=9.
         *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);

@@ -20,6 +20,11 @@ const BASE_BYTES: usize = 32 * MIB;
 const GROWTH: usize = 2;
 /// A statement's text exists as text, as the driver's packet, and as that packet's growth.
 const STATEMENT_COPIES: usize = 3;
+/// Messages that librdkafka holds ready: a few batches. Each costs about 300 bytes beside its own.
+const QUEUED_MESSAGES: usize = 30_000;
+/// When librdkafka finds its queue full, it fetches no more for so long. By default that is a
+/// second, in which the queue runs empty: then it is the queue's size that limits the throughput.
+const FETCH_AGAIN_MS: usize = 10;
 /// Below this a batch is not worth its commit.
 const BATCH_BYTES_MIN: usize = 256 * 1024;
 
@@ -135,6 +140,8 @@ impl<'c> Check<'c> {
             ("ssl.key.location", kafka.tls_key.clone()),
             ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
             ("queued.max.messages.kbytes", (queue_bytes / 2 / 1024).max(1024).to_string()),
+            ("queued.min.messages", QUEUED_MESSAGES.to_string()),
+            ("fetch.queue.backoff.ms", FETCH_AGAIN_MS.to_string()),
             ("fetch.max.bytes", fetch.to_string()),
             ("statistics.interval.ms", "1000".to_owned()),
             // A killed instance blocks its partitions until then.
