@@ -13,7 +13,7 @@ SEED ?=
 REPORT ?=
 SECONDS ?= 60
 
-.PHONY: help setup demo test chaos bench bench-stages fuzz lint clean
+.PHONY: help setup demo test chaos bench bench-stages instructions fuzz lint clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,6 +43,10 @@ bench: setup ## measure against LOAD DATA on real servers; ARGS go to loadgen be
 
 bench-stages: setup ## run the benches of single stages, without servers; ARGS go to cargo bench
 	cargo bench --workspace --locked $(ARGS)
+
+instructions: setup ## count the instructions of single stages, against the baseline; ARGS=renew makes it anew
+	@$(call packages,valgrind)
+	cargo run --config benches/instructions.toml --locked --example instructions -- $(ARGS)
 
 # SECONDS in all, half for each target. Only the corpus in fuzz/corpus is kept; what a run finds on
 # its way goes to a directory that is removed. A crash is kept in fuzz/artifacts.
