@@ -123,7 +123,7 @@ impl<'c> Check<'c> {
         );
         self.not_empty("kafka.bootstrap_servers", &kafka.bootstrap_servers);
         self.not_empty("kafka.group_id", &kafka.group_id);
-        // Half of the share waits in the queue. The other half is for a response on its way, which
+        // A quarter of the share waits in the queue. The rest is for a response on its way, which
         // grows several times when it is decompressed, and for more than one broker.
         let fetch = (queue_bytes / 12).clamp(MIB, 50 * MIB);
         let mut properties: BTreeMap<String, String> = [
@@ -139,7 +139,7 @@ impl<'c> Check<'c> {
             ("ssl.certificate.location", kafka.tls_cert.clone()),
             ("ssl.key.location", kafka.tls_key.clone()),
             ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
-            ("queued.max.messages.kbytes", (queue_bytes / 2 / 1024).max(1024).to_string()),
+            ("queued.max.messages.kbytes", (queue_bytes / 4 / 1024).max(1024).to_string()),
             ("queued.min.messages", QUEUED_MESSAGES.to_string()),
             ("fetch.queue.backoff.ms", FETCH_AGAIN_MS.to_string()),
             ("fetch.max.bytes", fetch.to_string()),

@@ -231,8 +231,8 @@ impl Default for Flush {
     fn default() -> Self {
         Self {
             writers: 2,
-            statement_rows: 2_000,
-            statement_bytes: "1MiB".into(),
+            statement_rows: 500,
+            statement_bytes: "256KiB".into(),
             statement_timeout: "5m".into(),
             retry_first: "100ms".into(),
             retry_longest: "10s".into(),
