@@ -18,9 +18,6 @@ pub use stale::StaleLines;
 /// Room that the protocol's header takes in a packet.
 pub(super) const PACKET_OVERHEAD: usize = 64;
 
-/// Up to so many bytes are looked at one by one.
-const SHORT: usize = 64;
-
 /// Limits of one statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatementLimits {
@@ -158,18 +155,14 @@ fn push_value(text: &mut String, column: &Column, spec: &ColumnSpec, row: usize)
 fn push_text(text: &mut String, value: &str) {
     text.push('\'');
     let mut rest = value;
-    // Most values are short and need nothing; a search has to be set up, this has not.
-    let needs_escape = |byte: u8| (byte == b'\'') | (byte == b'\\') | (byte == 0);
-    if value.len() > SHORT || value.bytes().fold(false, |any, byte| any | needs_escape(byte)) {
-        while let Some(at) = memchr::memchr3(b'\'', b'\\', 0, rest.as_bytes()) {
-            text.push_str(&rest[..at]);
-            text.push_str(match rest.as_bytes()[at] {
-                b'\'' => "\\'",
-                b'\\' => "\\\\",
-                _ => "\\0",
-            });
-            rest = &rest[at + 1..];
-        }
+    while let Some(at) = memchr::memchr3(b'\'', b'\\', 0, rest.as_bytes()) {
+        text.push_str(&rest[..at]);
+        text.push_str(match rest.as_bytes()[at] {
+            b'\'' => "\\'",
+            b'\\' => "\\\\",
+            _ => "\\0",
+        });
+        rest = &rest[at + 1..];
     }
     text.push_str(rest);
     text.push('\'');

@@ -29,9 +29,11 @@ pub const TABLE: &[(u16, &str, Sender, Class)] = &[
     (2, "EE_READ", Both, Outage),
     (3, "EE_WRITE", Both, Outage),
     (5, "EE_OUTOFMEMORY", Both, Outage),
+    (6, "EE_DELETE", Both, Outage),
     (20, "EE_DISK_FULL", Both, Outage),
     (23, "EE_OUT_OF_FILERESOURCES", Both, Outage),
     (27, "EE_SYNC", Both, Outage),
+    (29, "EE_FILENOTFOUND", Both, Outage),
     // Errors that MySQL and MariaDB share.
     (1012, "ER_CANT_FIND_SYSTEM_REC", Both, Outage),
     (1015, "ER_CANT_LOCK", Both, Outage),
