@@ -27,8 +27,23 @@ pub const SECRET_KEYS: [&str; 19] = [
 /// [`SECRET_KEYS`] and those that the mapping adds.
 #[derive(Debug, Clone)]
 pub struct Secrets {
-    /// In lower case, by length: most keys have a length that no secret has.
-    by_len: Vec<Vec<Box<[u8]>>>,
+    /// By length: most keys have a length or a first letter that no secret has.
+    by_len: Vec<OfLength>,
+}
+
+/// Secret keys of one length.
+#[derive(Debug, Clone, Default)]
+struct OfLength {
+    /// A bit for each first letter; see [`initial`].
+    initials: u64,
+    /// In lower case.
+    keys: Vec<Box<[u8]>>,
+}
+
+/// The bit of a first letter. A letter has the same one in either case; that other characters
+/// share it does not matter.
+fn initial(key: &[u8]) -> u64 {
+    key.first().map_or(1, |first| 1 << ((first | 0x20) & 63))
 }
 
 impl Default for Secrets {
@@ -40,10 +55,12 @@ impl Default for Secrets {
 impl Secrets {
     /// The contract's keys and `further` ones.
     pub fn with<'k>(further: impl Iterator<Item = &'k str>) -> Self {
-        let mut by_len: Vec<Vec<Box<[u8]>>> = Vec::new();
+        let mut by_len: Vec<OfLength> = Vec::new();
         for key in SECRET_KEYS.into_iter().chain(further) {
-            by_len.resize_with(by_len.len().max(key.len() + 1), Vec::new);
-            by_len[key.len()].push(key.to_ascii_lowercase().into_bytes().into());
+            by_len.resize_with(by_len.len().max(key.len() + 1), OfLength::default);
+            let of_length = &mut by_len[key.len()];
+            of_length.initials |= initial(key.as_bytes());
+            of_length.keys.push(key.to_ascii_lowercase().into_bytes().into());
         }
         Self { by_len }
     }
@@ -64,14 +81,16 @@ impl Secrets {
     }
 
     fn contains_ascii(&self, key: &str) -> bool {
-        self.by_len.get(key.len()).is_some_and(|keys| {
-            keys.iter().any(|secret| key.as_bytes().eq_ignore_ascii_case(secret))
+        let key = key.as_bytes();
+        self.by_len.get(key.len()).is_some_and(|OfLength { initials, keys }| {
+            initials & initial(key) != 0
+                && keys.iter().any(|secret| key.eq_ignore_ascii_case(secret))
         })
     }
 
     /// Every secret key, in lower case.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.by_len.iter().flatten().map(AsRef::as_ref)
+        self.by_len.iter().flat_map(|of_length| &of_length.keys).map(AsRef::as_ref)
     }
 }
 
