@@ -21,6 +21,9 @@ use super::Bench;
 use super::server::text;
 use super::sluice::Work;
 
+/// How long the producer collects what goes into one request. With a shorter time it makes a request of nearly every
+/// event, and takes a core of its own from those that are measured.
+const LINGER_MS: &str = "20";
 /// How exact a latency is: one is too long by this and a query at most.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 /// How long the rows of the last events may take.
@@ -66,7 +69,7 @@ impl Bench {
         let partitions = self.args.partitions;
         let topics = target.clone();
         tokio::task::spawn_blocking(move || kafka::create_topics(&topics, partitions)).await??;
-        target.properties = vec![("linger.ms".to_owned(), "1".to_owned())];
+        target.properties = vec![("linger.ms".to_owned(), LINGER_MS.to_owned())];
         let plan = Plan { events: 0, ..self.args.plan() };
         let connection = self.server.connect_to(&work.database).await?;
         let mut probe = Probe { connection, target, plan, marks: 0 };
