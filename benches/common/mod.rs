@@ -13,7 +13,8 @@ use std::sync::Arc;
 pub(crate) const EVENTS: u64 = 5_000;
 pub(crate) const MIXES: [&str; 3] = ["realistic", "logins", "lifecycle"];
 const SEED: u64 = 1;
-const LIMITS: StatementLimits = StatementLimits { rows: 2_000, bytes: 1024 * 1024 };
+/// As by default.
+const LIMITS: StatementLimits = StatementLimits { rows: 500, bytes: 256 * 1024 };
 
 pub(crate) struct Events {
     pub(crate) messages: Vec<(String, Vec<u8>)>,
