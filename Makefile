@@ -26,8 +26,7 @@ demo: setup ## build, and see it work: a broker and a database of its own, event
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec"; \
 	command -v mariadbd >/dev/null || command -v mysqld >/dev/null \
 		|| { $(call packages,mariadb-server-core mariadb-client-core); }
-	cargo build --release --locked
-	target/release/sluicegate demo $(ARGS)
+	cargo run --release --locked -- demo $(ARGS)
 
 test: setup ## run all tests, with real MySQL, MariaDB and Kafka; ARGS go to cargo test
 	tests/servers/with -- cargo test --workspace --locked $(ARGS)
