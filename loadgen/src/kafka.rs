@@ -27,6 +27,12 @@ const ANSWER_WAIT: Duration = Duration::from_secs(15);
 /// How long the last messages may take. A message gives up by itself long before (`delivery.timeout.ms`).
 const FLUSH_WAIT: Duration = Duration::from_secs(600);
 
+/// A sleep between messages is no shorter; those that are due after it go together.
+const SLEEP_MIN: Duration = Duration::from_millis(1);
+
+/// Nor longer: deliveries want to be heard of.
+const SLEEP_MAX: Duration = Duration::from_millis(100);
+
 /// Deliveries are looked at, and progress is told, once in so many messages.
 const CHECK_EVERY: u64 = 256;
 
@@ -293,8 +299,9 @@ impl Pace {
         while let Some(left) =
             due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
         {
-            // A wait of less than a millisecond would be none, and spin; those that are due then go together.
-            producer.poll(left.clamp(Duration::from_millis(1), Duration::from_millis(100)));
+            // Not the producer's own wait: its last millisecond is a loop that never sleeps.
+            std::thread::sleep(left.clamp(SLEEP_MIN, SLEEP_MAX));
+            producer.poll(Duration::ZERO);
         }
     }
 

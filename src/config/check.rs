@@ -25,6 +25,10 @@ const QUEUED_MESSAGES: usize = 30_000;
 /// When librdkafka finds its queue full, it fetches no more for so long. By default that is a
 /// second, in which the queue runs empty: then it is the queue's size that limits the throughput.
 const FETCH_AGAIN_MS: usize = 10;
+/// The broker answers a fetch when there is so much for it, or after so long. By default it answers
+/// each message of a steady trickle alone, which costs it and us most of the time that they have.
+const FETCH_BYTES: usize = 64 * 1024;
+const FETCH_WAIT_MS: usize = 20;
 /// Below this a batch is not worth its commit.
 const BATCH_BYTES_MIN: usize = 256 * 1024;
 
@@ -143,6 +147,8 @@ impl<'c> Check<'c> {
             ("queued.min.messages", QUEUED_MESSAGES.to_string()),
             ("fetch.queue.backoff.ms", FETCH_AGAIN_MS.to_string()),
             ("fetch.max.bytes", fetch.to_string()),
+            ("fetch.min.bytes", FETCH_BYTES.to_string()),
+            ("fetch.wait.max.ms", FETCH_WAIT_MS.to_string()),
             ("statistics.interval.ms", "1000".to_owned()),
             // A killed instance blocks its partitions until then.
             ("session.timeout.ms", "10000".to_owned()),

@@ -223,7 +223,7 @@ impl Default for MySql {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { rows: 10_000, bytes: "8MiB".into(), age: "200ms".into() }
+        Self { rows: 10_000, bytes: "8MiB".into(), age: "150ms".into() }
     }
 }
 

@@ -21,9 +21,9 @@ use super::Bench;
 use super::server::text;
 use super::sluice::Work;
 
-/// How long the producer collects what goes into one request. With a shorter time it makes a request of nearly every
-/// event, and takes a core of its own from those that are measured.
-const LINGER_MS: &str = "20";
+/// How long the producer collects what goes into one request, at a rate. With a shorter time it makes a request of
+/// nearly every event, and it and the broker take the time of those that are measured.
+const LINGER_MS: &str = "50";
 /// How exact a latency is: one is too long by this and a query at most.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 /// How long the rows of the last events may take.
@@ -69,7 +69,8 @@ impl Bench {
         let partitions = self.args.partitions;
         let topics = target.clone();
         tokio::task::spawn_blocking(move || kafka::create_topics(&topics, partitions)).await??;
-        target.properties = vec![("linger.ms".to_owned(), LINGER_MS.to_owned())];
+        // What comes now and then goes at once.
+        target.properties = vec![("linger.ms".to_owned(), "0".to_owned())];
         let plan = Plan { events: 0, ..self.args.plan() };
         let connection = self.server.connect_to(&work.database).await?;
         let mut probe = Probe { connection, target, plan, marks: 0 };
@@ -107,6 +108,7 @@ impl Bench {
         let (mut latencies, _) = probe.measure(idle).await?;
         self.add_latencies("idle_latency", &mut latencies);
 
+        probe.target.properties = vec![("linger.ms".to_owned(), LINGER_MS.to_owned())];
         let seconds = self.args.rate_seconds + WARM_UP_SECONDS;
         let mark_every = (per_second * f64::from(seconds)) as u64 / MARKS;
         let schedule = probe.schedule(per_second, seconds, mark_every.clamp(1, MARK_EVERY_MAX));
