@@ -8,6 +8,7 @@
 mod columns;
 mod compile;
 mod file;
+mod key_filter;
 mod paths;
 pub mod plan;
 mod secrets;

@@ -110,24 +110,30 @@ impl<'w> Walk<'w, '_> {
         depth: usize,
     ) -> Result<(), Reject> {
         self.check_depth(depth)?;
+        // Copies, so that the loop need not look at `self` again after each step.
+        let (tape, secrets, key_bytes) = (self.document.tape, self.secrets, self.limits.key_bytes);
         let mut kept = false;
         let mut at = object + 1;
         for _ in 0..len {
-            let Node::String(key) = self.document.tape[at] else {
+            let (Node::String(key), value) = (&tape[at], &tape[at + 1]) else {
                 unreachable!("keys are strings")
             };
-            self.check_key(key)?;
-            if self.secrets.contains(key) {
+            if key.len() > key_bytes {
+                return Err(key_too_long(key, key_bytes));
+            }
+            if secrets.contains(key) {
                 self.cut(key, kept);
             } else {
                 kept = true;
             }
             let member = wanted.and_then(|Wanted { node, target }| {
-                let node = node.children.iter().find(|child| child.key == key)?;
-                Some(Wanted { node, target })
+                Some(Wanted { node: node.child(key)?, target })
             });
-            self.value(at + 1, member, depth + 1)?;
-            at += 1 + span(&self.document.tape[at + 1]);
+            // Most members are neither wanted nor have any of their own.
+            if member.is_some() || matches!(value, Node::Object { .. } | Node::Array { .. }) {
+                self.value(at + 1, member, depth + 1)?;
+            }
+            at += 1 + span(value);
         }
         Ok(())
     }
@@ -207,20 +213,6 @@ impl<'w> Walk<'w, '_> {
         ))
     }
 
-    fn check_key(&self, key: &str) -> Result<(), Reject> {
-        if key.len() <= self.limits.key_bytes {
-            return Ok(());
-        }
-        Err(Reject::new(
-            Code::JsonLimit,
-            format!(
-                "data has a key of {} bytes; the server's JSON column takes {}",
-                key.len(),
-                self.limits.key_bytes
-            ),
-        ))
-    }
-
     /// Cuts a member out of the message: with the comma before it if members before it are kept,
     /// otherwise with the comma after it, if there is one.
     ///
@@ -253,6 +245,14 @@ impl Elements {
         self.slots.clear();
         self.count = 0;
     }
+}
+
+#[cold]
+fn key_too_long(key: &str, max: usize) -> Reject {
+    Reject::new(
+        Code::JsonLimit,
+        format!("data has a key of {} bytes; the server's JSON column takes {max}", key.len()),
+    )
 }
 
 fn not_a(path: &str, node: &Node<'_>, wanted: &str) -> Reject {

@@ -82,6 +82,7 @@ fn node_at<'t>(root: &'t mut PathNode, path: &str) -> &'t mut PathNode {
                 "" => key.to_owned(),
                 parent => format!("{parent}.{key}"),
             };
+            node.filter.add(key.len(), key.bytes().next());
             node.children.push(PathNode { key: key.to_owned(), path, ..PathNode::default() });
             node.children.len() - 1
         });

@@ -1,5 +1,6 @@
 //! What to do with each event type, with every name resolved to an index.
 
+use super::key_filter::KeyFilter;
 use super::table::TableId;
 use rustc_hash::FxHashMap;
 
@@ -53,10 +54,23 @@ pub struct PathNode {
     pub slot: Option<usize>,
     /// Wanted members, when the value is an object.
     pub children: Vec<PathNode>,
+    /// Tells most other members apart.
+    pub filter: KeyFilter,
     /// Index into [`EventPlan::lines`], when the value is an array with a row an element.
     pub lines: Option<usize>,
     /// The slots of this node and all below: first, and one past the last.
     pub slots_below: (usize, usize),
+}
+
+impl PathNode {
+    /// What is wanted of the member with this key, if anything is.
+    #[must_use]
+    pub fn child(&self, key: &str) -> Option<&Self> {
+        if !self.filter.may_hold(key) {
+            return None;
+        }
+        self.children.iter().find(|child| child.key == key)
+    }
 }
 
 /// A row to write.

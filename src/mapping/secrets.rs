@@ -1,5 +1,10 @@
 //! The keys that are never stored.
 
+use super::key_filter::KeyFilter;
+
+const KELVIN: &str = "\u{212A}";
+const LONG_S: &str = "\u{17F}";
+
 /// Keys that are dropped from every document at any depth, compared without case, whatever a
 /// mapping says.
 pub const SECRET_KEYS: [&str; 19] = [
@@ -27,23 +32,9 @@ pub const SECRET_KEYS: [&str; 19] = [
 /// [`SECRET_KEYS`] and those that the mapping adds.
 #[derive(Debug, Clone)]
 pub struct Secrets {
-    /// By length: most keys have a length or a first letter that no secret has.
-    by_len: Vec<OfLength>,
-}
-
-/// Secret keys of one length.
-#[derive(Debug, Clone, Default)]
-struct OfLength {
-    /// A bit for each first letter; see [`initial`].
-    initials: u64,
     /// In lower case.
     keys: Vec<Box<[u8]>>,
-}
-
-/// The bit of a first letter. A letter has the same one in either case; that other characters
-/// share it does not matter.
-fn initial(key: &[u8]) -> u64 {
-    key.first().map_or(1, |first| 1 << ((first | 0x20) & 63))
+    filter: KeyFilter,
 }
 
 impl Default for Secrets {
@@ -55,42 +46,48 @@ impl Default for Secrets {
 impl Secrets {
     /// The contract's keys and `further` ones.
     pub fn with<'k>(further: impl Iterator<Item = &'k str>) -> Self {
-        let mut by_len: Vec<OfLength> = Vec::new();
+        let mut secrets = Self { keys: Vec::new(), filter: KeyFilter::default() };
         for key in SECRET_KEYS.into_iter().chain(further) {
-            by_len.resize_with(by_len.len().max(key.len() + 1), OfLength::default);
-            let of_length = &mut by_len[key.len()];
-            of_length.initials |= initial(key.as_bytes());
-            of_length.keys.push(key.to_ascii_lowercase().into_bytes().into());
+            let key = key.to_ascii_lowercase();
+            secrets.filter_in_any_case(key.as_bytes());
+            secrets.keys.push(key.into_bytes().into());
         }
-        Self { by_len }
+        secrets
+    }
+
+    /// Two characters beyond ASCII are letters of it in another case: K (Kelvin, three bytes) and
+    /// ſ (long s, two bytes). With them a key is longer, and begins otherwise.
+    fn filter_in_any_case(&mut self, key: &[u8]) {
+        let count = |letter| key.iter().filter(|byte| **byte == letter).count();
+        let (longest, first) = (key.len() + 2 * count(b'k') + count(b's'), key.first().copied());
+        let in_other_case = match first {
+            Some(b'k') => Some(KELVIN.as_bytes()[0]),
+            Some(b's') => Some(LONG_S.as_bytes()[0]),
+            _ => None,
+        };
+        for len in key.len()..=longest {
+            self.filter.add(len, first);
+            self.filter.add(len, in_other_case.or(first));
+        }
     }
 
     /// Whether a key is secret, whatever its case.
     #[must_use]
+    #[inline]
     pub fn contains(&self, key: &str) -> bool {
-        if key.is_ascii() {
-            return self.contains_ascii(key);
-        }
-        // Two characters beyond ASCII are letters of it in another case: K (Kelvin) and ſ (long s).
-        let folded = key.chars().map(|character| match character {
-            '\u{212A}' => 'k',
-            '\u{17F}' => 's',
-            other => other,
-        });
-        self.contains_ascii(&folded.collect::<String>())
+        self.filter.may_hold(key) && self.is_one(key)
     }
 
-    fn contains_ascii(&self, key: &str) -> bool {
-        let key = key.as_bytes();
-        self.by_len.get(key.len()).is_some_and(|OfLength { initials, keys }| {
-            initials & initial(key) != 0
-                && keys.iter().any(|secret| key.eq_ignore_ascii_case(secret))
-        })
+    #[cold]
+    fn is_one(&self, key: &str) -> bool {
+        let is_one =
+            |key: &str| self.keys.iter().any(|secret| key.as_bytes().eq_ignore_ascii_case(secret));
+        is_one(key) || !key.is_ascii() && is_one(&key.replace(KELVIN, "k").replace(LONG_S, "s"))
     }
 
     /// Every secret key, in lower case.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.by_len.iter().flat_map(|of_length| &of_length.keys).map(AsRef::as_ref)
+        self.keys.iter().map(AsRef::as_ref)
     }
 }
 
@@ -104,7 +101,10 @@ mod tests {
         for key in SECRET_KEYS {
             assert!(secrets.contains(key) && secrets.contains(&key.to_uppercase()), "{key}");
         }
-        assert!(secrets.contains("to\u{212A}en") && secrets.contains("pa\u{17F}sword"));
+        for key in ["to\u{212A}en", "pa\u{17F}sword", "pa\u{17F}\u{17F}WORD", "\u{17F}ecurity"] {
+            assert!(secrets.contains(key), "{key}");
+        }
+        assert!(Secrets::with(["key"].into_iter()).contains("\u{212A}ey"));
         assert!(secrets.contains("pin") && secrets.contains("PIN"));
         assert!(
             !secrets.contains("") && !secrets.contains("passwords") && !secrets.contains("audio")

@@ -34,7 +34,11 @@ impl Bench {
         if bytes != BUFFER_POOL_BYTES {
             self.server.resize_buffer_pool(bytes).await?;
         }
-        self.add_growth(millions, &samples(&grown?.rows_over_time))
+        let grown = grown?;
+        if let Some(bytes) = grown.peak_memory_bytes {
+            self.figures.add("growth_peak_memory_mb", bytes as f64 / 1e6);
+        }
+        self.add_growth(millions, &samples(&grown.rows_over_time))
     }
 
     async fn grow(&self, work: &Work, millions: u32) -> Result<Seen> {
