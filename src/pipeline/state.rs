@@ -90,10 +90,13 @@ impl State {
         };
     }
 
-    /// Whether the open batch is to be sealed, and why.
+    /// Whether the open batch is to be sealed, and why. Old age alone is no reason while every
+    /// writer is busy: it would only wait for one. Meanwhile it grows, and costs less a row.
     pub(super) fn due(&self, now: Now) -> Option<buffer::Sealed> {
         let age = now.at.saturating_duration_since(self.opened?);
-        self.setup.config.batch.reached(self.open.row_count(), self.open.bytes(), age)
+        let reason =
+            self.setup.config.batch.reached(self.open.row_count(), self.open.bytes(), age)?;
+        (reason != buffer::Sealed::Age || self.has_idle_writer()).then_some(reason)
     }
 
     /// How long to wait for the next message.
@@ -101,7 +104,14 @@ impl State {
         let idle = if self.in_flight > 0 { POLL_BUSY } else { POLL_IDLE };
         let age = self.setup.config.batch.age;
         let left = |opened: Instant| age.saturating_sub(now.at.saturating_duration_since(opened));
-        self.opened.map_or(idle, |opened| left(opened).min(idle))
+        match self.opened {
+            Some(opened) if self.has_idle_writer() => left(opened).min(idle),
+            _ => idle,
+        }
+    }
+
+    fn has_idle_writer(&self) -> bool {
+        self.in_flight < self.setup.config.flush.writers
     }
 
     /// Hands the open batch to the writers, unless all batches are under way.

@@ -25,7 +25,7 @@ use super::sluice::Work;
 /// nearly every event, and it and the broker take the time of those that are measured.
 const LINGER_MS: &str = "50";
 /// How exact a latency is: one is too long by this and a query at most.
-const ASK_EVERY: Duration = Duration::from_millis(5);
+const ASK_EVERY: Duration = Duration::from_millis(10);
 /// How long the rows of the last events may take.
 const LAST_WAIT: Duration = Duration::from_secs(60);
 /// About how many marks there are, unless every event is one.

@@ -192,10 +192,10 @@ impl Running {
 
     async fn look(&self, seen: &mut Seen) {
         seen.peak_memory_bytes = process::peak_memory_bytes(self.pid).max(seen.peak_memory_bytes);
-        let threads = process::cpu_seconds_by_thread(self.pid);
-        // What has ended has no threads any more.
-        if !threads.is_empty() {
-            seen.cpu_seconds_by_thread = threads;
+        for (name, cpu) in process::cpu_seconds_by_thread(self.pid) {
+            // At its end a process has fewer threads of a name, and then none.
+            let most = seen.cpu_seconds_by_thread.entry(name).or_default();
+            *most = most.max(cpu);
         }
         if let Some(metrics) = Metrics::scrape(self.http_port).await {
             let rows = metrics.by_label("sluicegate_flush_rows_total", "table");
