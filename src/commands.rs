@@ -4,6 +4,7 @@ pub mod check;
 pub mod dead_letters;
 pub mod demo;
 pub mod run;
+pub mod status;
 
 use crate::config::{Config, ConfigError};
 use crate::flush::connect::{Server, ServerFacts, close, server_facts};

@@ -35,6 +35,7 @@ impl std::fmt::Display for TopicPartition {
 pub struct Watermark {
     ranges: VecDeque<(OffsetRange, bool)>,
     durable: Option<i64>,
+    durable_ms: Option<i64>,
 }
 
 impl Watermark {
@@ -51,8 +52,9 @@ impl Watermark {
         let entry = self.ranges.iter_mut().find(|(begun, done)| *begun == range && !done);
         let Some((_, done)) = entry else { panic!("{range:?} is not under way") };
         *done = true;
-        while let Some((OffsetRange { next, .. }, true)) = self.ranges.front() {
+        while let Some((OffsetRange { next, last_ms, .. }, true)) = self.ranges.front() {
             self.durable = Some(*next);
+            self.durable_ms = *last_ms;
             self.ranges.pop_front();
         }
     }
@@ -62,6 +64,12 @@ impl Watermark {
     #[must_use]
     pub fn durable(&self) -> Option<i64> {
         self.durable
+    }
+
+    /// Kafka's timestamp of the last durable message, in milliseconds since 1970.
+    #[must_use]
+    pub fn durable_ms(&self) -> Option<i64> {
+        self.durable_ms
     }
 
     /// Whether nothing is under way.
@@ -186,8 +194,21 @@ impl Assignment {
     /// The watermark of an assigned partition.
     #[must_use]
     pub fn durable(&self, partition: &TopicPartition) -> Option<i64> {
-        let slot = *self.by_partition.get(partition)?;
-        self.slots.get(&slot)?.watermark.durable()
+        self.watermark(partition)?.durable()
+    }
+
+    /// Every assigned partition with its watermark.
+    pub fn watermarks(&self) -> impl Iterator<Item = (&TopicPartition, &Watermark)> {
+        self.by_partition.iter().filter_map(|(partition, slot)| {
+            self.slots.get(slot).map(|assigned| (partition, &assigned.watermark))
+        })
+    }
+
+    /// How far an assigned partition is.
+    #[must_use]
+    pub fn watermark(&self, partition: &TopicPartition) -> Option<&Watermark> {
+        let slot = self.by_partition.get(partition)?;
+        self.slots.get(slot).map(|assigned| &assigned.watermark)
     }
 
     /// The watermarks that have moved since they were taken last, to be committed.
@@ -238,7 +259,7 @@ mod tests {
     #[test]
     fn the_worked_example() {
         let mut watermark = Watermark::default();
-        let range = |from, next| OffsetRange { slot: 0, from, next };
+        let range = |from, next| OffsetRange { slot: 0, from, next, last_ms: Some(next) };
         let [a, b, c] = [range(0, 10), range(10, 25), range(25, 30)];
         [a, b, c].into_iter().for_each(|range| watermark.begin(range));
         watermark.finish(b);
@@ -247,13 +268,14 @@ mod tests {
         assert_eq!(watermark.durable(), Some(25));
         watermark.finish(c);
         assert_eq!((watermark.durable(), watermark.is_idle()), (Some(30), true));
+        assert_eq!(watermark.durable_ms(), Some(30));
     }
 
     #[test]
     fn a_lost_partition_that_lands_late_commits_nothing() {
         let mut assignment = Assignment::default();
         let slot = assignment.assign(partition(0));
-        let late = [OffsetRange { slot, from: 0, next: 5 }];
+        let late = [OffsetRange { slot, from: 0, next: 5, last_ms: None }];
         assignment.begin(&late);
         assignment.revoke(&partition(0));
         let again = assignment.assign(partition(0));
@@ -271,7 +293,7 @@ mod tests {
         let lost = assignment.assign(partition(0));
         assignment.revoke(&partition(0));
         let other = assignment.assign(partition(1));
-        let open = [OffsetRange { slot: lost, from: 900, next: 1_000 }];
+        let open = [OffsetRange { slot: lost, from: 900, next: 1_000, last_ms: None }];
         assignment.begin(&open);
         assignment.finish(&open);
         assert_eq!(assignment.take_commits(), []);
@@ -286,8 +308,8 @@ mod tests {
         assignment.revoke(&partition(0));
         let after = assignment.assign(partition(0));
         let both = [
-            OffsetRange { slot: before, from: 900, next: 1_000 },
-            OffsetRange { slot: after, from: 500, next: 600 },
+            OffsetRange { slot: before, from: 900, next: 1_000, last_ms: None },
+            OffsetRange { slot: after, from: 500, next: 600, last_ms: None },
         ];
         assignment.begin(&both);
         assignment.finish(&both);
@@ -298,7 +320,7 @@ mod tests {
     fn commits_are_taken_once_unless_they_fail() {
         let mut assignment = Assignment::default();
         let slot = assignment.assign(partition(3));
-        let range = [OffsetRange { slot, from: 7, next: 9 }];
+        let range = [OffsetRange { slot, from: 7, next: 9, last_ms: None }];
         assignment.begin(&range);
         assert_eq!(assignment.take_commits(), []);
         assert!(!assignment.is_idle(&partition(3)));
@@ -323,7 +345,7 @@ mod tests {
             let mut ranges = Vec::new();
             let mut from = 100;
             for length in lengths {
-                ranges.push(OffsetRange { slot: 0, from, next: from + length });
+                ranges.push(OffsetRange { slot: 0, from, next: from + length, last_ms: None });
                 watermark.begin(ranges[ranges.len() - 1]);
                 from += length;
             }

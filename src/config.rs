@@ -36,6 +36,8 @@ pub struct Config {
     pub flush: Flush,
     /// Mapping files of the user's own.
     pub mapping_directory: Option<PathBuf>,
+    /// What the process is to get by with, in bytes.
+    pub memory_limit: usize,
     /// How much of a faulty message a dead letter keeps, in bytes.
     pub dead_letter_payload_bytes: usize,
     /// Where metrics and health are served; `None` if they are not.

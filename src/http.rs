@@ -1,34 +1,34 @@
-//! Metrics and health over HTTP.
+//! Metrics, health and the status page over HTTP.
 
-use crate::metrics::{Health, ROWS, SECONDS};
+use crate::metrics::catalog::{BYTES, LATENCIES, ROWS, SECONDS};
+use crate::status::{Board, Status};
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// How often histograms are emptied into their buckets when nobody scrapes.
-const UPKEEP: Duration = Duration::from_secs(5);
-
-#[derive(Clone)]
-struct Shared {
-    metrics: PrometheusHandle,
-    health: Arc<Health>,
-}
+const PAGE: &str = include_str!("status/page.html");
+/// The page asks nobody but this server, and nobody may put it into a frame.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Installs the recorder for all metrics of the process.
 ///
 /// # Errors
 /// When there is one already.
 pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
+    let full = |name: &str| Matcher::Full(name.to_owned());
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_batch_rows".to_owned()), &ROWS)?
+        .set_buckets_for_metric(full("sluicegate_end_to_end_latency_seconds"), &LATENCIES)?
+        .set_buckets_for_metric(full("sluicegate_kafka_to_durable_latency_seconds"), &LATENCIES)?
+        .set_buckets_for_metric(full("sluicegate_buffer_batch_rows"), &ROWS)?
+        .set_buckets_for_metric(full("sluicegate_buffer_batch_bytes"), &BYTES)?
         .install_recorder()
 }
 
@@ -41,20 +41,16 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Serves until the process ends.
-pub async fn serve(listener: TcpListener, metrics: PrometheusHandle, health: Arc<Health>) {
-    let upkeep = metrics.clone();
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(UPKEEP);
-        loop {
-            interval.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
+pub async fn serve(listener: TcpListener, board: Arc<Board>) {
+    // It also empties histograms into their buckets when nobody scrapes.
+    tokio::spawn(Arc::clone(&board).watch());
     let routes = Router::new()
-        .route("/metrics", get(metrics_page))
+        .route("/", get(page))
+        .route("/status", get(status))
+        .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
-        .with_state(Shared { metrics, health });
+        .with_state(board);
     // It only ends with an error of the listener, and then the process is better off without it
     // than not working.
     if let Err(error) = axum::serve(listener, routes).await {
@@ -62,13 +58,29 @@ pub async fn serve(listener: TcpListener, metrics: PrometheusHandle, health: Arc
     }
 }
 
-async fn metrics_page(State(shared): State<Shared>) -> impl IntoResponse {
-    let format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (format, shared.metrics.render())
+fn typed(media: &'static str) -> [(HeaderName, &'static str); 2] {
+    [(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, "no-store")]
 }
 
-async fn readiness(State(shared): State<Shared>) -> (StatusCode, String) {
-    match shared.health.ready() {
+async fn page() -> impl IntoResponse {
+    let policy = [(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+    (typed("text/html; charset=utf-8"), policy, PAGE)
+}
+
+async fn status(State(board): State<Arc<Board>>) -> impl IntoResponse {
+    let status: Status = board.status();
+    match serde_json::to_string(&status) {
+        Ok(json) => (StatusCode::OK, typed("application/json"), json),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, typed("text/plain"), error.to_string()),
+    }
+}
+
+async fn metrics(State(board): State<Arc<Board>>) -> impl IntoResponse {
+    (typed("text/plain; version=0.0.4; charset=utf-8"), board.metrics())
+}
+
+async fn readiness(State(board): State<Arc<Board>>) -> (StatusCode, String) {
+    match board.ready() {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
         Err(waits_for) => (StatusCode::SERVICE_UNAVAILABLE, format!("{waits_for}\n")),
     }

@@ -23,3 +23,4 @@ pub mod migrate;
 pub mod pipeline;
 pub mod reject;
 pub mod schema;
+pub mod status;

@@ -1,14 +1,18 @@
 //! Command line → configuration → run → exit code.
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
-use sluicegate::commands::{check, config_error, dead_letters, demo, run};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use sluicegate::commands::{check, config_error, dead_letters, demo, run, status};
 use sluicegate::config::{Config, Effective, Log, Sources};
 use sluicegate::http;
+use sluicegate::status::Recent;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Moves JSON domain events from Kafka into MySQL tables.
 ///
@@ -26,6 +30,7 @@ const AFTER_HELP: &str = "Examples:
   sluicegate check                      is everything in place?
   sluicegate run                        consume until SIGTERM
   sluicegate run --until-end            backfill: up to the present end, then exit
+  sluicegate status                     what is a running instance doing?
   sluicegate dead-letters list          what could not be loaded, and why
   sluicegate demo                       see it work, with a broker in the process";
 
@@ -62,8 +67,17 @@ enum Command {
     /// List, show, replay or purge dead letters
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// Show what a running instance is doing
+    Status(status::Options),
     /// Load made-up events into a MySQL or MariaDB of its own and show what arrives
     Demo(demo::Options),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 fn main() -> ExitCode {
@@ -81,6 +95,19 @@ fn main() -> ExitCode {
 const USAGE: u8 = 2;
 
 fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "sluicegate", &mut script);
+            return put(&script);
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            return put(&page);
+        }
+        _ => {}
+    }
     let (config, effective) = match sources(cli.settings) {
         Ok(sources) => sources.load(),
         Err(error) => {
@@ -98,21 +125,30 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             let _ = writeln!(std::io::stderr(), "error: {:#}", config_error(&faults));
             Ok(ExitCode::from(USAGE))
         }
+        (Command::Status(options), Ok(config)) => {
+            status::show(&options, &config)?;
+            Ok(ExitCode::SUCCESS)
+        }
         (command, Ok(config)) => {
-            start_logging(&config.log);
+            let recent = start_logging(&config.log);
             let server_is_named =
                 ["mysql.host", "mysql.socket"].iter().any(|key| effective.is_set(key));
-            runtime()?.block_on(work(command, config, server_is_named))?;
+            runtime()?.block_on(work(command, config, server_is_named, recent))?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-async fn work(command: Command, config: Config, server_is_named: bool) -> anyhow::Result<()> {
+async fn work(
+    command: Command,
+    config: Config,
+    server_is_named: bool,
+    recent: Recent,
+) -> anyhow::Result<()> {
     match command {
         Command::Run { until_end, no_migrate } => {
             let metrics = http::install_metrics().context("metrics")?;
-            run::run(config, run::Options { until_end, no_migrate }, metrics).await
+            run::run(config, run::Options { until_end, no_migrate }, metrics, recent).await
         }
         Command::Migrate => {
             let applied = run::migrate(&config).await?;
@@ -120,7 +156,12 @@ async fn work(command: Command, config: Config, server_is_named: bool) -> anyhow
         }
         Command::DeadLetters(command) => dead_letters::execute(command, &config).await,
         Command::Demo(options) => demo::demo(options, config, server_is_named).await,
-        Command::Check | Command::Config => Ok(()),
+        // Done without a runtime.
+        Command::Check
+        | Command::Config
+        | Command::Status(_)
+        | Command::Completions { .. }
+        | Command::Man => Ok(()),
     }
 }
 
@@ -162,17 +203,26 @@ fn say(text: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{text}").context("writing to standard output")
 }
 
+fn put(bytes: &[u8]) -> anyhow::Result<ExitCode> {
+    std::io::stdout().write_all(bytes).context("writing to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Runtime::new().context("starting the async runtime")
 }
 
-fn start_logging(log: &Log) {
+/// Gives what keeps the last warnings.
+fn start_logging(log: &Log) -> Recent {
     // The filter has been checked with the configuration.
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let recent = Recent::default();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let all = tracing_subscriber::registry().with(filter).with(recent.clone());
     if log.json {
-        builder.json().init();
+        all.with(lines.json()).init();
     } else {
-        builder.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+        all.with(lines.with_ansi(std::io::stderr().is_terminal()).with_target(false)).init();
     }
+    recent
 }

@@ -1,23 +1,21 @@
 //! Every metric: declared once, handles taken at start, counted per batch.
 
-use crate::buffer::Sealed;
+pub mod catalog;
+
+use crate::buffer::{Batch, Sample, Sealed};
+use crate::commit::TopicPartition;
+use crate::config::Config;
+use crate::datetime::Micros;
+use crate::flush::Written;
 use crate::flush::retry::Class;
 use crate::mapping::Mapping;
 use crate::reject::Code;
-use metrics::{
-    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
-    gauge, histogram,
-};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Buckets of durations, in seconds: from a fast statement to a long outage.
-pub const SECONDS: [f64; 14] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
-/// Buckets of rows in a batch.
-pub const ROWS: [f64; 9] = [1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 25_000.0];
+use std::time::Duration;
 
 /// Whether the process can do its work, for `/readyz`.
 #[derive(Debug, Default)]
@@ -83,6 +81,7 @@ impl Health {
 #[derive(Debug, Clone)]
 pub struct FlushMetrics {
     retries: HashMap<Class, Counter>,
+    busy: Gauge,
     health: Arc<Health>,
 }
 
@@ -93,7 +92,20 @@ impl FlushMetrics {
         let retry = |class: Class| {
             (class, counter!("sluicegate_flush_retries_total", "class" => class.as_str()))
         };
-        Self { retries: Class::ALL.into_iter().map(retry).collect(), health }
+        Self {
+            retries: Class::ALL.into_iter().map(retry).collect(),
+            busy: gauge!("sluicegate_flush_writers_busy"),
+            health,
+        }
+    }
+
+    /// A writer has a batch, or has none any more.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        if busy {
+            self.busy.increment(1.0);
+        } else {
+            self.busy.decrement(1.0);
+        }
     }
 
     /// An attempt failed and will be repeated.
@@ -127,28 +139,63 @@ struct TopicMetrics {
 pub struct PipelineMetrics {
     topics: HashMap<String, TopicMetrics>,
     events: Vec<Counter>,
-    rows: Vec<Counter>,
-    statements: Vec<Counter>,
-    dead_letters: Counter,
+    tables: Vec<TableMetrics>,
+    dead_letters: HashMap<(Arc<str>, Code), Counter>,
     folded: Counter,
     sealed: HashMap<Sealed, Counter>,
     batch_rows: Histogram,
+    batch_bytes: Histogram,
+    batch_age: Histogram,
     flush_seconds: Histogram,
     commit_seconds: Histogram,
-    lag_seconds: Histogram,
+    event_latency: Histogram,
+    kafka_latency: Histogram,
     statement_bytes: Counter,
+    partitions_by_name: HashMap<TopicPartition, PartitionMetrics>,
     /// Offsets handed to Kafka.
     pub commits: Counter,
     /// Commits that failed.
     pub commit_failures: Counter,
     /// Assignments and revocations.
     pub rebalances: Counter,
+    /// Partitions that this instance has.
+    pub partitions: Gauge,
     /// Bytes of values in batches that are filled or flushed.
     pub buffered_bytes: Gauge,
     /// Batches handed to writers and not yet durable.
     pub batches_in_flight: Gauge,
     /// 1 while consumption is paused because the writers are behind.
     pub paused: Gauge,
+}
+
+/// Handles of one table.
+#[derive(Debug)]
+struct TableMetrics {
+    rows: Counter,
+    statements: Counter,
+    statement_seconds: Histogram,
+}
+
+/// Handles of one partition.
+#[derive(Debug)]
+struct PartitionMetrics {
+    lag: Gauge,
+    lag_seconds: Gauge,
+    durable: Gauge,
+    committed: Gauge,
+}
+
+/// How far a partition is, as far as it is known.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct PartitionState {
+    /// Messages that are not committed yet.
+    pub lag: Option<i64>,
+    /// How old the last durable message is, if others wait behind it.
+    pub lag_seconds: Option<f64>,
+    /// The offset before which everything is durable.
+    pub durable: Option<i64>,
+    /// The offset that Kafka has.
+    pub committed: Option<i64>,
 }
 
 /// Messages of one batch by topic and event type, counted with plain integers until the batch is
@@ -202,18 +249,17 @@ impl Tally {
 }
 
 impl PipelineMetrics {
-    /// Takes the handles.
+    /// Takes the handles, and says what does not change.
     #[must_use]
-    pub fn new(mapping: &Mapping) -> Self {
-        describe();
-        gauge!("sluicegate_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-        let table = |name: &'static str| {
-            mapping
-                .tables
-                .iter()
-                .map(|table| counter!(name, "table" => table.name.clone()))
-                .collect()
-        };
+    pub fn new(mapping: &Mapping, config: &Config) -> Self {
+        catalog::describe();
+        let revision = option_env!("SLUICEGATE_REVISION").unwrap_or("unknown");
+        gauge!("sluicegate_build_info", "version" => env!("CARGO_PKG_VERSION"), "revision" => revision)
+            .set(1.0);
+        gauge!("sluicegate_flush_writers").set(config.flush.writers as f64);
+        gauge!("sluicegate_memory_limit_bytes").set(config.memory_limit as f64);
+        gauge!("sluicegate_buffer_limit_bytes")
+            .set((config.flush.batches() * config.batch.bytes) as f64);
         let event = |label: &crate::mapping::Label| counter!("sluicegate_decode_events_total", "topic" => label.topic.clone(), "event_type" => label.event_type.clone());
         let sealed = |reason: Sealed| {
             (reason, counter!("sluicegate_buffer_batches_total", "sealed_by" => reason.as_str()))
@@ -221,19 +267,23 @@ impl PipelineMetrics {
         Self {
             topics: HashMap::new(),
             events: mapping.labels.iter().map(event).collect(),
-            rows: table("sluicegate_flush_rows_total"),
-            statements: table("sluicegate_flush_statements_total"),
-            dead_letters: counter!("sluicegate_flush_dead_letters_total"),
+            tables: mapping.tables.iter().map(|table| TableMetrics::new(&table.name)).collect(),
+            dead_letters: HashMap::new(),
             folded: counter!("sluicegate_buffer_folded_rows_total"),
             sealed: Sealed::ALL.into_iter().map(sealed).collect(),
             batch_rows: histogram!("sluicegate_buffer_batch_rows"),
+            batch_bytes: histogram!("sluicegate_buffer_batch_bytes"),
+            batch_age: histogram!("sluicegate_buffer_batch_age_seconds"),
             flush_seconds: histogram!("sluicegate_flush_duration_seconds"),
             commit_seconds: histogram!("sluicegate_flush_commit_duration_seconds"),
-            lag_seconds: histogram!("sluicegate_end_to_end_latency_seconds"),
+            event_latency: histogram!("sluicegate_end_to_end_latency_seconds"),
+            kafka_latency: histogram!("sluicegate_kafka_to_durable_latency_seconds"),
             statement_bytes: counter!("sluicegate_flush_statement_bytes_total"),
+            partitions_by_name: HashMap::new(),
             commits: counter!("sluicegate_commit_offsets_total"),
             commit_failures: counter!("sluicegate_commit_failures_total"),
             rebalances: counter!("sluicegate_consume_rebalances_total"),
+            partitions: gauge!("sluicegate_consume_partitions"),
             buffered_bytes: gauge!("sluicegate_buffer_bytes"),
             batches_in_flight: gauge!("sluicegate_flush_batches_in_flight"),
             paused: gauge!("sluicegate_consume_paused"),
@@ -241,10 +291,12 @@ impl PipelineMetrics {
     }
 
     /// A batch was sealed: passes on what was counted since the last one.
-    pub fn sealed(&mut self, reason: Sealed, rows: usize, folded: usize, tally: &mut Tally) {
+    pub fn sealed(&mut self, reason: Sealed, batch: &Batch, age: Duration, tally: &mut Tally) {
         self.sealed[&reason].increment(1);
-        self.batch_rows.record(rows as f64);
-        self.folded.increment(folded as u64);
+        self.batch_rows.record(batch.row_count() as f64);
+        self.batch_bytes.record(batch.bytes() as f64);
+        self.batch_age.record(age);
+        self.folded.increment(batch.folded() as u64);
         for (counter, count) in self.events.iter().zip(&mut tally.events) {
             if *count > 0 {
                 counter.increment(std::mem::take(count));
@@ -265,22 +317,76 @@ impl PipelineMetrics {
     }
 
     /// A batch is durable.
-    pub fn flushed(
-        &self,
-        written: &crate::flush::Written,
-        took: std::time::Duration,
-        oldest: Option<std::time::Duration>,
-    ) {
+    pub fn flushed(&mut self, written: &Written, took: Duration) {
         for &(table, rows, statements) in &written.tables {
-            self.rows[table].increment(rows as u64);
-            self.statements[table].increment(statements as u64);
+            self.tables[table].rows.increment(rows as u64);
+            self.tables[table].statements.increment(statements as u64);
         }
-        self.dead_letters.increment(written.dead_letters as u64);
+        for &(table, took) in &written.statements {
+            if let Some(table) = table {
+                self.tables[table].statement_seconds.record(took);
+            }
+        }
+        for (topic, code) in &written.dead_letters {
+            let counter = self.dead_letters.entry((Arc::clone(topic), *code)).or_insert_with(
+                || counter!("sluicegate_flush_dead_letters_total", "topic" => topic.to_string(), "reason" => code.as_str()),
+            );
+            counter.increment(1);
+        }
         self.statement_bytes.increment(written.bytes as u64);
         self.flush_seconds.record(took);
         self.commit_seconds.record(written.committing);
-        if let Some(oldest) = oldest {
-            self.lag_seconds.record(oldest);
+    }
+
+    /// How long these events took until now, when they are durable. Clocks differ: what seems to
+    /// come from the future took no time.
+    pub fn latencies(&self, samples: &[Sample], now: Micros) {
+        for Sample { event, kafka_ms } in samples {
+            self.event_latency.record((now - event).max(0) as f64 / 1e6);
+            if let Some(ms) = kafka_ms {
+                self.kafka_latency.record((now / 1000 - ms).max(0) as f64 / 1e3);
+            }
+        }
+    }
+
+    /// How far a partition is.
+    pub fn partition(&mut self, partition: &TopicPartition, state: &PartitionState) {
+        if !self.partitions_by_name.contains_key(partition) {
+            self.partitions_by_name.insert(partition.clone(), PartitionMetrics::new(partition));
+        }
+        let metrics = &self.partitions_by_name[partition];
+        if let Some(lag) = state.lag {
+            metrics.lag.set(lag as f64);
+        }
+        metrics.lag_seconds.set(state.lag_seconds.unwrap_or(0.0));
+        if let Some(durable) = state.durable {
+            metrics.durable.set(durable as f64);
+        }
+        if let Some(committed) = state.committed {
+            metrics.committed.set(committed as f64);
+        }
+    }
+}
+
+impl TableMetrics {
+    fn new(table: &str) -> Self {
+        let table = table.to_owned();
+        Self {
+            rows: counter!("sluicegate_flush_rows_total", "table" => table.clone()),
+            statements: counter!("sluicegate_flush_statements_total", "table" => table.clone()),
+            statement_seconds: histogram!("sluicegate_flush_statement_duration_seconds", "table" => table),
+        }
+    }
+}
+
+impl PartitionMetrics {
+    fn new(TopicPartition { topic, partition }: &TopicPartition) -> Self {
+        let labels = [("topic", topic.to_string()), ("partition", partition.to_string())];
+        Self {
+            lag: gauge!("sluicegate_consume_lag_messages", &labels),
+            lag_seconds: gauge!("sluicegate_consume_lag_seconds", &labels),
+            durable: gauge!("sluicegate_commit_durable_offset", &labels),
+            committed: gauge!("sluicegate_commit_committed_offset", &labels),
         }
     }
 }
@@ -301,62 +407,4 @@ impl TopicMetrics {
             rejected: Code::ALL.into_iter().map(rejected).collect(),
         }
     }
-}
-
-fn describe() {
-    describe_gauge!("sluicegate_build_info", "Always 1; the label says which version runs");
-    describe_counter!("sluicegate_consume_messages_total", "Messages taken from Kafka");
-    describe_counter!("sluicegate_consume_bytes_total", "Bytes of their values");
-    describe_counter!("sluicegate_consume_tombstones_total", "Messages without a value, skipped");
-    describe_counter!(
-        "sluicegate_consume_rebalances_total",
-        "Times that partitions were assigned or revoked"
-    );
-    describe_gauge!("sluicegate_consume_paused", "1 while consumption waits for the writers");
-    describe_gauge!(
-        "sluicegate_consume_lag_messages",
-        "Messages of a partition that are not consumed yet"
-    );
-    describe_counter!("sluicegate_decode_events_total", "Valid events");
-    describe_counter!("sluicegate_decode_rejected_total", "Faulty messages: dead letters");
-    describe_counter!("sluicegate_buffer_batches_total", "Sealed batches");
-    describe_counter!("sluicegate_buffer_folded_rows_total", "Row writes saved by folding");
-    describe_histogram!("sluicegate_buffer_batch_rows", "Rows of a sealed batch");
-    describe_gauge!(
-        "sluicegate_buffer_bytes",
-        "Bytes of values in the batches that are filled or flushed"
-    );
-    describe_counter!("sluicegate_flush_rows_total", "Rows written");
-    describe_counter!("sluicegate_flush_statements_total", "INSERT statements executed");
-    describe_counter!("sluicegate_flush_statement_bytes_total", "Bytes of statement text");
-    describe_counter!("sluicegate_flush_dead_letters_total", "Dead letters written");
-    describe_counter!("sluicegate_flush_retries_total", "Failed attempts that were repeated");
-    describe_counter!(
-        "sluicegate_flush_refused_events_total",
-        "Events that passed validation and that the server refused all the same: dead letters, and a fault of the mapping or of a constraint"
-    );
-    describe_histogram!(
-        "sluicegate_flush_duration_seconds",
-        "Time from the hand-over of a batch to its durability"
-    );
-    describe_histogram!("sluicegate_flush_commit_duration_seconds", "Time of the COMMIT alone");
-    describe_gauge!(
-        "sluicegate_flush_batches_in_flight",
-        "Batches handed to writers and not yet durable"
-    );
-    describe_counter!("sluicegate_commit_offsets_total", "Offset commits handed to Kafka");
-    describe_counter!(
-        "sluicegate_commit_failures_total",
-        "Offset commits that Kafka refused; they are repeated"
-    );
-    describe_histogram!(
-        "sluicegate_end_to_end_latency_seconds",
-        "Age of a batch's oldest message, by its Kafka timestamp, when the batch became durable"
-    );
-}
-
-/// Sets the lag gauge of a partition.
-pub fn set_lag(topic: &str, partition: i32, messages: i64) {
-    gauge!("sluicegate_consume_lag_messages", "topic" => topic.to_owned(), "partition" => partition.to_string())
-        .set(messages as f64);
 }

@@ -153,8 +153,6 @@ pub struct Sealed {
     pub partitions: Vec<Option<TopicPartition>>,
     /// When it was sealed.
     pub sealed_at: Instant,
-    /// Kafka's timestamp of its oldest message, in milliseconds since 1970.
-    pub oldest_ms: Option<i64>,
 }
 
 /// A batch that came back from a writer.
@@ -166,8 +164,6 @@ pub struct Flushed {
     pub result: Result<Written, Refused>,
     /// As in [`Sealed`].
     pub sealed_at: Instant,
-    /// As in [`Sealed`].
-    pub oldest_ms: Option<i64>,
 }
 
 /// What the consuming thread is told by others.
@@ -230,14 +226,16 @@ async fn write_batches(
     loop {
         // The lock is held while waiting: the next writer waits for it instead.
         let next = to_writers.lock().await.recv().await;
-        let Some(Sealed { batch, partitions, sealed_at, oldest_ms }) = next else { return };
+        let Some(Sealed { batch, partitions, sealed_at }) = next else { return };
+        writer.set_busy(true);
         let result = match writer.flush(&batch).await {
             Err(refused) => rescuer.rescue(&mut writer, &batch, &partitions, refused).await,
             written => written,
         };
+        writer.set_busy(false);
         // As many places as there are batches, so this does not block; if nobody listens any
         // more, the pipeline has ended.
-        let flushed = Box::new(Flushed { batch, result, sealed_at, oldest_ms });
+        let flushed = Box::new(Flushed { batch, result, sealed_at });
         if happened.send(Event::Flushed(flushed)).is_err() {
             return;
         }

@@ -42,7 +42,7 @@ impl Events {
         batch.clear();
         for (offset, (topic, message)) in (0_i64..).zip(&self.messages) {
             flattener.load(topic, message, batch).unwrap();
-            batch.cover(0, offset);
+            batch.cover(0, offset, None);
         }
         assert_eq!(batch.messages(), self.messages.len());
     }
@@ -65,7 +65,7 @@ pub(crate) fn write_all(
         let rows = batch.rows(id);
         rows.sorted(table, &mut order);
         let mut from = 0;
-        while from < rows.len() {
+        while from < order.len() {
             from = statements.upsert((id, table), rows, &order, from, LIMITS, text);
             bytes += text.len();
         }

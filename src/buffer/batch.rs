@@ -1,6 +1,7 @@
 //! A batch: the rows of some events, and the offsets those events came from.
 
 use super::rows::Rows;
+use crate::datetime::Micros;
 use crate::dead_letter::DeadLetter;
 use crate::mapping::{Mapping, Table, TableId};
 
@@ -18,7 +19,22 @@ pub struct OffsetRange {
     pub from: i64,
     /// The offset after the last one: what is committed to Kafka.
     pub next: i64,
+    /// Kafka's timestamp of the last message, in milliseconds since 1970.
+    pub last_ms: Option<i64>,
 }
+
+/// When an event of the batch happened. One in [`SAMPLE_EVERY`] is kept, for the latencies that are
+/// known when the batch is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// The event's own time.
+    pub event: Micros,
+    /// When the producer or the broker stamped its message, in milliseconds since 1970.
+    pub kafka_ms: Option<i64>,
+}
+
+/// See [`Sample`].
+const SAMPLE_EVERY: usize = 16;
 
 /// Rows by table, dead letters, and the offset ranges they cover.
 #[derive(Debug)]
@@ -30,6 +46,8 @@ pub struct Batch {
     dead_letter_bytes: usize,
     messages: usize,
     folded: usize,
+    events: usize,
+    samples: Vec<Sample>,
 }
 
 impl Batch {
@@ -43,6 +61,8 @@ impl Batch {
             dead_letter_bytes: 0,
             messages: 0,
             folded: 0,
+            events: 0,
+            samples: Vec::new(),
         }
     }
 
@@ -73,13 +93,30 @@ impl Batch {
 
     /// Notes that the message at `offset` of `slot` is in this batch, as rows, as a dead letter or
     /// as a counted skip. Messages of a partition come in order.
-    pub fn cover(&mut self, slot: Slot, offset: i64) {
+    pub fn cover(&mut self, slot: Slot, offset: i64, timestamp_ms: Option<i64>) {
         self.messages += 1;
+        let next = offset + 1;
         match self.ranges.iter_mut().rev().find(|range| range.slot == slot) {
-            Some(range) if offset >= range.next => range.next = offset + 1,
+            Some(range) if offset >= range.next => {
+                *range = OffsetRange { next, last_ms: timestamp_ms, ..*range };
+            }
             // The first of its partition, or the partition was truncated and starts anew.
-            _ => self.ranges.push(OffsetRange { slot, from: offset, next: offset + 1 }),
+            _ => self.ranges.push(OffsetRange { slot, from: offset, next, last_ms: timestamp_ms }),
         }
+    }
+
+    /// Notes when an event of this batch happened.
+    pub fn note_event(&mut self, sample: Sample) {
+        if self.events.is_multiple_of(SAMPLE_EVERY) {
+            self.samples.push(sample);
+        }
+        self.events += 1;
+    }
+
+    /// The times of some of its events, the first among them.
+    #[must_use]
+    pub fn samples(&self) -> &[Sample] {
+        &self.samples
     }
 
     /// The offset ranges, usually one a partition.
@@ -141,5 +178,7 @@ impl Batch {
         self.dead_letter_bytes = 0;
         self.messages = 0;
         self.folded = 0;
+        self.events = 0;
+        self.samples.clear();
     }
 }

@@ -170,25 +170,28 @@ impl Rows {
     /// The order of rows by key: of logs by time and event id, of entities by their id, of lines
     /// by entity and number. Transactions that take their locks in this order do not deadlock, and
     /// an index is filled along its leaves.
+    ///
+    /// A row that an event gave when it came before is left out: the server would try to insert it
+    /// and take it back, which costs more than a new row.
     pub fn sorted(&self, table: &Table, order: &mut Vec<u32>) {
         order.clear();
         order.extend(0..u32::try_from(self.len).unwrap_or(u32::MAX));
         let text = |column: usize, row: u32| self.columns[column].text(row as usize);
         let number = |column: usize, row: u32| self.columns[column].number(row as usize);
+        let event = |row| (number(table.event_timestamp(), row), text(table.event_id(), row));
         match table.kind {
             TableKind::Log => {
-                let (at, id) = (table.event_timestamp(), table.event_id());
-                order.sort_unstable_by(|&a, &b| {
-                    (number(at, a), text(id, a)).cmp(&(number(at, b), text(id, b)))
-                });
+                order.sort_unstable_by(|&a, &b| event(a).cmp(&event(b)));
+                order.dedup_by(|a, b| event(*a) == event(*b));
             }
             TableKind::Entity { .. } => {
                 order.sort_unstable_by(|&a, &b| text(Table::KEY, a).cmp(&text(Table::KEY, b)));
             }
-            TableKind::Lines { .. } => order.sort_unstable_by(|&a, &b| {
-                let key = |row| (text(Table::KEY, row), number(Table::LINE, row));
-                key(a).cmp(&key(b))
-            }),
+            TableKind::Lines { .. } => {
+                let key = |row| (text(Table::KEY, row), number(Table::LINE, row), event(row));
+                order.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
+                order.dedup_by(|a, b| key(*a) == key(*b));
+            }
         }
     }
 }

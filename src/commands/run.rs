@@ -11,6 +11,7 @@ use crate::mapping::Mapping;
 use crate::metrics::{Health, Trouble};
 use crate::migrate;
 use crate::pipeline::{self, Progress, Setup, Stop};
+use crate::status::{Board, Recent};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -51,6 +52,7 @@ pub async fn run(
     config: Config,
     options: Options,
     metrics: PrometheusHandle,
+    recent: Recent,
 ) -> anyhow::Result<()> {
     let config = Arc::new(config);
     let mapping = Arc::new(mapping(&config)?);
@@ -65,8 +67,9 @@ pub async fn run(
         let listener = http::bind(address).await.with_context(|| {
             format!("http.address {address} cannot be had; choose another or \"off\"")
         })?;
-        info!(%address, "http: /metrics, /healthz, /readyz");
-        tokio::spawn(http::serve(listener, metrics, Arc::clone(&health)));
+        info!(%address, "http: / (status page), /status, /metrics, /healthz, /readyz");
+        let board = Board::new(metrics, &config, Arc::clone(&health), recent);
+        tokio::spawn(http::serve(listener, Arc::new(board)));
     }
     let stop = Stop::default();
     stop_on_signals(stop.clone()).context("signals cannot be caught")?;

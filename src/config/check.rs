@@ -86,6 +86,7 @@ impl<'c> Check<'c> {
             batch,
             flush,
             mapping_directory: path(&raw.mapping.directory),
+            memory_limit: limit,
             dead_letter_payload_bytes: self
                 .bytes("dead_letters.payload_bytes", &raw.dead_letters.payload_bytes, 0)
                 .min(batch.bytes),

@@ -6,6 +6,7 @@ use super::retry::Class;
 use super::statement::{PACKET_OVERHEAD, StaleLines, StatementLimits, Statements};
 use crate::buffer::Batch;
 use crate::mapping::{Mapping, Table, TableId, TableKind};
+use crate::reject::Code;
 use crate::schema;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
@@ -34,12 +35,12 @@ pub struct Plan {
 pub struct Written {
     /// Rows and statements by table.
     pub tables: Vec<(TableId, usize, usize)>,
-    /// Dead letters.
-    pub dead_letters: usize,
+    /// Topic and reason of each dead letter.
+    pub dead_letters: Vec<(Arc<str>, Code)>,
     /// Bytes of statement text.
     pub bytes: usize,
-    /// Time that the server took for statements, the commit aside.
-    pub executing: Duration,
+    /// The table of each statement, none for dead letters, and how long the server took.
+    pub statements: Vec<(Option<TableId>, Duration)>,
     /// Time that the commit took.
     pub committing: Duration,
 }
@@ -56,9 +57,9 @@ impl Written {
                 None => self.tables.push((table, rows, statements)),
             }
         }
-        self.dead_letters += other.dead_letters;
+        self.dead_letters.extend_from_slice(&other.dead_letters);
         self.bytes += other.bytes;
-        self.executing += other.executing;
+        self.statements.extend_from_slice(&other.statements);
         self.committing += other.committing;
     }
 }
@@ -122,8 +123,9 @@ pub(super) async fn write(
             plan.statements.upsert((id, table), rows, order, from, limits, text)
         };
         let (mut from, mut statements) = (0, 0);
-        while from < rows.len() {
-            let next = upsert(from, rows.len(), Arc::make_mut(&mut scratch.text));
+        let end = scratch.order.len();
+        while from < end {
+            let next = upsert(from, end, Arc::make_mut(&mut scratch.text));
             statements += 1;
             match transaction.execute(&scratch.text, Some(id)).await {
                 Err(cause) if cause.class == Class::Data => {
@@ -141,7 +143,7 @@ pub(super) async fn write(
             }
             from = next;
         }
-        transaction.written.tables.push((id, rows.len(), statements));
+        transaction.written.tables.push((id, end, statements));
     }
     if !refused.is_empty() {
         transaction.simple("ROLLBACK").await?;
@@ -170,7 +172,8 @@ pub(super) async fn write(
         from = next;
         transaction.execute(&scratch.text, None).await?;
     }
-    transaction.written.dead_letters = letters.len();
+    let names = letters.iter().map(|letter| (Arc::clone(&letter.topic), letter.reject.code));
+    transaction.written.dead_letters = names.collect();
     let started = Instant::now();
     transaction.simple("COMMIT").await?;
     transaction.written.committing = started.elapsed();
@@ -208,7 +211,7 @@ impl Transaction<'_> {
         let run = self.connection.execute(AssertSqlSafe(Arc::clone(text)));
         let done = within(self.plan.timeout, run).await;
         self.written.bytes += text.len();
-        self.written.executing += started.elapsed();
+        self.written.statements.push((table, started.elapsed()));
         done.map(drop).map_err(|error| Cause::of(table, &error))
     }
 
@@ -217,7 +220,7 @@ impl Transaction<'_> {
         let started = Instant::now();
         let run = self.connection.fetch_all(AssertSqlSafe(query));
         let done = within(self.plan.timeout, run).await;
-        self.written.executing += started.elapsed();
+        self.written.statements.push((Some(table), started.elapsed()));
         let ids = done.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
         ids.map_err(|error| Cause::of(Some(table), &error))
     }
@@ -284,4 +287,20 @@ async fn within<T>(
         let what = format!("no answer within {limit:?} (flush.statement_timeout)");
         Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, what)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_come_first_and_what_changes_most_last() {
+        let mapping = Mapping::built_in().unwrap();
+        let tables = least_changed_first(&mapping);
+        let place = |name: &str| tables.iter().position(|(_, table)| table.name == name).unwrap();
+        let is_log = |(_, table): &(TableId, &Table)| matches!(table.kind, TableKind::Log);
+        assert!(tables.is_sorted_by_key(|table| !is_log(table)));
+        assert!(place("user_logins") < place("suppliers") && place("suppliers") < place("users"));
+        assert!(place("users") < place("communities"));
+    }
 }

@@ -95,6 +95,11 @@ impl Writer {
         }
     }
 
+    /// Counts this writer as busy, or no longer.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.metrics.set_busy(busy);
+    }
+
     /// Counts an event that the server refused on account of this table.
     pub(crate) fn count_refused(&self, table: TableId) {
         self.metrics.refused(&self.plan.mapping.tables[table].name);

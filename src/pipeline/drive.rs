@@ -224,6 +224,6 @@ impl Drive {
                 Err(error) => warn!(%error, "consume: Kafka does not say what is committed"),
             }
         }
-        self.pump.report();
+        self.pump.report(Now::read());
     }
 }

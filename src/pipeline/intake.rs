@@ -5,8 +5,8 @@ use crate::buffer::Batch;
 use crate::config::Config;
 use crate::datetime::Micros;
 use crate::dead_letter::{DeadLetter, Origin};
-use crate::flatten::{Faulty, Flattener};
-use crate::mapping::{LabelId, Mapping};
+use crate::flatten::{Faulty, Flattener, Loaded};
+use crate::mapping::Mapping;
 use crate::reject::{Code, Reject};
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ pub(super) enum Taken {
     /// A tombstone.
     Skipped,
     /// Rows of an event.
-    Event(LabelId),
+    Event(Loaded),
     /// A dead letter.
     Rejected(Code),
 }
@@ -77,7 +77,7 @@ impl Intake {
     ) -> Taken {
         let Some(payload) = message.payload else { return Taken::Skipped };
         match self.flattener.load(self.config.kafka.mapped_name(topic), payload, batch) {
-            Ok(loaded) => Taken::Event(loaded.label),
+            Ok(loaded) => Taken::Event(loaded),
             Err(faulty) => {
                 let code = faulty.reject.code;
                 self.bury(topic, message, *faulty, now, batch);

@@ -17,9 +17,9 @@ use super::state::State;
 use super::until_end::UntilEnd;
 use super::{Flushed, Now, OffsetsByPartition, POLL_IDLE, PipelineError, Sealed, Setup};
 use crate::commit::TopicPartition;
-use crate::metrics::{PipelineMetrics, Trouble, set_lag};
+use crate::metrics::{PartitionState, PipelineMetrics, Trouble};
 use rdkafka::statistics::Statistics;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
@@ -90,13 +90,17 @@ pub struct Pump {
     /// Partitions whose last commit failed, and when.
     failed_commits: Vec<TopicPartition>,
     failed_at: Option<Instant>,
+    /// Messages of each partition that are not committed yet, as far as librdkafka knows.
+    lags: HashMap<TopicPartition, i64>,
+    /// What Kafka has taken.
+    committed: HashMap<TopicPartition, i64>,
 }
 
 impl Pump {
     /// A pump that has no partitions yet.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let metrics = PipelineMetrics::new(&setup.mapping);
+        let metrics = PipelineMetrics::new(&setup.mapping, &setup.config);
         Self {
             state: State::new(setup, metrics),
             phase: Phase::Working,
@@ -109,6 +113,8 @@ impl Pump {
             commit_in_trouble: false,
             failed_commits: Vec::new(),
             failed_at: None,
+            lags: HashMap::new(),
+            committed: HashMap::new(),
         }
     }
 
@@ -158,6 +164,7 @@ impl Pump {
             if std::mem::take(&mut self.commit_in_trouble) {
                 health.set_trouble(Trouble::Commit, None);
             }
+            self.committed.extend(offsets);
             return;
         };
         self.commit_in_trouble = true;
@@ -172,8 +179,10 @@ impl Pump {
     pub(super) fn statistics(&mut self, statistics: &Statistics) {
         for (topic, found) in &statistics.topics {
             for found in found.partitions.values().filter(|found| found.consumer_lag >= 0) {
-                if self.state.assignment.slot(topic, found.partition).is_some() {
-                    set_lag(topic, found.partition, found.consumer_lag);
+                let partition =
+                    TopicPartition { topic: topic.as_str().into(), partition: found.partition };
+                if self.state.owns(&partition) {
+                    self.lags.insert(partition, found.consumer_lag);
                 }
             }
         }
@@ -196,8 +205,25 @@ impl Pump {
     }
 
     /// Brings gauges up to date.
-    pub(super) fn report(&self) {
-        self.state.metrics.buffered_bytes.set(self.state.buffered_bytes() as f64);
+    pub(super) fn report(&mut self, now: Now) {
+        let buffered = self.state.buffered_bytes();
+        let State { metrics, assignment, .. } = &mut self.state;
+        metrics.buffered_bytes.set(buffered as f64);
+        for (partition, watermark) in assignment.watermarks() {
+            let lag = self.lags.get(partition).copied();
+            // The first message that waits is no older than the last that is durable.
+            let waits = lag.is_some_and(|messages| messages > 0);
+            let since = watermark.durable_ms().filter(|_| waits);
+            metrics.partition(
+                partition,
+                &PartitionState {
+                    lag,
+                    lag_seconds: since.map(|ms| (now.micros / 1000 - ms).max(0) as f64 / 1e3),
+                    durable: watermark.durable(),
+                    committed: self.committed.get(partition).copied(),
+                },
+            );
+        }
     }
 
     /// Whether consumption is paused, so that polling keeps the membership and brings nothing.
@@ -322,6 +348,7 @@ impl Pump {
                 for partition in partitions {
                     self.state.assignment.assign(partition);
                 }
+                self.count_partitions();
                 port.answer_rebalance();
                 self.state.setup.health.set_assigned(true);
                 if self.paused {
@@ -365,11 +392,21 @@ impl Pump {
             if let Some(end) = &mut self.until_end {
                 end.given_up(partition);
             }
-            set_lag(&partition.topic, partition.partition, 0);
+            self.lags.remove(partition);
+            self.committed.remove(partition);
+            // From now on its next owner says how far it is.
+            let caught_up = PartitionState { lag: Some(0), ..PartitionState::default() };
+            self.state.metrics.partition(partition, &caught_up);
         }
-        let some_left = self.state.assignment.partitions().next().is_some();
+        let some_left = self.count_partitions() > 0;
         self.state.setup.health.set_assigned(some_left);
         port.answer_rebalance();
+    }
+
+    fn count_partitions(&self) -> usize {
+        let partitions = self.state.assignment.partitions().count();
+        self.state.metrics.partitions.set(partitions as f64);
+        partitions
     }
 }
 

@@ -3,8 +3,9 @@
 use super::intake::{Intake, Message, Taken};
 use super::until_end::UntilEnd;
 use super::{Flushed, Now, POLL_BUSY, POLL_IDLE, PipelineError, Port, Sealed, Setup};
-use crate::buffer::{self, Batch};
+use crate::buffer::{self, Batch, Sample};
 use crate::commit::{Assignment, TopicPartition};
+use crate::flatten::Loaded;
 use crate::metrics::{PipelineMetrics, Tally};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -32,8 +33,6 @@ pub(super) struct State {
     intake: Intake,
     tally: Tally,
     opened: Option<Instant>,
-    /// Kafka's timestamp of the oldest message in the open batch, in milliseconds since 1970.
-    oldest_ms: Option<i64>,
     free: Vec<Batch>,
     last_slot: buffer::Slot,
 }
@@ -48,7 +47,6 @@ impl State {
             tally: Tally::new(&setup.mapping),
             open: Batch::new(&setup.mapping),
             opened: None,
-            oldest_ms: None,
             free: (1..batches).map(|_| Batch::new(&setup.mapping)).collect(),
             in_flight: 0,
             in_flight_bytes: 0,
@@ -76,18 +74,17 @@ impl State {
         self.tally.message(topic, message.payload.map_or(0, <[u8]>::len));
         match self.intake.take(topic, message, now.micros, &mut self.open) {
             Taken::Skipped => self.tally.skipped(topic),
-            Taken::Event(label) => self.tally.event(label),
+            Taken::Event(Loaded { label, timestamp }) => {
+                self.tally.event(label);
+                self.open.note_event(Sample { event: timestamp, kafka_ms: timestamp_ms });
+            }
             Taken::Rejected(code) => self.tally.rejected(topic, code),
         }
         if let Some(end) = until_end {
             end.consumed(owner, offset);
         }
-        self.open.cover(slot, offset);
+        self.open.cover(slot, offset, timestamp_ms);
         self.opened.get_or_insert(now.at);
-        self.oldest_ms = match (self.oldest_ms, timestamp_ms) {
-            (Some(oldest), Some(this)) => Some(oldest.min(this)),
-            (oldest, this) => oldest.or(this),
-        };
     }
 
     /// Whether the open batch is to be sealed, and why. Old age alone is no reason while every
@@ -120,10 +117,10 @@ impl State {
         if rows > 0 && self.free.is_empty() {
             return false;
         }
-        self.metrics.sealed(reason, rows, self.open.folded(), &mut self.tally);
+        let opened = self.opened.take().unwrap_or(now.at);
+        let age = now.at.saturating_duration_since(opened);
+        self.metrics.sealed(reason, &self.open, age, &mut self.tally);
         self.assignment.begin(self.open.ranges());
-        self.opened = None;
-        let oldest_ms = self.oldest_ms.take();
         if rows == 0 {
             // Nothing but tombstones: there is nothing to wait for.
             self.assignment.finish(self.open.ranges());
@@ -137,7 +134,7 @@ impl State {
         self.metrics.batches_in_flight.set(self.in_flight as f64);
         let partition = |range: &buffer::OffsetRange| self.assignment.partition(range.slot);
         let partitions = batch.ranges().iter().map(|range| partition(range).cloned()).collect();
-        port.write(Sealed { batch, partitions, sealed_at: now.at, oldest_ms });
+        port.write(Sealed { batch, partitions, sealed_at: now.at });
         true
     }
 
@@ -148,17 +145,16 @@ impl State {
 
     /// Takes back a batch from a writer.
     pub(super) fn flushed(&mut self, flushed: Flushed, now: Now) -> Result<(), PipelineError> {
-        let Flushed { mut batch, result, sealed_at, oldest_ms } = flushed;
+        let Flushed { mut batch, result, sealed_at } = flushed;
         let written = result?;
-        let age = oldest_ms.map(|ms| now.micros / 1000 - ms);
-        let age = age.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
-        self.metrics.flushed(&written, now.at.saturating_duration_since(sealed_at), age);
+        self.metrics.flushed(&written, now.at.saturating_duration_since(sealed_at));
+        self.metrics.latencies(batch.samples(), now.micros);
         self.assignment.finish(batch.ranges());
         let progress = &self.setup.progress;
         progress.messages.fetch_add(batch.messages() as u64, Ordering::Relaxed);
         let rows: usize = written.tables.iter().map(|(_, rows, _)| rows).sum();
         progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
-        progress.dead_letters.fetch_add(written.dead_letters as u64, Ordering::Relaxed);
+        progress.dead_letters.fetch_add(written.dead_letters.len() as u64, Ordering::Relaxed);
         self.in_flight -= 1;
         self.in_flight_bytes -= batch.bytes();
         self.metrics.batches_in_flight.set(self.in_flight as f64);

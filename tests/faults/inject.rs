@@ -362,8 +362,8 @@ impl Injected {
     }
 }
 
-/// A transaction that locks what sluicegate locks, the other way round: users, which a batch writes
-/// last, then communities, greatest id first. It has written so much that the server prefers to
+/// A transaction that locks what sluicegate locks, the other way round: communities, which a batch
+/// writes last, then users, greatest id first. It has written so much that the server prefers to
 /// roll back the other one.
 async fn opposite_order(site: Arc<Site>) {
     let mut connection = site.admin().await;
@@ -375,10 +375,10 @@ async fn opposite_order(site: Arc<Site>) {
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
         "START TRANSACTION",
         weight,
-        "SELECT user_id FROM users FOR UPDATE",
-        // The batches that come meanwhile lock their communities and wait for a user.
+        "SELECT community_id FROM communities FOR UPDATE",
+        // The batches that come meanwhile lock their users and wait for a community.
         "DO SLEEP(0.3)",
-        "SELECT community_id FROM communities ORDER BY community_id DESC FOR UPDATE",
+        "SELECT user_id FROM users ORDER BY user_id DESC FOR UPDATE",
         "ROLLBACK",
     ] {
         // It may be this one that is rolled back.

@@ -167,7 +167,7 @@ fn batches(
                 dead_at: 0,
             });
         }
-        batch.cover(0, offset);
+        batch.cover(0, offset, None);
     }
     batches
 }

@@ -16,6 +16,7 @@ mod chance;
 mod database;
 mod group;
 mod instance;
+mod pacing;
 mod world;
 
 use std::time::Instant;

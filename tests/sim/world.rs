@@ -24,7 +24,7 @@ const MESSAGES: usize = 160;
 /// Messages that an instance is given at most before it is asked what is next.
 const MESSAGES_AT_ONCE: usize = 4;
 const WRITERS: usize = 2;
-const BATCH_ROWS: usize = 20;
+pub(crate) const BATCH_ROWS: usize = 20;
 /// Faults come up to here; then everything has to come to rest.
 const FAULTS_END: Duration = Duration::from_secs(40);
 const REST_BY: Duration = Duration::from_secs(400);
@@ -154,7 +154,7 @@ impl Inputs {
         Self { config: Arc::new(config), mapping, plan: Arc::new(plan), messages }
     }
 
-    fn setup(&self) -> Setup {
+    pub(crate) fn setup(&self) -> Setup {
         Setup {
             config: Arc::clone(&self.config),
             mapping: Arc::clone(&self.mapping),
@@ -548,7 +548,6 @@ impl<'i> World<'i> {
             batch: sealed.batch,
             result: Ok(Written::default()),
             sealed_at: sealed.sealed_at,
-            oldest_ms: sealed.oldest_ms,
         };
         instance.pump.flushed(flushed, now).map_err(|error| error.to_string())?;
         self.give_work(member);

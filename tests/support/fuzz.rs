@@ -52,7 +52,7 @@ fn statements(batch: &Batch, dialect: Dialect) -> Vec<String> {
         let rows = batch.rows(id);
         rows.sorted(table, &mut order);
         let mut from = 0;
-        while from < rows.len() {
+        while from < order.len() {
             let mut text = String::new();
             let next = statements.upsert((id, table), rows, &order, from, LIMITS, &mut text);
             let values = rows_of(&text);

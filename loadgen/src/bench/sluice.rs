@@ -67,8 +67,16 @@ pub(super) struct Seen {
     pub(super) cpu_seconds_by_thread: BTreeMap<String, f64>,
     /// The same holds here.
     pub(super) metrics: Metrics,
-    /// Row writes by table and when they were read, of one process.
-    pub(super) rows_over_time: Vec<(Duration, BTreeMap<String, f64>)>,
+    /// What was written by table, and when that was read, of one process.
+    pub(super) written_over_time: Vec<(Duration, BTreeMap<String, WrittenTo>)>,
+}
+
+/// What was written to a table up to some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct WrittenTo {
+    pub(super) rows: f64,
+    /// How long the server took for statements.
+    pub(super) statement_seconds: f64,
 }
 
 impl Sluicegate {
@@ -199,8 +207,13 @@ impl Running {
         }
         if let Some(metrics) = Metrics::scrape(self.http_port).await {
             let rows = metrics.by_label("sluicegate_flush_rows_total", "table");
-            let rows = rows.into_iter().map(|(table, rows)| (table.to_owned(), rows)).collect();
-            seen.rows_over_time.push((self.started.elapsed(), rows));
+            let name = "sluicegate_flush_statement_duration_seconds_sum";
+            let seconds = metrics.by_label(name, "table");
+            let written = rows.into_iter().map(|(table, rows)| {
+                let statement_seconds = seconds.get(table).copied().unwrap_or_default();
+                (table.to_owned(), WrittenTo { rows, statement_seconds })
+            });
+            seen.written_over_time.push((self.started.elapsed(), written.collect()));
             seen.metrics = metrics;
         }
     }

@@ -36,7 +36,7 @@ fn statements(
     rows.sorted(&mapping.tables[id], &mut order);
     let statements = Statements::new(mapping, dialect);
     let (mut from, mut texts) = (0, Vec::new());
-    while from < rows.len() {
+    while from < order.len() {
         let mut text = String::new();
         let next =
             statements.upsert((id, &mapping.tables[id]), rows, &order, from, limits, &mut text);
@@ -64,6 +64,23 @@ fn a_log_statement() {
                 .to_owned()
         )]
     );
+}
+
+#[test]
+fn what_an_event_gave_before_is_written_once() {
+    let mapping = mapping();
+    let created = |event: &str| {
+        let data = serde_json::json!({"event_type": "order.created", "event_id": event,
+            "timestamp": "2025-01-06T08:00:00Z", "entity_id": "o",
+            "data": {"order_number": "N", "items": [{"quantity": 1}, {"quantity": 2}]}});
+        ("order", data.to_string())
+    };
+    let batch = batch(&mapping, &["e1", "e2", "e1", "e2", "e1"].map(created));
+    let rows = |table: &str| {
+        let texts = statements(&mapping, &batch, table, Dialect::MySql, WIDE);
+        texts.iter().map(|(rows, _)| rows).sum::<usize>()
+    };
+    assert_eq!((rows("order_events"), rows("order_items"), rows("orders")), (2, 4, 1));
 }
 
 #[test]

@@ -1,0 +1,187 @@
+//! `sluicegate status`: what a running instance is doing, on the terminal.
+
+use crate::config::Config;
+use crate::status::{EVERY, Status};
+use anyhow::{Context, bail};
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+use console::Term;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::time::Duration;
+
+/// How long an instance may take to answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// Warnings that are shown; the page shows more.
+const WARNINGS: usize = 5;
+
+/// Which instance, and how.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Where it serves its status [default: http.address of the configuration]
+    #[arg(long, value_name = "http://HOST:PORT")]
+    url: Option<String>,
+    /// Once, rather than every two seconds; the default where the output is no terminal
+    #[arg(long)]
+    once: bool,
+    /// The JSON of GET /status, once
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows the status, once or until Ctrl-C.
+///
+/// # Errors
+/// When the instance does not answer.
+pub fn show(options: &Options, config: &Config) -> anyhow::Result<()> {
+    let url = url(options, config)?;
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(ANSWER_WAIT)).build().into();
+    let ask = || -> anyhow::Result<String> {
+        let answer =
+            agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string());
+        answer.with_context(|| {
+            format!(
+                "no instance answers at {url}; is it running, and is http.address (or --url) right?"
+            )
+        })
+    };
+    let read = |text: &str| -> anyhow::Result<Status> {
+        serde_json::from_str(text).with_context(|| {
+            format!("{url} answers something else; is it sluicegate of this version?")
+        })
+    };
+    if options.json {
+        return say(&ask()?);
+    }
+    if options.once || !std::io::stdout().is_terminal() {
+        return say(&shown(&read(&ask()?)?));
+    }
+    let terminal = Term::stdout();
+    let mut status = read(&ask()?)?;
+    loop {
+        terminal.clear_screen()?;
+        terminal.write_line(&shown(&status))?;
+        terminal.write_line("\nCtrl-C ends this view, not the instance.")?;
+        std::thread::sleep(EVERY);
+        status = read(&ask()?)?;
+    }
+}
+
+fn url(options: &Options, config: &Config) -> anyhow::Result<String> {
+    let base = match (&options.url, config.http) {
+        (Some(url), _) if url.starts_with("http://") => url.trim_end_matches('/').to_owned(),
+        (Some(url), _) => bail!("--url {url}: give http://HOST:PORT"),
+        (None, Some(address)) => format!("http://{address}"),
+        (None, None) => bail!("http.address is off, so there is nothing to ask; give --url"),
+    };
+    Ok(format!("{base}/status"))
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{}", text.trim_end()).context("writing to standard output")
+}
+
+fn shown(status: &Status) -> String {
+    let Status { throughput, lag, latency, batches, flush, memory, .. } = status;
+    let state = status.waits_for.as_ref().map_or("at work", |_| "WAITS");
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        text,
+        "sluicegate {} {state}  group {}  {}  up {}\n{}\n",
+        status.version,
+        status.group,
+        status.mysql,
+        humantime::format_duration(Duration::from_secs(status.uptime_seconds)),
+        status.limit.text
+    );
+    let _ = writeln!(
+        text,
+        "in {:.0} messages/s ({}/s)   out {:.0} rows/s   latency 50 % {}, 99 % {}",
+        throughput.messages_per_second,
+        bytes(throughput.bytes_per_second),
+        throughput.rows_per_second,
+        seconds(latency.kafka_p50),
+        seconds(latency.kafka_p99)
+    );
+    let _ = writeln!(
+        text,
+        "batches {:.1}/s of {} rows, {}   flush {}, COMMIT {}",
+        batches.per_second,
+        batches.rows.map_or("–".to_owned(), |rows| format!("{rows:.0}")),
+        batches.bytes.map_or("–".to_owned(), bytes),
+        seconds(flush.seconds),
+        seconds(flush.commit_seconds)
+    );
+    let _ = writeln!(
+        text,
+        "writers {} of {} busy, {:.0} % of the last minute{}   buffers {} of {}   memory {} of {}\n",
+        flush.busy,
+        flush.writers,
+        100.0 * flush.busy_share,
+        if flush.paused { ", reading is paused" } else { "" },
+        bytes(memory.buffers as f64),
+        bytes(memory.buffers_limit as f64),
+        bytes(memory.resident as f64),
+        bytes(memory.limit as f64)
+    );
+    let mut topics = table(&["topic", "waiting", "behind", "partitions", "most in"], 1..4);
+    for lag in lag {
+        topics.add_row([
+            lag.topic.clone(),
+            lag.messages.to_string(),
+            seconds(Some(lag.seconds)),
+            lag.partitions.to_string(),
+            format!("{} ({})", lag.hottest, lag.hottest_messages),
+        ]);
+    }
+    let mut tables = table(&["table", "rows/s", "share of a writer"], 1..3);
+    for table in &flush.tables {
+        tables.add_row([
+            table.table.clone(),
+            format!("{:.0}", table.rows_per_second),
+            format!("{:.0} %", 100.0 * table.busy),
+        ]);
+    }
+    let _ = writeln!(text, "{topics}\n\n{tables}");
+    if !status.dead_letters.is_empty() {
+        let mut letters = table(&["dead letters", "reason", "count", "command"], 2..3);
+        for one in &status.dead_letters {
+            letters.add_row([&one.topic, &one.reason, &one.count.to_string(), &one.command]);
+        }
+        let _ = writeln!(text, "\n{letters}");
+    }
+    for line in status.log.iter().take(WARNINGS) {
+        let times = if line.times > 1 { format!(" ({} times)", line.times) } else { String::new() };
+        let _ = write!(text, "\n{} {} {}{times}", line.at, line.level, line.text);
+    }
+    text
+}
+
+/// A table whose columns `numbers` are right-aligned.
+fn table(head: &[&str], numbers: std::ops::Range<usize>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(head.to_vec());
+    for column in numbers {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Counts of bytes are whole and not negative.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn bytes(count: f64) -> String {
+    bytesize::ByteSize::b(count.max(0.0) as u64).to_string()
+}
+
+fn seconds(value: Option<f64>) -> String {
+    match value {
+        None => "–".to_owned(),
+        Some(value) if value < 1.0 => format!("{:.0} ms", value * 1e3),
+        Some(value) if value < 120.0 => format!("{value:.1} s"),
+        Some(value) => humantime::format_duration(Duration::from_secs(value as u64)).to_string(),
+    }
+}

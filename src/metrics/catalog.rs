@@ -1,0 +1,348 @@
+//! Every metric with its kind, labels and meaning, once: `/metrics` and docs/metrics.md say the same.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+/// Buckets of durations, in seconds: from a fast statement to a long outage.
+pub const SECONDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
+/// Buckets of latencies, in seconds: fine where people look, and up to a day.
+pub const LATENCIES: [f64; 18] = [
+    0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0,
+    7200.0, 86_400.0,
+];
+/// Buckets of rows in a batch.
+pub const ROWS: [f64; 10] =
+    [1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 7500.0, 10_000.0, 25_000.0];
+/// Buckets of bytes in a batch: from 4 KiB to 64 MiB.
+pub const BYTES: [f64; 8] =
+    [4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 8_388_608.0, 67_108_864.0];
+
+/// What a metric is in Prometheus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts by buckets.
+    Histogram,
+}
+
+/// A metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// With prefix and unit.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// Its labels, all of which have few values.
+    pub labels: &'static [&'static str],
+    /// What it means.
+    pub help: &'static str,
+    /// What it is good for.
+    pub question: &'static str,
+}
+
+/// Every metric of sluicegate's own.
+pub const METRICS: [Metric; 37] = [
+    Metric {
+        name: "sluicegate_build_info",
+        kind: Kind::Gauge,
+        labels: &["version", "revision"],
+        help: "Always 1; the labels say what runs",
+        question: "Is the new version everywhere?",
+    },
+    Metric {
+        name: "sluicegate_memory_limit_bytes",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "The setting memory.limit",
+        question: "Is the process near its bound? (with process_resident_memory_bytes)",
+    },
+    Metric {
+        name: "sluicegate_consume_messages_total",
+        kind: Kind::Counter,
+        labels: &["topic"],
+        help: "Messages taken from Kafka, tombstones and faulty ones included",
+        question: "How much comes in, and from where?",
+    },
+    Metric {
+        name: "sluicegate_consume_bytes_total",
+        kind: Kind::Counter,
+        labels: &["topic"],
+        help: "Bytes of their values",
+        question: "How large are they?",
+    },
+    Metric {
+        name: "sluicegate_consume_tombstones_total",
+        kind: Kind::Counter,
+        labels: &["topic"],
+        help: "Messages without a value, skipped",
+        question: "Does somebody delete keys?",
+    },
+    Metric {
+        name: "sluicegate_consume_rebalances_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Times that partitions were assigned or revoked",
+        question: "Does the group come to rest?",
+    },
+    Metric {
+        name: "sluicegate_consume_partitions",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Partitions that this instance has",
+        question: "Is the work shared out?",
+    },
+    Metric {
+        name: "sluicegate_consume_paused",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "1 while reading is paused because the writers are behind",
+        question: "Is MySQL the limit?",
+    },
+    Metric {
+        name: "sluicegate_consume_lag_messages",
+        kind: Kind::Gauge,
+        labels: &["topic", "partition"],
+        help: "Messages of a partition that are not committed yet, by librdkafka's count once a second",
+        question: "How much waits? Is one partition hot?",
+    },
+    Metric {
+        name: "sluicegate_consume_lag_seconds",
+        kind: Kind::Gauge,
+        labels: &["topic", "partition"],
+        help: "Age of the last durable message of a partition while others wait behind it, else 0, by Kafka's timestamps",
+        question: "How old are the tables?",
+    },
+    Metric {
+        name: "sluicegate_decode_events_total",
+        kind: Kind::Counter,
+        labels: &["topic", "event_type"],
+        help: "Valid events; types that the mapping does not name are counted as other",
+        question: "What happens, and is a new type in use?",
+    },
+    Metric {
+        name: "sluicegate_decode_rejected_total",
+        kind: Kind::Counter,
+        labels: &["topic", "reason"],
+        help: "Faulty messages, when they are found",
+        question: "Did a producer break?",
+    },
+    Metric {
+        name: "sluicegate_buffer_batches_total",
+        kind: Kind::Counter,
+        labels: &["sealed_by"],
+        help: "Sealed batches, by what filled them: rows, bytes, age or drain",
+        question: "Does throughput or latency rule?",
+    },
+    Metric {
+        name: "sluicegate_buffer_batch_rows",
+        kind: Kind::Histogram,
+        labels: &[],
+        help: "Rows of a sealed batch, dead letters included",
+        question: "Are batches large enough?",
+    },
+    Metric {
+        name: "sluicegate_buffer_batch_bytes",
+        kind: Kind::Histogram,
+        labels: &[],
+        help: "Bytes of values in a sealed batch",
+        question: "The same for wide rows",
+    },
+    Metric {
+        name: "sluicegate_buffer_batch_age_seconds",
+        kind: Kind::Histogram,
+        labels: &[],
+        help: "Time from a batch's first message until it was sealed",
+        question: "How long does an event wait for others?",
+    },
+    Metric {
+        name: "sluicegate_buffer_folded_rows_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Row writes that were saved because several events changed one entity in a batch",
+        question: "What does folding buy?",
+    },
+    Metric {
+        name: "sluicegate_buffer_bytes",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Bytes of values in the batches that are filled or flushed",
+        question: "How full are the buffers?",
+    },
+    Metric {
+        name: "sluicegate_buffer_limit_bytes",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "The most that it may be: batch.bytes of flush.writers + 2 batches",
+        question: "Is that their bound?",
+    },
+    Metric {
+        name: "sluicegate_flush_rows_total",
+        kind: Kind::Counter,
+        labels: &["table"],
+        help: "Row writes that are durable",
+        question: "How much goes out, and where to?",
+    },
+    Metric {
+        name: "sluicegate_flush_statements_total",
+        kind: Kind::Counter,
+        labels: &["table"],
+        help: "INSERT statements of durable batches",
+        question: "How many rows has a statement?",
+    },
+    Metric {
+        name: "sluicegate_flush_statement_bytes_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Bytes of statement text",
+        question: "What does the network carry?",
+    },
+    Metric {
+        name: "sluicegate_flush_statement_duration_seconds",
+        kind: Kind::Histogram,
+        labels: &["table"],
+        help: "Time that the server took for a statement, looks for stale lines included",
+        question: "Which table is slow?",
+    },
+    Metric {
+        name: "sluicegate_flush_duration_seconds",
+        kind: Kind::Histogram,
+        labels: &[],
+        help: "Time from the sealing of a batch until it is durable, retries included",
+        question: "Where does the time go?",
+    },
+    Metric {
+        name: "sluicegate_flush_commit_duration_seconds",
+        kind: Kind::Histogram,
+        labels: &[],
+        help: "Time of the COMMIT alone",
+        question: "Is the disk slow?",
+    },
+    Metric {
+        name: "sluicegate_flush_writers",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "The setting flush.writers",
+        question: "How many could be busy?",
+    },
+    Metric {
+        name: "sluicegate_flush_writers_busy",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Writers that have a batch",
+        question: "Is MySQL the limit?",
+    },
+    Metric {
+        name: "sluicegate_flush_batches_in_flight",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Batches handed to writers and not yet durable",
+        question: "Do batches queue?",
+    },
+    Metric {
+        name: "sluicegate_flush_retries_total",
+        kind: Kind::Counter,
+        labels: &["class"],
+        help: "Failed attempts that were repeated, by the class of docs/errors.md",
+        question: "What is being waited out?",
+    },
+    Metric {
+        name: "sluicegate_flush_refused_events_total",
+        kind: Kind::Counter,
+        labels: &["table"],
+        help: "Events that passed validation and that the server refused all the same: a fault of the mapping or of a constraint",
+        question: "Did validation miss something?",
+    },
+    Metric {
+        name: "sluicegate_flush_dead_letters_total",
+        kind: Kind::Counter,
+        labels: &["topic", "reason"],
+        help: "Dead letters that are durable",
+        question: "What could not be loaded?",
+    },
+    Metric {
+        name: "sluicegate_commit_offsets_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Lists of offsets handed to Kafka",
+        question: "Is there progress?",
+    },
+    Metric {
+        name: "sluicegate_commit_failures_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Lists of offsets that Kafka refused; they are repeated",
+        question: "Does Kafka take them?",
+    },
+    Metric {
+        name: "sluicegate_commit_durable_offset",
+        kind: Kind::Gauge,
+        labels: &["topic", "partition"],
+        help: "Offset before which everything is durable",
+        question: "How far is a partition?",
+    },
+    Metric {
+        name: "sluicegate_commit_committed_offset",
+        kind: Kind::Gauge,
+        labels: &["topic", "partition"],
+        help: "Offset that Kafka has taken",
+        question: "Where would a restart go on?",
+    },
+    Metric {
+        name: "sluicegate_end_to_end_latency_seconds",
+        kind: Kind::Histogram,
+        labels: &[],
+        help: "Time from an event's own timestamp until it was durable; of one event in 16",
+        question: "How old is what the tables show?",
+    },
+    Metric {
+        name: "sluicegate_kafka_to_durable_latency_seconds",
+        kind: Kind::Histogram,
+        labels: &[],
+        help: "The same from the message's timestamp in Kafka",
+        question: "What of that is sluicegate's?",
+    },
+];
+
+/// Tells the recorder what the metrics mean.
+pub(super) fn describe() {
+    for Metric { name, kind, help, .. } in METRICS {
+        let unit = match name.strip_suffix("_total").unwrap_or(name).rsplit('_').next() {
+            Some("seconds") => Unit::Seconds,
+            Some("bytes") => Unit::Bytes,
+            _ => Unit::Count,
+        };
+        match kind {
+            Kind::Counter => describe_counter!(name, unit, help),
+            Kind::Gauge => describe_gauge!(name, unit, help),
+            Kind::Histogram => describe_histogram!(name, unit, help),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_every_metric() {
+        let docs = include_str!("../../docs/metrics.md");
+        let rows: Vec<&str> =
+            docs.lines().filter(|line| line.starts_with("| `sluicegate_")).collect();
+        let expected = METRICS.map(|Metric { name, kind, labels, help, question }| {
+            let kind = format!("{kind:?}").to_lowercase();
+            let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+            format!("| `{name}` | {kind} | {} | {help}. | {question} |", labels.join(", "))
+        });
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn names_say_what_they_are() {
+        for Metric { name, kind, .. } in METRICS {
+            assert_eq!(name.ends_with("_total"), kind == Kind::Counter, "{name}");
+        }
+    }
+}

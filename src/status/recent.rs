@@ -1,0 +1,128 @@
+//! The last warnings and errors of the log.
+
+use crate::datetime::{self, Micros};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+
+/// So many are kept.
+const KEPT: usize = 20;
+
+/// A line of the log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Line {
+    /// When it was first said, UTC.
+    pub at: String,
+    /// `WARN` or `ERROR`.
+    pub level: String,
+    /// The message and its fields.
+    pub text: String,
+    /// How often it was said in a row.
+    pub times: u64,
+}
+
+/// Keeps the last warnings and errors, for the status page. As the log, they name places and never
+/// show payloads or secrets.
+#[derive(Debug, Clone, Default)]
+pub struct Recent(Arc<Mutex<VecDeque<Line>>>);
+
+impl Recent {
+    /// The last lines, the newest first.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Line> {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().rev().cloned().collect()
+    }
+
+    fn add(&self, level: Level, text: String) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = lines.back_mut()
+            && last.text == text
+        {
+            last.times += 1;
+            return;
+        }
+        if lines.len() == KEPT {
+            lines.pop_front();
+        }
+        lines.push_back(Line { at: now(), level: level.to_string(), text, times: 1 });
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Recent {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let level = *event.metadata().level();
+        if level <= Level::WARN {
+            let mut text = Text::default();
+            event.record(&mut text);
+            self.add(level, format!("{}{}", text.message, text.fields));
+        }
+    }
+}
+
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        // Writing to a string does not fail.
+        let _ = write!(self.fields, " {}={value}", field.name());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            let _ = write!(self.fields, " {}={value:?}", field.name());
+        }
+    }
+}
+
+/// The present time, to the second.
+pub(super) fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    shown(Micros::try_from(since.as_micros()).unwrap_or_default())
+}
+
+fn shown(micros: Micros) -> String {
+    let text = datetime::format(micros);
+    let text = String::from_utf8_lossy(&text[..19]);
+    format!("{}Z", text.replace(' ', "T"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    #[test]
+    fn keeps_warnings_and_counts_what_is_repeated() {
+        let recent = Recent::default();
+        let subscriber = tracing_subscriber::registry().with(recent.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("not kept");
+            for _ in 0..3 {
+                tracing::warn!(writer = 1, table = "users", "failed");
+            }
+            for number in 0..KEPT {
+                tracing::error!(number, "worse");
+            }
+            tracing::warn!("last");
+        });
+        let lines = recent.lines();
+        assert_eq!(lines.len(), KEPT);
+        assert_eq!((lines[0].text.as_str(), lines[0].level.as_str()), ("last", "WARN"));
+        assert_eq!(lines[1].text, format!("worse number={}", KEPT - 1));
+        recent.add(Level::WARN, "last".to_owned());
+        assert_eq!(recent.lines()[0].times, 2);
+    }
+}

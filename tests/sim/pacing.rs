@@ -1,0 +1,92 @@
+//! When a batch is handed over, step by step.
+
+use crate::instance::Asked;
+use crate::world::Inputs;
+use sluicegate::commit::TopicPartition;
+use sluicegate::flush::Written;
+use sluicegate::pipeline::pump::{Next, Pump, Rebalance};
+use sluicegate::pipeline::{Flushed, Message, Now, Sealed};
+use std::time::Duration;
+
+/// Longer than `batch.age` of these tests.
+const AGE: Duration = Duration::from_millis(400);
+
+struct Bench {
+    pump: Pump,
+    asked: Asked,
+    now: Now,
+    offset: i64,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut pump = Pump::new(Inputs::new().setup());
+        let partition = TopicPartition { topic: "user".into(), partition: 0 };
+        pump.rebalance(Rebalance::Assign(vec![partition]));
+        let mut bench = Self { pump, asked: Asked::default(), now: Now::read(), offset: 0 };
+        bench.step();
+        bench
+    }
+
+    /// A faulty message: a row of the batch all the same.
+    fn message(&mut self) {
+        let message = Message {
+            topic: "user",
+            partition: 0,
+            offset: self.offset,
+            key: None,
+            payload: Some(b"{}"),
+            timestamp_ms: None,
+        };
+        self.offset += 1;
+        self.pump.message(&message, self.now);
+    }
+
+    fn step(&mut self) -> Next {
+        self.pump.step(self.now, &mut self.asked)
+    }
+
+    fn wait(&mut self, time: Duration) -> Next {
+        self.now.at += time;
+        self.step()
+    }
+
+    fn writer_is_done(&mut self) {
+        let Sealed { batch, sealed_at, .. } = self.asked.writes.remove(0);
+        let flushed = Flushed { batch, result: Ok(Written::default()), sealed_at };
+        self.pump.flushed(flushed, self.now).unwrap();
+    }
+}
+
+#[test]
+fn an_old_batch_grows_while_all_writers_are_busy() {
+    let mut bench = Bench::new();
+    for busy in 1..=2 {
+        bench.message();
+        bench.wait(AGE);
+        assert_eq!(bench.asked.writes.len(), busy, "an old batch goes to an idle writer");
+    }
+    bench.message();
+    let next = bench.wait(AGE);
+    assert_eq!(bench.asked.writes.len(), 2, "it would only wait for a writer");
+    assert!(matches!(next, Next::Poll(pause) if !pause.is_zero()), "no busy loop: {next:?}");
+    bench.message();
+    bench.writer_is_done();
+    bench.step();
+    assert_eq!(bench.asked.writes.len(), 2);
+    assert_eq!(bench.asked.writes[1].batch.messages(), 2);
+}
+
+#[test]
+fn a_full_batch_is_handed_over_although_all_writers_are_busy() {
+    let mut bench = Bench::new();
+    for _ in 0..2 {
+        bench.message();
+        bench.wait(AGE);
+    }
+    while bench.asked.writes.len() == 2 {
+        bench.message();
+        bench.step();
+    }
+    assert_eq!(bench.asked.writes[2].batch.row_count(), crate::world::BATCH_ROWS);
+}
