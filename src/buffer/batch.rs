@@ -23,7 +23,7 @@ pub struct OffsetRange {
     pub last_ms: Option<i64>,
 }
 
-/// When an event of the batch happened. One in [`SAMPLE_EVERY`] is kept, for the latencies that are
+/// When an event of the batch happened. One in 16 is kept, for the latencies that are
 /// known when the batch is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {

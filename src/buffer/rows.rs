@@ -178,19 +178,27 @@ impl Rows {
         order.extend(0..u32::try_from(self.len).unwrap_or(u32::MAX));
         let text = |column: usize, row: u32| self.columns[column].text(row as usize);
         let number = |column: usize, row: u32| self.columns[column].number(row as usize);
-        let event = |row| (number(table.event_timestamp(), row), text(table.event_id(), row));
+        // A text is only looked at where that decides: most times differ.
+        let by_event = |a: u32, b: u32| {
+            let (at, id) = (table.event_timestamp(), table.event_id());
+            number(at, a).cmp(&number(at, b)).then_with(|| text(id, a).cmp(&text(id, b)))
+        };
         match table.kind {
             TableKind::Log => {
-                order.sort_unstable_by(|&a, &b| event(a).cmp(&event(b)));
-                order.dedup_by(|a, b| event(*a) == event(*b));
+                order.sort_unstable_by(|&a, &b| by_event(a, b));
+                order.dedup_by(|a, b| by_event(*a, *b).is_eq());
             }
             TableKind::Entity { .. } => {
                 order.sort_unstable_by(|&a, &b| text(Table::KEY, a).cmp(&text(Table::KEY, b)));
             }
             TableKind::Lines { .. } => {
-                let key = |row| (text(Table::KEY, row), number(Table::LINE, row), event(row));
-                order.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
-                order.dedup_by(|a, b| key(*a) == key(*b));
+                let by_line = |a: u32, b: u32| {
+                    let key = text(Table::KEY, a).cmp(&text(Table::KEY, b));
+                    key.then_with(|| number(Table::LINE, a).cmp(&number(Table::LINE, b)))
+                        .then_with(|| by_event(a, b))
+                };
+                order.sort_unstable_by(|&a, &b| by_line(a, b));
+                order.dedup_by(|a, b| by_line(*a, *b).is_eq());
             }
         }
     }

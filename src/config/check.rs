@@ -29,6 +29,9 @@ const FETCH_AGAIN_MS: usize = 10;
 /// each message of a steady trickle alone, which costs it and us most of the time that they have.
 const FETCH_BYTES: usize = 64 * 1024;
 const FETCH_WAIT_MS: usize = 20;
+/// An instance hears with its heartbeat that the group is dealt out anew, and meanwhile nobody reads
+/// what it has given up. By default that is every three seconds.
+const HEARTBEAT_MS: usize = 500;
 /// Below this a batch is not worth its commit.
 const BATCH_BYTES_MIN: usize = 256 * 1024;
 
@@ -153,6 +156,7 @@ impl<'c> Check<'c> {
             ("statistics.interval.ms", "1000".to_owned()),
             // A killed instance blocks its partitions until then.
             ("session.timeout.ms", "10000".to_owned()),
+            ("heartbeat.interval.ms", HEARTBEAT_MS.to_string()),
         ]
         .into_iter()
         .filter(|(_, value)| !value.is_empty())

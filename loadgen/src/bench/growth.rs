@@ -17,11 +17,14 @@ use super::sluice::{Seen, Work, WrittenTo};
 const MILLION: f64 = 1e6;
 const BUFFER_POOL_BYTES: u64 = 128 << 20;
 
-/// What was written by class of table up to some time after the start.
+/// Fewer rows of a table in a million say little about it.
+const ROWS_THAT_TELL: f64 = 10_000.0;
+
+/// What was written by table up to some time after the start.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Sample {
     seconds: f64,
-    written: BTreeMap<Class, WrittenTo>,
+    written: BTreeMap<String, WrittenTo>,
 }
 
 impl Bench {
@@ -44,7 +47,7 @@ impl Bench {
         if let Some(bytes) = grown.peak_memory_bytes {
             self.figures.add("growth_peak_memory_mb", bytes as f64 / 1e6);
         }
-        self.add_growth(millions, &samples(&grown.written_over_time))
+        self.add_growth(millions, &samples(grown.written_over_time))
     }
 
     async fn grow(&self, work: &Work, millions: u32) -> Result<Seen> {
@@ -73,16 +76,29 @@ impl Bench {
             (last.rows() / last.seconds) / (first.rows() / first.seconds),
         );
         for class in Class::ALL {
-            let of = |span: &Sample| {
-                let WrittenTo { rows, statement_seconds } =
-                    span.written.get(&class).copied().unwrap_or_default();
-                rows / statement_seconds
-            };
-            let name = format!("growth_{}_rows_last_to_first", class.name());
-            self.figures.add(&name, of(last) / of(first));
+            if let Some(ratio) = last_to_first(&spans, class) {
+                self.figures.add(&format!("growth_{}_rows_last_to_first", class.name()), ratio);
+            }
         }
         Ok(())
     }
+}
+
+/// Rows in a second of the statements' own time, in the last million that has rows of a table divided by the first: the
+/// mean over the tables of a class, by their rows.
+fn last_to_first(spans: &[Sample], class: Class) -> Option<f64> {
+    let last = spans.last()?;
+    let (mut rows, mut sum) = (0.0, 0.0);
+    for table in last.written.keys().filter(|table| Class::of(table) == class) {
+        let mut of = spans.iter().filter_map(|span| span.written.get(table));
+        let tells = |to: &&WrittenTo| to.rows >= ROWS_THAT_TELL;
+        let Some(first) = of.find(tells) else { continue };
+        let last = of.rfind(tells).unwrap_or(first);
+        let speed = |to: &WrittenTo| to.rows / to.statement_seconds;
+        rows += last.rows;
+        sum += last.rows * speed(last) / speed(first);
+    }
+    (rows > 0.0).then(|| sum / rows)
 }
 
 impl Sample {
@@ -91,20 +107,9 @@ impl Sample {
     }
 }
 
-fn samples(written_over_time: &[(Duration, BTreeMap<String, WrittenTo>)]) -> Vec<Sample> {
-    let by_class = |tables: &BTreeMap<String, WrittenTo>| {
-        let mut by_class: BTreeMap<Class, WrittenTo> = BTreeMap::new();
-        for (table, WrittenTo { rows, statement_seconds }) in tables {
-            let to = by_class.entry(Class::of(table)).or_default();
-            to.rows += rows;
-            to.statement_seconds += statement_seconds;
-        }
-        by_class
-    };
-    written_over_time
-        .iter()
-        .map(|(time, tables)| Sample { seconds: time.as_secs_f64(), written: by_class(tables) })
-        .collect()
+fn samples(written_over_time: Vec<(Duration, BTreeMap<String, WrittenTo>)>) -> Vec<Sample> {
+    let sample = |(time, written): (Duration, _)| Sample { seconds: time.as_secs_f64(), written };
+    written_over_time.into_iter().map(sample).collect()
 }
 
 /// The moment when so many rows were written, in a straight line between the samples before and after it. None is the
@@ -115,26 +120,26 @@ fn at(samples: &[Sample], wanted: f64) -> Option<Sample> {
     let before = samples[..after].last().cloned().unwrap_or_default();
     let step = between(&before, &samples[after]);
     let share = (wanted - before.rows()) / step.rows();
-    let written = step.written.iter().map(|(class, step)| {
-        let before = before.written.get(class).copied().unwrap_or_default();
+    let written = step.written.iter().map(|(table, step)| {
+        let before = before.written.get(table).copied().unwrap_or_default();
         let to = WrittenTo {
             rows: before.rows + share * step.rows,
             statement_seconds: before.statement_seconds + share * step.statement_seconds,
         };
-        (*class, to)
+        (table.clone(), to)
     });
     Some(Sample { seconds: before.seconds + share * step.seconds, written: written.collect() })
 }
 
 /// What was written from one moment to another, and how long that took.
 fn between(from: &Sample, to: &Sample) -> Sample {
-    let written = to.written.iter().map(|(class, to)| {
-        let from = from.written.get(class).copied().unwrap_or_default();
+    let written = to.written.iter().map(|(table, to)| {
+        let from = from.written.get(table).copied().unwrap_or_default();
         let step = WrittenTo {
             rows: to.rows - from.rows,
             statement_seconds: to.statement_seconds - from.statement_seconds,
         };
-        (*class, step)
+        (table.clone(), step)
     });
     Sample { seconds: to.seconds - from.seconds, written: written.collect() }
 }
@@ -145,9 +150,14 @@ mod tests {
 
     #[test]
     fn what_is_written_between_moments() {
-        let sample = |seconds, log: f64, line: f64| {
-            let to = |rows| WrittenTo { rows, statement_seconds: rows / 128.0 };
-            Sample { seconds, written: [(Class::Log, to(log)), (Class::Line, to(line))].into() }
+        let sample = |seconds, logins: f64, items: f64| {
+            let to = |table: &str, rows| {
+                (table.to_owned(), WrittenTo { rows, statement_seconds: rows / 128.0 })
+            };
+            Sample {
+                seconds,
+                written: [to("user_logins", logins), to("order_items", items)].into(),
+            }
         };
         let samples = [sample(1.0, 0.0, 0.0), sample(2.0, 60.0, 40.0), sample(6.0, 180.0, 120.0)];
         assert_eq!(at(&samples, 0.0).unwrap().seconds, 1.0);
@@ -157,5 +167,26 @@ mod tests {
         let span = between(&at(&samples, 100.0).unwrap(), &at(&samples, 200.0).unwrap());
         assert_eq!(span, sample(2.0, 60.0, 40.0));
         assert_eq!(span.rows(), 100.0);
+    }
+
+    #[test]
+    fn a_class_is_the_mean_of_its_tables() {
+        let span = |logins: (f64, f64), events: (f64, f64)| {
+            let to = |table: &str, (rows, statement_seconds)| {
+                (table.to_owned(), WrittenTo { rows, statement_seconds })
+            };
+            Sample {
+                seconds: 1.0,
+                written: [to("user_logins", logins), to("user_events", events)].into(),
+            }
+        };
+        let spans = [
+            span((20_000.0, 1.0), (5.0, 9.0)),
+            span((1.0, 1.0), (20_000.0, 2.0)),
+            span((20_000.0, 2.0), (60_000.0, 6.0)),
+        ];
+        // Logins take twice as long at the end, events as long as before.
+        assert_eq!(last_to_first(&spans, Class::Log), Some(0.875));
+        assert_eq!(last_to_first(&spans, Class::Entity), None);
     }
 }
