@@ -115,15 +115,18 @@ impl Span<'_> {
     /// The value that this share of what a histogram saw did not exceed, on a straight line within
     /// its bucket. Beyond the last bucket it is that one's bound.
     pub(super) fn quantile(&self, histogram: &str, share: f64) -> Option<f64> {
-        let growth = self.growth_by(&format!("{histogram}_bucket"), "le");
-        let mut buckets: Vec<(f64, f64)> =
-            growth.iter().filter_map(|(le, count)| Some((bound(le)?, *count))).collect();
+        let name = format!("{histogram}_bucket");
+        let before = self.from.by(&name, ["le"]);
+        let grown = self.to.by(&name, ["le"]).into_iter().filter_map(|(key, count)| {
+            let count = count - before.get(&key).copied().unwrap_or_default();
+            Some((bound(&key[0])?, count))
+        });
+        let mut buckets: Vec<(f64, f64)> = grown.collect();
         buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        let rank = buckets.last()?.1 * share;
+        let all = buckets.last().map(|(_, count)| *count).filter(|count| *count > 0.0)?;
+        let rank = all * share;
         let at = buckets.iter().position(|(_, count)| *count >= rank)?;
         let (high, count) = buckets[at];
-        // A bucket that did not grow is not among them, so the one before may be wider apart; that
-        // errs to the cautious side.
         let (low, before) = at.checked_sub(1).map_or((0.0, 0.0), |at| buckets[at]);
         if high.is_infinite() {
             return Some(low);
@@ -173,6 +176,10 @@ took_count 10
         assert_eq!(span.mean("took"), Some(1.2));
         assert_eq!(span.quantile("took", 0.5), Some(1.0));
         assert_eq!(span.quantile("took", 0.75), Some(1.5));
+        let old = AFTER.replace("} 5\n", "} 0\n").replace("\"2\"} 10", "\"2\"} 0");
+        let old = Reading::parse(&old, start + Duration::from_secs(2));
+        let beyond = Span { from: &from, to: &old };
+        assert_eq!(beyond.quantile("took", 0.5), Some(2.0), "the last bound");
         let nothing = Span { from: &to, to: &to };
         assert_eq!((nothing.quantile("took", 0.5), nothing.mean("took")), (None, None));
         assert_eq!(nothing.rate("rows"), 0.0);
