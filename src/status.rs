@@ -27,8 +27,10 @@ const WINDOW: usize = 30;
 const HISTORY: usize = 300;
 /// Tables that are listed, the busiest first.
 const TABLES: usize = 8;
-/// With fewer messages than this, an instance has caught up.
+/// With fewer messages than this, or than it takes in so many seconds, an instance has caught up:
+/// that is what is always under way.
 const FEW_MESSAGES: f64 = 1_000.0;
+const FEW_SECONDS: f64 = 2.0;
 
 /// What an instance is doing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -447,7 +449,8 @@ fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush: &Flush) ->
         );
     }
     let waiting: f64 = lag.iter().map(|lag| lag.messages as f64).sum();
-    if waiting < FEW_MESSAGES {
+    let rate = span.rate("sluicegate_consume_messages_total");
+    if waiting < FEW_MESSAGES.max(FEW_SECONDS * rate) {
         return say("nothing", "It has caught up; it writes what comes.".to_owned());
     }
     let hottest = lag.iter().max_by_key(|lag| lag.hottest_messages);
@@ -508,6 +511,8 @@ mod tests {
             format!("{quiet}{}{}{}", of(0, 5_000), of(1, 5_000), of(2, hot))
         };
         assert_eq!(limit_of(&lag(5_000), None, 2.0).by, "mysql");
+        let fast = lag(5_000).replace("} 1000\n", "} 600000\n");
+        assert_eq!(limit_of(&fast, None, 2.0).by, "nothing", "two seconds of work are under way");
         assert_eq!(limit_of(&lag(5_000), None, 0.8).by, "sluicegate");
         let hot = limit_of(&lag(90_000), None, 0.8);
         assert_eq!(hot.by, "partition");
