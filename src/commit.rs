@@ -194,7 +194,8 @@ impl Assignment {
     /// The watermark of an assigned partition.
     #[must_use]
     pub fn durable(&self, partition: &TopicPartition) -> Option<i64> {
-        self.watermark(partition)?.durable()
+        let slot = self.by_partition.get(partition)?;
+        self.slots.get(slot)?.watermark.durable()
     }
 
     /// Every assigned partition with its watermark.
@@ -202,13 +203,6 @@ impl Assignment {
         self.by_partition.iter().filter_map(|(partition, slot)| {
             self.slots.get(slot).map(|assigned| (partition, &assigned.watermark))
         })
-    }
-
-    /// How far an assigned partition is.
-    #[must_use]
-    pub fn watermark(&self, partition: &TopicPartition) -> Option<&Watermark> {
-        let slot = self.by_partition.get(partition)?;
-        self.slots.get(slot).map(|assigned| &assigned.watermark)
     }
 
     /// The watermarks that have moved since they were taken last, to be committed.

@@ -94,6 +94,27 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The filter says no to none of the ways to write a secret key.
+        #[test]
+        fn any_way_to_write_a_key(
+            key in prop::sample::select(&SECRET_KEYS[..]),
+            ways in prop::collection::vec(0..3_u8, 24),
+        ) {
+            let letters = key.chars().zip(ways).map(|(letter, way)| match (letter, way) {
+                ('k', 2) => KELVIN.to_owned(),
+                ('s', 2) => LONG_S.to_owned(),
+                (letter, 1) => letter.to_uppercase().to_string(),
+                (letter, _) => letter.to_string(),
+            });
+            let written: String = letters.collect();
+            prop_assert!(Secrets::default().contains(&written), "{}", written);
+            let other = written + "x";
+            prop_assert!(!Secrets::default().contains(&other), "{}", other);
+        }
+    }
 
     #[test]
     fn case_and_length() {

@@ -14,6 +14,7 @@ mod refused;
 mod restart;
 mod samples;
 mod secrets;
+mod status;
 mod stop;
 
 use std::collections::BTreeMap;

@@ -1,11 +1,10 @@
 //! Done when: no secret is found by a byte search through everything the process leaves behind.
 
-use crate::support::{DEADLINE, Server, World, signal, wait_for};
+use crate::support::{DEADLINE, Server, World, free_port, get, signal, wait_for};
 use loadgen::{Generator, Plan, SECRET_MARKERS, TAX_ID_MARKER, TOPICS};
 use serde_json::Value;
 use sqlx::{Executor, Row};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -19,7 +18,7 @@ async fn check(server: Server) {
     let found = |bytes: &[u8]| markers().filter(|marker| contains(bytes, marker)).count();
     assert!(messages.iter().filter_map(|m| m.value.as_deref()).any(|value| found(value) > 0));
     world.produce(messages).await;
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     world.set("http.address", format!("127.0.0.1:{port}")).set("log.filter", "trace");
     let mut child = world.command().arg("run").spawn().unwrap();
     let mut log = child.stderr.take().unwrap();
@@ -29,15 +28,18 @@ async fn check(server: Server) {
         bytes
     });
     let deadline = Instant::now() + DEADLINE;
-    let metrics = loop {
+    let (metrics, status) = loop {
         let page = get(port, "/metrics").unwrap_or_default();
         let consumed: usize = page
             .lines()
             .filter(|line| line.starts_with("sluicegate_consume_messages_total"))
             .filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok())
             .sum();
-        if consumed == total && get(port, "/readyz").is_ok_and(|page| page.contains("ready")) {
-            break page;
+        let is_ready = get(port, "/readyz").is_ok_and(|page| page.contains("ready"));
+        let status = get(port, "/status").unwrap_or_default();
+        // With dead letters in it, or it would prove nothing.
+        if consumed == total && is_ready && status.contains("dead-letters list --topic") {
+            break (page, status);
         }
         let ended = child.try_wait().unwrap();
         if ended.is_some() || Instant::now() > deadline {
@@ -54,6 +56,7 @@ async fn check(server: Server) {
     let log = reader.join().unwrap();
     assert_eq!(leaks(&log), [""; 0], "in the log");
     assert_eq!(leaks(metrics.as_bytes()), [""; 0], "in the metrics");
+    assert_eq!(leaks(status.as_bytes()), [""; 0], "in the status");
     let mut connection = world.connect().await;
     let tables = connection
         .fetch_all("SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()")
@@ -91,15 +94,6 @@ fn leaks(bytes: &[u8]) -> Vec<&'static str> {
 
 fn contains(bytes: &[u8], marker: &str) -> bool {
     bytes.windows(marker.len()).any(|window| window == marker.as_bytes())
-}
-
-/// A page over HTTP, as plain as it gets.
-fn get(port: u16, path: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut page = String::new();
-    stream.read_to_string(&mut page)?;
-    Ok(page)
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 
 use crate::support::{self, DEADLINE, World};
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -13,7 +12,6 @@ use std::time::{Duration, Instant};
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// In the log when an instance has found everything as it should be.
 const JOINS: &str = "joining the group";
-const HTTP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One instance, started and ended many times.
 pub struct Instance {
@@ -124,13 +122,7 @@ impl Instance {
 
     /// Status and body of a page; `None` if it does not answer.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream.set_read_timeout(Some(HTTP_TIMEOUT)).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            .ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok()?;
-        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let answer = support::get(self.port, path).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
         Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }

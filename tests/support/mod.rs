@@ -10,6 +10,8 @@ use serde_json::Value;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,8 +20,26 @@ use std::time::{Duration, Instant};
 /// How long anything may take that should take a moment.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
+/// How long an answer over HTTP may take.
+const HTTP_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Columns by name.
 pub type Row = BTreeMap<String, Value>;
+
+/// A port of this machine that nobody has at present.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// An answer over HTTP, head and body, as plain as it gets.
+pub fn get(port: u16, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(HTTP_TIMEOUT))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page)?;
+    Ok(page)
+}
 
 /// A kind of database server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

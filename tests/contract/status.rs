@@ -1,0 +1,97 @@
+//! What a running instance says about itself: `/metrics` as the catalogue has it, `/status` and
+//! `sluicegate status` the same in other words, and the page.
+
+use crate::support::{Server, World, free_port, get, signal, wait_for};
+use loadgen::{Generator, Plan, TOPICS};
+use sluicegate::metrics::catalog::{Kind, METRICS};
+use sluicegate::status::Status;
+use std::process::Stdio;
+
+/// The body of an answer that is well.
+fn body(answer: &str) -> &str {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    body
+}
+
+#[tokio::test]
+async fn an_instance_tells_what_it_does() {
+    let Some(mut world) = World::new(Server::MySql).await else { return };
+    world.create_topics(&TOPICS, 2).await;
+    let plan = Plan { events: 2_000, poison: 0.02, ..Plan::default() };
+    let messages: Vec<loadgen::Message> = Generator::new(plan).collect();
+    let total = messages.len() as u64;
+    world.produce(messages).await;
+    let port = free_port();
+    world.set("http.address", format!("127.0.0.1:{port}"));
+    let mut child = world.command().arg("run").stderr(Stdio::null()).spawn().unwrap();
+    let read = || -> Option<Status> {
+        let answer = get(port, "/status").ok()?;
+        Some(serde_json::from_str(body(&answer)).unwrap())
+    };
+    // All of it is durable, committed, and was looked at more than once.
+    let status = wait_for("everything to be loaded", || {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+        read().filter(|status| {
+            let waiting: u64 = status.lag.iter().map(|lag| lag.messages).sum();
+            status.throughput.messages == total
+                && status.flush.in_flight == 0
+                && status.lag.len() == TOPICS.len()
+                && waiting == 0
+                && !status.throughput.rows_history.is_empty()
+        })
+    });
+    assert_eq!((status.limit.by.as_str(), status.waits_for), ("nothing", None));
+    assert!(status.lag.iter().all(|lag| lag.partitions == 2));
+    assert!(status.latency.kafka_p99.is_some() && status.latency.event_p50.is_some());
+    assert!(status.memory.resident > 0 && status.memory.limit == 256 << 20);
+    let letters: u64 = status.dead_letters.iter().map(|letters| letters.count).sum();
+    assert_eq!(letters, world.rows("dead_letters").await.len() as u64);
+    for letters in &status.dead_letters {
+        assert!(letters.command.ends_with(&format!("--reason {}", letters.reason)));
+    }
+    let metrics = get(port, "/metrics").unwrap();
+    check_metrics(body(&metrics));
+    assert!(body(&get(port, "/").unwrap()).starts_with("<!doctype html>"));
+
+    let shown = world.command().args(["status", "--once"]).output().unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.status.success() && text.contains("It has caught up"), "{text}");
+    let json = world.command().args(["status", "--json"]).output().unwrap();
+    assert_eq!(serde_json::from_slice::<Status>(&json.stdout).unwrap().throughput.messages, total);
+    signal(&child, "TERM");
+    assert!(wait_for("a polite end", || child.try_wait().unwrap()).success());
+    let nobody = world.command().args(["status", "--json"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("no instance answers"));
+    world.end().await;
+}
+
+/// Every series is in the catalogue, with no other labels; and every metric without labels is there.
+fn check_metrics(page: &str) {
+    let mut found = Vec::new();
+    for line in page.lines().filter(|line| line.starts_with("sluicegate_")) {
+        let (key, _) = line.rsplit_once(' ').unwrap();
+        let (name, labels) = key.split_once('{').unwrap_or((key, ""));
+        let is = |metric: &&sluicegate::metrics::catalog::Metric| match metric.kind {
+            Kind::Counter | Kind::Gauge => name == metric.name,
+            Kind::Histogram => ["_bucket", "_sum", "_count"]
+                .iter()
+                .any(|end| name.strip_suffix(end) == Some(metric.name)),
+        };
+        let metric = METRICS.iter().find(is).unwrap_or_else(|| panic!("{name} is unknown"));
+        let labels = labels.trim_end_matches('}').split(',').filter(|label| !label.is_empty());
+        let mut labels: Vec<&str> = labels
+            .map(|label| label.split_once('=').unwrap().0)
+            .filter(|label| *label != "le")
+            .collect();
+        let mut expected = metric.labels.to_vec();
+        labels.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(labels, expected, "{name}");
+        found.push(metric.name);
+    }
+    for metric in METRICS.iter().filter(|metric| metric.labels.is_empty()) {
+        assert!(found.contains(&metric.name), "{} is missing", metric.name);
+    }
+}
