@@ -1,0 +1,101 @@
+//! What limits the throughput.
+
+use super::reading::Span;
+use super::{Flush, Lag, Limit};
+
+/// With fewer messages than this, or than it takes in so many seconds, an instance has caught up:
+/// that is what is always under way.
+const FEW_MESSAGES: f64 = 1_000.0;
+const FEW_SECONDS: f64 = 2.0;
+
+/// What limits the throughput, by what an operator would look at first.
+pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush: &Flush) -> Limit {
+    let say = |by: &str, text: String| Limit { by: by.to_owned(), text };
+    if let Some(waits_for) = waits_for {
+        return say("outage", format!("It waits: {waits_for}"));
+    }
+    let messages = span.growth("sluicegate_consume_messages_total");
+    let rejected = span.growth("sluicegate_decode_rejected_total");
+    if rejected > 0.05 * messages {
+        let share = 100.0 * rejected / messages;
+        return say(
+            "data",
+            format!(
+                "{share:.0} % of the messages of the last minute cannot be loaded; see dead letters below"
+            ),
+        );
+    }
+    let waiting: f64 = lag.iter().map(|lag| lag.messages as f64).sum();
+    let rate = span.rate("sluicegate_consume_messages_total");
+    if waiting < FEW_MESSAGES.max(FEW_SECONDS * rate) {
+        return say("nothing", "It has caught up; it writes what comes.".to_owned());
+    }
+    let hottest = lag.iter().max_by_key(|lag| lag.hottest_messages);
+    if let Some(Lag { topic, hottest, hottest_messages, .. }) = hottest
+        && *hottest_messages as f64 > 0.8 * waiting
+        && lag.iter().map(|lag| lag.partitions).sum::<usize>() > 2
+        && flush.busy_share < 0.9
+    {
+        let share = 100.0 * *hottest_messages as f64 / waiting;
+        return say(
+            "partition",
+            format!(
+                "{share:.0} % of what waits is in partition {hottest} of {topic}; a key that most events have, or a broker that is slow"
+            ),
+        );
+    }
+    if flush.busy_share >= 0.9 {
+        let most = flush
+            .tables
+            .first()
+            .map_or(String::new(), |table| format!("; {} takes most of the time", table.table));
+        return say("mysql", format!("All writers are busy: MySQL is the limit{most}."));
+    }
+    say(
+        "sluicegate",
+        "Messages wait while writers are idle: Kafka's delivery or this machine's CPU is the limit."
+            .to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{flush, lag};
+    use super::*;
+    use crate::status::reading::Reading;
+    use std::time::{Duration, Instant};
+
+    fn limit_of(text: &str, waits_for: Option<&str>, busy: f64) -> Limit {
+        let before = Reading::parse("", Instant::now());
+        let now = Reading::parse(text, before.at + Duration::from_secs(60));
+        let span = Span { from: &before, to: &now };
+        limit(span, waits_for, &lag(&now), &flush(span, busy))
+    }
+
+    #[test]
+    fn what_limits_is_named() {
+        let writers = "sluicegate_flush_writers 2\n";
+        let quiet = format!("{writers}sluicegate_consume_messages_total{{topic=\"user\"}} 1000\n");
+        assert_eq!(limit_of(&quiet, None, 0.1).by, "nothing");
+        assert_eq!(limit_of(&quiet, Some("MySQL: read-only"), 2.0).by, "outage");
+        let poison = format!(
+            "{quiet}sluicegate_decode_rejected_total{{topic=\"user\",reason=\"json_invalid\"}} 400\n"
+        );
+        assert_eq!(limit_of(&poison, None, 2.0).by, "data");
+        let lag = |hot: u32| {
+            let of = |partition, messages| {
+                format!(
+                    "sluicegate_consume_lag_messages{{topic=\"user\",partition=\"{partition}\"}} {messages}\n"
+                )
+            };
+            format!("{quiet}{}{}{}", of(0, 5_000), of(1, 5_000), of(2, hot))
+        };
+        assert_eq!(limit_of(&lag(5_000), None, 2.0).by, "mysql");
+        let fast = lag(5_000).replace("} 1000\n", "} 600000\n");
+        assert_eq!(limit_of(&fast, None, 2.0).by, "nothing", "two seconds of work are under way");
+        assert_eq!(limit_of(&lag(5_000), None, 0.8).by, "sluicegate");
+        let hot = limit_of(&lag(90_000), None, 0.8);
+        assert_eq!(hot.by, "partition");
+        assert!(hot.text.contains("90 % of what waits is in partition 2 of user"), "{}", hot.text);
+    }
+}
