@@ -4,7 +4,8 @@
 PACKAGES := build-essential pkg-config libssl-dev zlib1g-dev procps
 CARGO_DENY := 0.20.2
 SCRIPTS := .ci/run tests/servers/install tests/servers/lib.sh tests/servers/with \
-	tests/servers/mysql tests/servers/mariadb tests/servers/kafka
+	tests/servers/mysql tests/servers/mariadb tests/servers/kafka tests/servers/prometheus \
+	tests/servers/mysqld-exporter deploy/kafka/acls.sh
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 ARGS ?=
 MINUTES ?= 30

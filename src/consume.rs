@@ -117,7 +117,13 @@ struct Context {
     rebalances: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
     statistics: Mutex<Option<Statistics>>,
+    /// When each kind of error was last said. While a broker is away, librdkafka tells it many
+    /// times a second.
+    said: Mutex<BTreeMap<Option<i32>, Instant>>,
 }
+
+/// An error of a kind is not said again so soon.
+const SAID_EVERY: Duration = Duration::from_secs(10);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -137,7 +143,12 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        warn!(target: "librdkafka", "{error}: {reason}");
+        let kind = error.rdkafka_error_code().map(|code| code as i32);
+        let (mut said, now) = (lock(&self.said), Instant::now());
+        if said.get(&kind).is_none_or(|last| now - *last >= SAID_EVERY) {
+            said.insert(kind, now);
+            warn!(target: "librdkafka", "{error}: {reason}");
+        }
     }
 
     fn stats(&self, statistics: Statistics) {

@@ -7,6 +7,7 @@ use sluicegate::commands::{check, config_error, dead_letters, demo, run, status}
 use sluicegate::config::{Config, Effective, Log, Sources};
 use sluicegate::http;
 use sluicegate::status::Recent;
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +35,54 @@ const AFTER_HELP: &str = "Examples:
   sluicegate dead-letters list          what could not be loaded, and why
   sluicegate demo                       see it work, with a broker in the process";
 
+const RUN_EXAMPLES: &str = "Examples:
+  sluicegate run --config /etc/sluicegate/sluicegate.toml
+  sluicegate run --no-migrate           with an account that may not change tables
+  sluicegate run --until-end --set kafka.group_id=backfill
+
+It ends with 0 after SIGTERM or Ctrl-C when what was under way is durable and committed, with 1 when
+that took longer than stop.timeout, and with 1 when nothing but a person can help.";
+
+const MIGRATE_EXAMPLES: &str = "Example:
+  sluicegate migrate --set mysql.user=sluicegate_migrate";
+
+const CHECK_EXAMPLES: &str = "Example:
+  sluicegate check && systemctl start sluicegate
+
+It ends with 1 when there is a problem. Nothing is changed.";
+
+const CONFIG_EXAMPLES: &str = "Examples:
+  sluicegate config > sluicegate.toml   a file with every setting, to begin with
+  sluicegate config | grep batch
+
+Passwords are not shown.";
+
+const DEAD_LETTERS_EXAMPLES: &str = "Examples:
+  sluicegate dead-letters list --since 2h
+  sluicegate dead-letters list --topic order --json | jq .error_text
+  sluicegate dead-letters show 17
+  sluicegate dead-letters replay --reason value_too_long
+  sluicegate dead-letters purge --until 30days";
+
+const STATUS_EXAMPLES: &str = "Examples:
+  sluicegate status                     live, until Ctrl-C
+  sluicegate status --url http://10.0.0.7:9464 --once
+  sluicegate status --json | jq .limit.text
+
+It ends with 1 when no instance answers.";
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  sluicegate completions bash > /etc/bash_completion.d/sluicegate
+  sluicegate completions zsh > ~/.zfunc/_sluicegate";
+
+const MAN_EXAMPLES: &str = "Example:
+  sluicegate man > /usr/local/share/man/man1/sluicegate.1";
+
+const DEMO_EXAMPLES: &str = "Examples:
+  sluicegate demo
+  sluicegate demo --events 1000000 --keep
+  sluicegate demo --set mysql.host=127.0.0.1 --set mysql.database=demo   on a server of yours";
+
 #[derive(Debug, Args)]
 struct Settings {
     /// Configuration file [default: sluicegate.toml, if there is one]
@@ -50,6 +99,7 @@ struct Settings {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Consume until SIGTERM or SIGINT
+    #[command(after_help = RUN_EXAMPLES)]
     Run {
         /// Stop when everything that is in the topics now is loaded and committed
         #[arg(long)]
@@ -59,24 +109,31 @@ enum Command {
         no_migrate: bool,
     },
     /// Apply pending migrations and nothing else
+    #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate,
     /// Check configuration, mapping, schema, Kafka, MySQL and grants
+    #[command(after_help = CHECK_EXAMPLES)]
     Check,
     /// Print the effective configuration and where each value comes from
+    #[command(after_help = CONFIG_EXAMPLES)]
     Config,
     /// List, show, replay or purge dead letters
-    #[command(subcommand)]
+    #[command(subcommand, after_help = DEAD_LETTERS_EXAMPLES)]
     DeadLetters(dead_letters::Command),
     /// Show what a running instance is doing
+    #[command(after_help = STATUS_EXAMPLES)]
     Status(status::Options),
     /// Load made-up events into a MySQL or MariaDB of its own and show what arrives
+    #[command(after_help = DEMO_EXAMPLES)]
     Demo(demo::Options),
     /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// Which shell
         shell: Shell,
     },
     /// Print the manual page
+    #[command(after_help = MAN_EXAMPLES)]
     Man,
 }
 
@@ -84,11 +141,18 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match execute(cli) {
         Ok(code) => code,
+        // Whoever reads the pipe has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// The exit code for a configuration that cannot be used, as for a wrong command line.
@@ -167,7 +231,10 @@ async fn work(
 
 fn sources(settings: Settings) -> anyhow::Result<Sources> {
     let mut flags = Vec::new();
-    for set in settings.set {
+    // clap forgets what stands before a subcommand if the option comes again behind it.
+    let set = all_of("--set", std::env::args_os());
+    debug_assert!(settings.set.iter().all(|known| set.contains(known)));
+    for set in set {
         let (key, value) = set
             .split_once('=')
             .with_context(|| format!("--set {set}: give KEY=VALUE such as batch.rows=5000"))?;
@@ -177,6 +244,22 @@ fn sources(settings: Settings) -> anyhow::Result<Sources> {
         flags.push(("--log-json".to_owned(), "log.format".to_owned(), "json".to_owned()));
     }
     Ok(Sources::of_process(settings.config, flags))
+}
+
+/// Every value of an option, in the order of the command line.
+fn all_of(option: &str, arguments: impl Iterator<Item = OsString>) -> Vec<String> {
+    let mut values = Vec::new();
+    let mut arguments = arguments
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .take_while(|argument| argument != "--");
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix(option) {
+            Some("") => values.extend(arguments.next()),
+            Some(rest) => values.extend(rest.strip_prefix('=').map(str::to_owned)),
+            None => {}
+        }
+    }
+    values
 }
 
 fn print_config(

@@ -24,6 +24,9 @@ pub use recent::{Line, Recent};
 pub const EVERY: Duration = Duration::from_secs(2);
 /// What rates and means are taken over.
 const WINDOW: usize = 30;
+/// What limits it is judged by this many: few enough to tell soon that something changed, enough
+/// not to take a moment for a trend.
+const RECENT: usize = 10;
 /// Ten minutes.
 const HISTORY: usize = 300;
 /// Tables that are listed, the busiest first.
@@ -287,12 +290,18 @@ impl Board {
     pub fn status(&self) -> Status {
         let now = Reading::parse(&self.metrics(), Instant::now());
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = seen.readings.front().unwrap_or(&now);
-        let span = Span { from: first, to: &now };
+        let since = |readings: usize| {
+            let from = seen.readings.len().saturating_sub(readings);
+            let span = Span { from: seen.readings.get(from).unwrap_or(&now), to: &now };
+            let after = seen.readings.iter().skip(from + 1).chain([&now]);
+            let busy = after.map(|reading| reading.sum("sluicegate_flush_writers_busy"));
+            let (count, sum) =
+                busy.fold((0.0, 0.0), |(count, sum), busy| (count + 1.0, sum + busy));
+            (span, flush(span, sum / count))
+        };
+        let (span, flush) = since(WINDOW + 1);
+        let (recent, recent_flush) = since(RECENT + 1);
         let waits_for = self.health.ready().err();
-        let busy = seen.readings.iter().map(|reading| reading.sum("sluicegate_flush_writers_busy"));
-        let busy_mean = busy.sum::<f64>() / seen.readings.len().max(1) as f64;
-        let flush = flush(span, busy_mean);
         let lag = lag(&now);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -300,7 +309,7 @@ impl Board {
             mysql: self.mysql.clone(),
             at: recent::now(),
             uptime_seconds: self.started.elapsed().as_secs(),
-            limit: limit::limit(span, waits_for.as_deref(), &lag, &flush),
+            limit: limit::limit(recent, waits_for.as_deref(), &lag, &recent_flush),
             throughput: Throughput {
                 messages_per_second: span.rate("sluicegate_consume_messages_total"),
                 bytes_per_second: span.rate("sluicegate_consume_bytes_total"),

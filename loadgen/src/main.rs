@@ -42,12 +42,20 @@ fn run() -> Result<()> {
 }
 
 fn generate(plan: Plan, out: &Path) -> Result<()> {
-    let written = if out == Path::new("-") {
-        write_all(plan, io::stdout().lock())
+    let to_stdout = out == Path::new("-");
+    // Lines that run over the terminal say enough.
+    let bar = if to_stdout && io::stdout().is_terminal() {
+        ProgressBar::hidden()
+    } else {
+        progress_bar(messages_on_top(&plan))
+    };
+    let written = if to_stdout {
+        write_all(plan, io::stdout().lock(), &bar)
     } else {
         let file = File::create(out).with_context(|| format!("cannot write {}", out.display()))?;
-        write_all(plan, file)
+        write_all(plan, file, &bar)
     };
+    bar.finish_and_clear();
     match written {
         // Whoever reads the pipe has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -55,9 +63,11 @@ fn generate(plan: Plan, out: &Path) -> Result<()> {
     }
 }
 
-fn write_all(plan: Plan, out: impl Write) -> io::Result<()> {
+fn write_all(plan: Plan, out: impl Write, bar: &ProgressBar) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 20, out);
-    Generator::new(plan).try_for_each(|message| write_jsonl(&mut out, &message))?;
+    Generator::new(plan)
+        .inspect(|_| bar.inc(1))
+        .try_for_each(|message| write_jsonl(&mut out, &message))?;
     out.flush()
 }
 
@@ -136,6 +146,10 @@ fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
                 if raised.swap(true, Ordering::Relaxed) {
                     std::process::exit(130);
                 }
+                let _ = writeln!(
+                    io::stderr(),
+                    "Ctrl-C: what was sent is waited for; once more ends it at once"
+                );
             }
         });
     });

@@ -10,15 +10,18 @@ use crate::flush::connect::close;
 use crate::flush::{Writer, shown};
 use crate::mapping::{Mapping, TableKind};
 use crate::metrics::{FlushMetrics, Health};
+use crate::pipeline::Stop;
 use crate::reject::Code;
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
+use tracing::warn;
 
 /// Letters that are replayed in one transaction.
 const REPLAY_LETTERS: u32 = 500;
@@ -135,7 +138,11 @@ pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
         }
         Command::Replay { which, json } => {
             let outcome = replay(&mut connection, config, which.filter(Some(false))?).await?;
-            print_outcome(&outcome, json)
+            print_outcome(&outcome, json)?;
+            if outcome.interrupted {
+                bail!("interrupted; the same command goes on with the rest");
+            }
+            Ok(())
         }
         Command::Purge { which, unreplayed } => {
             let filter = which.filter((!unreplayed).then_some(true))?;
@@ -164,6 +171,8 @@ pub struct Outcome {
     pub still_faulty: BTreeMap<String, usize>,
     /// Not tried: only the beginning of the message was kept.
     pub cut: usize,
+    /// Ctrl-C came before the last of them.
+    pub interrupted: bool,
 }
 
 /// Replays the letters that `filter` selects.
@@ -195,13 +204,45 @@ pub async fn replay(
         mapping,
         outcome: Outcome::default(),
     };
-    loop {
+    let bar = progress_bar(store::count(connection, &filter).await.map_err(said)?);
+    let stop = stop_on_ctrl_c();
+    while !stop.is_requested() {
         let letters =
             store::list(connection, &filter, false, REPLAY_LETTERS).await.map_err(said)?;
         let Some(last) = letters.last() else { return Ok(replay.outcome) };
         filter.after = last.id;
         replay.group(connection, &letters).await?;
+        bar.inc(letters.len() as u64);
     }
+    replay.outcome.interrupted = true;
+    Ok(replay.outcome)
+}
+
+/// On a terminal only; it goes when it is dropped.
+fn progress_bar(letters: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:32} {human_pos} of {human_len} dead letters");
+    ProgressBar::new(letters)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_finish(ProgressFinish::AndClear)
+}
+
+/// The first Ctrl-C lets the present group of letters be written and marked.
+fn stop_on_ctrl_c() -> Stop {
+    let stop = Stop::default();
+    let request = stop.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if request.is_requested() {
+                std::process::exit(1);
+            }
+            warn!("Ctrl-C: what was begun is written and marked first; once more ends it at once");
+            request.request();
+        }
+    });
+    stop
 }
 
 struct Replay {

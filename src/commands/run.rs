@@ -72,7 +72,7 @@ pub async fn run(
         tokio::spawn(http::serve(listener, Arc::new(board)));
     }
     let stop = Stop::default();
-    stop_on_signals(stop.clone()).context("signals cannot be caught")?;
+    stop_on_signals(stop.clone(), config.stop_timeout).context("signals cannot be caught")?;
     let facts = tokio::select! {
         prepared = prepare(&config, &mapping, options, &health) => prepared?,
         () = stop.requested() => return Ok(()),
@@ -176,14 +176,17 @@ fn is_waited_out(error: &sqlx::Error) -> bool {
     matches!(Class::of_error(error), Class::Connection | Class::Contention | Class::Outage)
 }
 
-fn stop_on_signals(stop: Stop) -> std::io::Result<()> {
+fn stop_on_signals(stop: Stop, timeout: Duration) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => info!("SIGTERM: stopping; a second signal ends it at once"),
-            _ = interrupt.recv() => info!("SIGINT: stopping; a second signal ends it at once"),
-        }
+        let signal = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        info!(
+            "{signal}: reading ends; what is under way is written and committed first, for at most {timeout:?}; a second signal ends it at once"
+        );
         stop.request();
         tokio::select! {
             _ = terminate.recv() => {}

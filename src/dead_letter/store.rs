@@ -125,6 +125,16 @@ fn stored(row: &MySqlRow) -> Result<Stored, sqlx::Error> {
     })
 }
 
+/// How many letters there are.
+///
+/// # Errors
+/// Whatever the driver says.
+pub async fn count(connection: &mut MySqlConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
+    let mut query = QueryBuilder::new("SELECT CAST(COUNT(*) AS UNSIGNED) FROM dead_letters");
+    filter.push(&mut query);
+    query.build_query_scalar().fetch_one(connection).await
+}
+
 /// The payload of a letter; empty if it is gone.
 ///
 /// # Errors

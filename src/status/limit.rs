@@ -18,10 +18,18 @@ pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush:
     let rejected = span.growth("sluicegate_decode_rejected_total");
     if rejected > 0.05 * messages {
         let share = 100.0 * rejected / messages;
+        let most = |label| {
+            let grown = span.growth_by("sluicegate_decode_rejected_total", label);
+            let most = grown.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
+            most.map_or(String::new(), |(value, _)| value)
+        };
         return say(
             "data",
             format!(
-                "{share:.0} % of the messages of the last minute cannot be loaded; see dead letters below"
+                "{share:.0} % of the messages of the last {:.0} s cannot be loaded, most of them from {}, most often for {}; see dead letters.",
+                span.seconds(),
+                most("topic"),
+                most("reason")
             ),
         );
     }
@@ -30,26 +38,27 @@ pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush:
     if waiting < FEW_MESSAGES.max(FEW_SECONDS * rate) {
         return say("nothing", "It has caught up; it writes what comes.".to_owned());
     }
+    let busiest = flush
+        .tables
+        .first()
+        .map_or(String::new(), |table| format!("; {} takes most of the time", table.table));
+    let is_busy = flush.busy_share >= 0.9;
     let hottest = lag.iter().max_by_key(|lag| lag.hottest_messages);
     if let Some(Lag { topic, hottest, hottest_messages, .. }) = hottest
         && *hottest_messages as f64 > 0.8 * waiting
         && lag.iter().map(|lag| lag.partitions).sum::<usize>() > 2
-        && flush.busy_share < 0.9
     {
         let share = 100.0 * *hottest_messages as f64 / waiting;
+        let and = if is_busy { format!("; all writers are busy{busiest}") } else { String::new() };
         return say(
             "partition",
             format!(
-                "{share:.0} % of what waits is in partition {hottest} of {topic}; a key that most events have, or a broker that is slow"
+                "{share:.0} % of what waits is in partition {hottest} of {topic}, which no other instance can help with: a key that most events have, or a broker that is slow{and}."
             ),
         );
     }
-    if flush.busy_share >= 0.9 {
-        let most = flush
-            .tables
-            .first()
-            .map_or(String::new(), |table| format!("; {} takes most of the time", table.table));
-        return say("mysql", format!("All writers are busy: MySQL is the limit{most}."));
+    if is_busy {
+        return say("mysql", format!("All writers are busy: MySQL is the limit{busiest}."));
     }
     say(
         "sluicegate",
@@ -81,7 +90,10 @@ mod tests {
         let poison = format!(
             "{quiet}sluicegate_decode_rejected_total{{topic=\"user\",reason=\"json_invalid\"}} 400\n"
         );
-        assert_eq!(limit_of(&poison, None, 2.0).by, "data");
+        let data = limit_of(&poison, None, 2.0);
+        assert_eq!(data.by, "data");
+        assert!(data.text.contains("40 % of the messages of the last 60 s"), "{}", data.text);
+        assert!(data.text.contains("from user, most often for json_invalid"), "{}", data.text);
         let lag = |hot: u32| {
             let of = |partition, messages| {
                 format!(
@@ -97,5 +109,8 @@ mod tests {
         let hot = limit_of(&lag(90_000), None, 0.8);
         assert_eq!(hot.by, "partition");
         assert!(hot.text.contains("90 % of what waits is in partition 2 of user"), "{}", hot.text);
+        assert!(!hot.text.contains("busy"), "{}", hot.text);
+        let busy = limit_of(&lag(90_000), None, 2.0);
+        assert!(busy.by == "partition" && busy.text.contains("all writers are busy"), "{busy:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Servers of a test's own, to be broken: MySQL or MariaDB, and a broker where that is to break.
 
-use crate::support::{DEADLINE, Server, World, unique};
+use crate::support::{DEADLINE, Server, World, servers};
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -8,7 +8,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,6 @@ const SETTINGS: [(&str, &str); 11] = [
     ("kafka.properties.topic.metadata.refresh.interval.ms", "1000"),
     ("kafka.properties.reconnect.backoff.max.ms", "1000"),
 ];
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers");
 /// Enough for a long run; a tmpfs takes memory only for what is in it.
 const DISK: &str = "8G";
 const KAFKA_WAIT: Duration = Duration::from_secs(10);
@@ -64,9 +63,7 @@ impl Site {
     pub async fn start(server: Server, wants: Wants) -> Option<Self> {
         // The run's own server is not touched; asking for it tells whether the run has one.
         let mut world = World::new(server).await?;
-        let run = std::env::var("SLUICEGATE_TEST_DIR")
-            .expect("SLUICEGATE_TEST_DIR is not set: run `make test` or `tests/servers/with`");
-        let directory = PathBuf::from(run).join(unique("faults"));
+        let directory = servers::directory("faults");
         let has_disk = wants.disk && can_mount();
         let port = start(server.name(), &directory, has_disk.then_some(DISK)).await;
         let admin_url = format!("mysql://sluicegate:sluicegate@127.0.0.1:{port}");
@@ -151,15 +148,15 @@ impl Site {
 
     /// Kills, stops or starts the database server (or, by its name, the broker).
     pub async fn server(&self, name: &str, verb: &str) {
-        succeed(command(name, verb, &self.directory.join(name))).await;
+        servers::succeed(servers::command(name, verb, &self.directory.join(name))).await;
     }
 
     /// Leaves nothing free on the server's disk, or makes it as large again as it was.
     pub async fn disk_is_full(&self, full: bool) {
         let name = self.server.name();
-        let mut command = command(name, "disk", &self.directory.join(name));
+        let mut command = servers::command(name, "disk", &self.directory.join(name));
         command.arg(if full { "full" } else { DISK });
-        succeed(command).await;
+        servers::succeed(command).await;
     }
 
     /// Sends a signal to the database server or the broker.
@@ -229,7 +226,7 @@ impl Drop for Site {
         for name in [self.server.name(), "kafka"] {
             let directory = self.directory.join(name);
             if directory.exists() {
-                let _ = command(name, "kill", &directory).output();
+                let _ = servers::command(name, "kill", &directory).output();
             }
         }
         let _ = std::fs::remove_dir_all(&self.directory);
@@ -237,27 +234,12 @@ impl Drop for Site {
 }
 
 /// Starts a server; gives its port.
-async fn start(name: &str, directory: &Path, disk: Option<&str>) -> String {
-    let mut command = command(name, "start", &directory.join(name));
+async fn start(name: &str, directory: &Path, disk: Option<&str>) -> u16 {
+    let mut command = servers::command(name, "start", &directory.join(name));
     if let Some(size) = disk {
         command.env("SLUICEGATE_SERVER_DISK", size);
     }
-    let report = succeed(command).await;
-    let port = report.lines().find_map(|line| line.strip_prefix("port="));
-    port.expect("a started server tells its port").to_owned()
-}
-
-fn command(name: &str, verb: &str, directory: &Path) -> Command {
-    let mut command = Command::new(format!("{SCRIPTS}/{name}"));
-    command.arg(verb).arg(directory).stdin(Stdio::null());
-    command
-}
-
-async fn succeed(mut command: Command) -> String {
-    let shown = format!("{command:?}");
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    assert!(output.status.success(), "{shown}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    servers::port(&servers::succeed(command).await)
 }
 
 /// Whether this machine lets us mount a disk for one process.

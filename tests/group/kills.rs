@@ -3,7 +3,7 @@
 use crate::group::Group;
 use crate::instance::{ASSIGNED, Instance, JOINING};
 use crate::support::{DEADLINE, Server, World};
-use crate::{assert_tables, impatient_group, migrated, stream};
+use crate::{assert_tables, impatient_group, migrated};
 use loadgen::{Generator, Message, Plan};
 use sqlx::{Executor, MySqlConnection, Row};
 use std::collections::BTreeMap;
@@ -161,7 +161,7 @@ async fn check(server: Server) {
     let (mut with_work_left, mut uncommitted) = (0, 0);
     for (number, load) in lives.enumerate() {
         let moment = MOMENTS[number % MOMENTS.len()];
-        let producing = stream(&world, load.to_vec(), EVENTS_A_SECOND);
+        let producing = world.stream(load.to_vec(), EVENTS_A_SECOND);
         live(&world, moment, &mut chance, &mut connection).await;
         *moments.entry(moment).or_default() += 1;
         let (end, committed) = group.offsets();

@@ -48,22 +48,6 @@ async fn migrated(server: Server, partitions: i32) -> Option<World> {
     Some(world)
 }
 
-/// Sends messages at a steady rate in the background.
-fn stream(
-    world: &World,
-    messages: Vec<loadgen::Message>,
-    per_second: f64,
-) -> tokio::task::JoinHandle<()> {
-    let target = loadgen::kafka::Target {
-        bootstrap_servers: world.kafka.clone(),
-        topic_prefix: world.prefix.clone(),
-        ..loadgen::kafka::Target::default()
-    };
-    tokio::task::spawn_blocking(move || {
-        loadgen::kafka::produce(&target, messages, Some(per_second), |_| {}).unwrap();
-    })
-}
-
 /// Lets nobody else write to a table until the connection is closed.
 async fn lock(world: &World, table: &str) -> sqlx::MySqlConnection {
     use sqlx::Executor;

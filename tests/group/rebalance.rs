@@ -3,7 +3,7 @@
 use crate::group::{Group, add_partitions};
 use crate::instance::{ASSIGNED, Instance, done, until};
 use crate::support::{DEADLINE, Server, World};
-use crate::{assert_tables, impatient_group, migrated, stream};
+use crate::{assert_tables, impatient_group, migrated};
 use loadgen::{Generator, Message, Plan, TOPICS};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn coming_and_going(server: Server) {
     for member in &members {
         member.says(ASSIGNED).await;
     }
-    let producing = stream(&world, messages.clone(), EVENTS_A_SECOND);
+    let producing = world.stream(messages.clone(), EVENTS_A_SECOND);
     for (turn, pause) in BETWEEN.iter().cycle().take(12).enumerate() {
         match turn % 4 {
             0 => members.push(Instance::start(&world)),
@@ -69,7 +69,7 @@ async fn nothing_is_done_twice(server: Server) {
     for member in &members {
         member.says(ASSIGNED).await;
     }
-    let producing = stream(&world, messages.clone(), EVENTS_A_SECOND);
+    let producing = world.stream(messages.clone(), EVENTS_A_SECOND);
     let mut logs = Vec::new();
     for pause in BETWEEN.iter().cycle().take(6) {
         members.push(Instance::started(&world, ASSIGNED).await);

@@ -4,6 +4,8 @@
 // Each test binary uses a part of it.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod servers;
+
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use serde_json::Value;
@@ -16,6 +18,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// How long anything may take that should take a moment.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -176,16 +179,23 @@ impl World {
 
     /// Sends messages to the test's topics and waits until Kafka has them.
     pub async fn produce(&self, messages: Vec<loadgen::Message>) {
+        self.send(messages, None).await.unwrap();
+    }
+
+    /// Sends messages at a steady rate in the background.
+    pub fn stream(&self, messages: Vec<loadgen::Message>, per_second: f64) -> JoinHandle<()> {
+        self.send(messages, Some(per_second))
+    }
+
+    fn send(&self, messages: Vec<loadgen::Message>, per_second: Option<f64>) -> JoinHandle<()> {
         let target = loadgen::kafka::Target {
             bootstrap_servers: self.kafka.clone(),
             topic_prefix: self.prefix.clone(),
             ..loadgen::kafka::Target::default()
         };
         tokio::task::spawn_blocking(move || {
-            loadgen::kafka::produce(&target, messages, None, |_| {}).unwrap();
+            loadgen::kafka::produce(&target, messages, per_second, |_| {}).unwrap();
         })
-        .await
-        .unwrap();
     }
 
     /// The binary with the test's settings.
@@ -255,15 +265,16 @@ impl World {
     }
 }
 
-struct UrlParts {
-    host: String,
-    port: String,
-    user: String,
-    password: String,
+/// What an address says.
+pub struct UrlParts {
+    pub host: String,
+    pub port: String,
+    pub user: String,
+    pub password: String,
 }
 
 /// `mysql://user:password@host:port`
-fn url_parts(url: &str) -> UrlParts {
+pub fn url_parts(url: &str) -> UrlParts {
     let rest = url.strip_prefix("mysql://").unwrap();
     let (account, address) = rest.split_once('@').unwrap();
     let (user, password) = account.split_once(':').unwrap_or((account, ""));

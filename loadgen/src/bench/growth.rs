@@ -34,6 +34,7 @@ impl Bench {
         // Each event gives a row of a log at least.
         let plan = Plan { events: u64::from(millions) * 1_000_000, ..self.args.plan() };
         self.produce(&prefix, plan).await?;
+        self.step(format!("{millions} million rows"));
         self.server_at_rest().await?;
         let bytes = self.server.buffer_pool_bytes().await?;
         if bytes != BUFFER_POOL_BYTES {

@@ -80,6 +80,7 @@ impl Bench {
         let schedule = probe.marks_alone();
         probe.send(schedule).await??;
         self.sluicegate.load(&work, 1).await?;
+        self.step("from the start to the first row");
         for _ in 0..STARTS {
             self.measure_start(&work, &mut probe).await?;
         }
@@ -98,16 +99,18 @@ impl Bench {
         running.stop().await?;
         let first = seen?.into_iter().reduce(f64::min).context("no mark was sent")?;
         self.figures.add("start_to_first_row_ms", first);
-        eprintln!("started, first row after {first:.0} ms");
+        self.tell(format!("started, first row after {first:.0} ms"));
         Ok(())
     }
 
     async fn measure_running(&mut self, probe: &mut Probe, per_second: f64) -> Result<()> {
+        self.step("latency of an idle system");
         let seconds = IDLE_SECONDS + WARM_UP_SECONDS;
         let idle = probe.schedule(IDLE_PER_SECOND, seconds, 1);
         let (mut latencies, _) = probe.measure(idle).await?;
         self.add_latencies("idle_latency", &mut latencies);
 
+        self.step(format!("latency at {per_second:.0} events a second"));
         probe.target.properties = vec![("linger.ms".to_owned(), LINGER_MS.to_owned())];
         let seconds = self.args.rate_seconds + WARM_UP_SECONDS;
         let mark_every = (per_second * f64::from(seconds)) as u64 / MARKS;

@@ -20,11 +20,13 @@ mod server;
 mod sluice;
 mod tsv;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use indicatif::{ProgressBar, ProgressStyle};
 use loadgen::kafka::{self, Target};
 use loadgen::{Generator, Plan};
 use serde_json::Value;
@@ -35,6 +37,9 @@ use load::Client;
 use report::{Figures, Report};
 use server::{Address, Server};
 use sluice::{Sluicegate, Work};
+
+/// Slow enough not to be seen in what is measured.
+const SPINNER_EVERY: Duration = Duration::from_millis(500);
 
 /// Everything that a measurement needs.
 struct Bench {
@@ -50,6 +55,7 @@ struct Bench {
     works: Vec<Work>,
     about: BTreeMap<String, Value>,
     figures: Figures,
+    bar: ProgressBar,
 }
 
 /// Messages that are in Kafka.
@@ -70,7 +76,10 @@ pub(crate) fn run(args: BenchArgs) -> Result<()> {
         let mut bench = Bench::new(args).await?;
         let measured = tokio::select! {
             measured = bench.measure() => measured,
-            _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+            _ = tokio::signal::ctrl_c() => {
+                bench.tell("Ctrl-C: its databases and topics are dropped");
+                Err(anyhow!("interrupted"))
+            }
         };
         let cleaned = bench.clean_up().await;
         measured.and(cleaned)
@@ -102,8 +111,8 @@ impl Bench {
         }
         let about = about(&args, &server, &sluicegate, writers).await?;
         let name = format!("sluicegate_bench_{}", std::process::id());
-        let (works, figures) = (Vec::new(), Figures::default());
-        Ok(Self { args, server, sluicegate, client, writers, name, works, about, figures })
+        let (works, figures, bar) = (Vec::new(), Figures::default(), spinner());
+        Ok(Self { args, server, sluicegate, client, writers, name, works, about, figures, bar })
     }
 
     async fn measure(&mut self) -> Result<()> {
@@ -123,11 +132,22 @@ impl Bench {
         if let Some(millions) = self.args.growth {
             self.measure_growth(millions).await?;
         }
+        self.bar.finish_and_clear();
         let report = Report { about: self.about.clone(), figures: self.figures.clone() };
         if let Some(file) = &self.args.json {
             report.write(file)?;
         }
         print(&report.figures.table())
+    }
+
+    /// What is measured now, for who looks at a terminal.
+    fn step(&self, what: impl Into<Cow<'static, str>>) {
+        self.bar.set_message(what);
+    }
+
+    /// A line that stays.
+    fn tell(&self, what: impl std::fmt::Display) {
+        self.bar.suspend(|| eprintln!("{what}"));
     }
 
     /// A database with empty tables, and a group that has read nothing, for the topics of `topic_prefix`.
@@ -154,6 +174,7 @@ impl Bench {
 
     /// Makes topics with these events in them.
     async fn produce(&self, topic_prefix: &str, plan: Plan) -> Result<Backlog> {
+        self.step("making events up, into Kafka");
         let (target, partitions) = (self.target(topic_prefix), self.args.partitions);
         let produce = move || {
             kafka::create_topics(&target, partitions)?;
@@ -166,11 +187,11 @@ impl Bench {
             anyhow::Ok(backlog)
         };
         let backlog = tokio::task::spawn_blocking(produce).await??;
-        eprintln!(
+        self.tell(format!(
             "{} messages, {:.1} MB, are in Kafka",
             backlog.messages,
             backlog.bytes as f64 / 1e6
-        );
+        ));
         Ok(backlog)
     }
 
@@ -188,6 +209,18 @@ impl Bench {
             .await??;
         Ok(())
     }
+}
+
+/// What is measured and for how long, on a terminal only.
+fn spinner() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {elapsed} {msg}");
+    let bar = ProgressBar::new_spinner()
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(SPINNER_EVERY);
+    bar
 }
 
 /// What it is measured with and on.

@@ -43,18 +43,21 @@ impl Bench {
         let directory = tempfile::tempdir().context("a directory for the rows")?;
         let mut expected = None;
         for round in 1..=self.args.rounds {
+            let of = format!("round {round} of {}", self.args.rounds);
+            self.step(format!("{of}: sluicegate"));
             let sluiced = self.sluice(&prefix, backlog, &mut expected, directory.path()).await?;
             let expected = expected.as_ref().context("nothing was written")?;
+            self.step(format!("{of}: LOAD DATA in one stream"));
             let one = self.load(&prefix, expected, 1).await?;
+            self.step(format!("{of}: LOAD DATA in {} streams", self.writers));
             let streams = match self.writers {
                 1 => None,
                 writers => Some(self.load(&prefix, expected, writers).await?),
             };
             let [ours, theirs] = [&sluiced.measured, &one].map(|by| by.elapsed.as_secs_f64());
-            eprintln!(
-                "round {round} of {}: sluicegate {ours:.2} s, LOAD DATA in one stream {theirs:.2} s",
-                self.args.rounds
-            );
+            self.tell(format!(
+                "{of}: sluicegate {ours:.2} s, LOAD DATA in one stream {theirs:.2} s"
+            ));
             self.add_round(backlog, expected, &sluiced, &one, streams.as_ref());
         }
         Ok(())

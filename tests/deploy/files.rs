@@ -1,0 +1,151 @@
+//! The files in `deploy/`, checked by the tools that know their kind.
+
+use crate::support::servers::install;
+use crate::{read, repository};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Shared libraries that the final image has: distroless/cc has them all but libz, which is copied.
+const IMAGE_HAS: [&str; 8] =
+    ["linux-vdso", "ld-linux", "libc.", "libm.", "libgcc_s.", "libssl.", "libcrypto.", "libz."];
+/// Kinds that are no part of Kubernetes, so that the checker knows no schema of them.
+const OTHER_KINDS: [&str; 2] = ["ServiceMonitor", "ScaledObject"];
+/// Of `systemd-analyze security`, in tenths: below 2 is "OK" at its best.
+const EXPOSURE_MAX: &str = "20";
+
+fn checkers() -> PathBuf {
+    let cache = std::env::var_os("SLUICEGATE_CACHE").map_or_else(
+        || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/sluicegate"),
+        PathBuf::from,
+    );
+    cache.join("servers-1/checkers")
+}
+
+/// Runs a command that must succeed; gives all that it said.
+#[track_caller]
+fn succeed(command: &mut Command) -> String {
+    let output = command.current_dir(repository("")).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(output.status.success(), "{command:?}: {text}");
+    text
+}
+
+/// The documents of a YAML file.
+fn yaml(path: &str) -> Vec<Value> {
+    let script =
+        "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
+    let mut python = Command::new(checkers().join("python/bin/python"));
+    serde_json::from_str(&succeed(python.args(["-c", script, path]))).unwrap()
+}
+
+#[test]
+fn compose_file_is_valid_and_closed_to_other_machines() {
+    if !install("checkers") {
+        return;
+    }
+    let compose = checkers().join("root/usr/libexec/docker/cli-plugins/docker-compose");
+    let arguments = ["--profile", "bench", "config", "--format", "json"];
+    let text = succeed(Command::new(compose).args(arguments));
+    let project: Value = serde_json::from_str(&text).unwrap();
+    let services = project["services"].as_object().unwrap();
+    let dockerfile = read("deploy/Dockerfile");
+    for (name, service) in services {
+        for port in service["ports"].as_array().into_iter().flatten() {
+            assert_eq!(port["host_ip"], "127.0.0.1", "{name}: {port}");
+        }
+        let image = service["image"].as_str().unwrap();
+        if service["build"].is_null() {
+            let tag = image.split_once(':').map_or("", |(_, tag)| tag);
+            let exact = tag.trim_start_matches('v').split('.').count() == 3;
+            assert!(exact, "{name}: {image} is not pinned to a version");
+        } else {
+            let target = service["build"]["target"].as_str().unwrap();
+            assert!(dockerfile.contains(&format!("AS {target}\n")), "{name}: {target}");
+        }
+        for volume in service["volumes"].as_array().into_iter().flatten() {
+            let bind = volume["type"] == "bind";
+            let source = volume["source"].as_str().unwrap();
+            assert!(!bind || PathBuf::from(source).exists(), "{name}: {source} does not exist");
+        }
+        // What only sends needs none, and sluicegate's is in its image.
+        let has_check = !service["healthcheck"].is_null();
+        assert!(has_check || image.starts_with("sluicegate"), "{name} has no health check");
+    }
+    assert!(dockerfile.contains("HEALTHCHECK") && dockerfile.contains("USER 65532"));
+    // It may be given to several instances.
+    assert!(services["sluicegate"]["ports"][0]["published"].is_null());
+    assert!(services["sluicegate"]["container_name"].is_null());
+}
+
+#[test]
+fn dockerfile_keeps_the_rules_and_has_the_libraries() {
+    if !install("checkers") {
+        return;
+    }
+    let mut hadolint = Command::new(checkers().join("python/bin/hadolint"));
+    succeed(hadolint.args(["--no-color", "deploy/Dockerfile"]));
+    let text = succeed(Command::new("ldd").arg(env!("CARGO_BIN_EXE_sluicegate")));
+    for line in text.lines() {
+        let name = line.trim().rsplit('/').next().unwrap_or(line);
+        let library = line.split_whitespace().next().unwrap_or_default();
+        let known = |part: &&str| library.starts_with(*part) || name.starts_with(*part);
+        assert!(IMAGE_HAS.iter().any(known), "the image lacks {library}");
+    }
+}
+
+#[test]
+fn kubernetes_manifests_fit_their_schemas() {
+    if !install("checkers") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut validate = Command::new(checkers().join("python/bin/kubernetes-validate"));
+    validate.arg("--strict");
+    for name in ["sluicegate", "migrate", "monitoring"] {
+        // The checker does not know that the server may choose a name.
+        let text = read(&format!("deploy/kubernetes/{name}.yaml"));
+        let file = directory.path().join(format!("{name}.yaml"));
+        std::fs::write(&file, text.replace("generateName:", "name:")).unwrap();
+        validate.arg(file);
+    }
+    let said = succeed(&mut validate);
+    for warning in said.lines().filter(|line| line.starts_with("WARN")) {
+        let known = OTHER_KINDS.iter().any(|kind| warning.contains(&format!("kind {kind} ")));
+        assert!(known, "{warning}");
+    }
+    // The configuration inside is one that the program takes.
+    let documents = yaml("deploy/kubernetes/sluicegate.yaml");
+    let map = documents.iter().find(|document| document["kind"] == "ConfigMap").unwrap();
+    let secret = directory.path().join("mysql-password");
+    std::fs::write(&secret, "secret").unwrap();
+    let text = map["data"]["sluicegate.toml"].as_str().unwrap();
+    let text = text.replace("/run/secrets/sluicegate/mysql-password", secret.to_str().unwrap());
+    let file = directory.path().join("sluicegate.toml");
+    std::fs::write(&file, text).unwrap();
+    let mut config = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+    let shown = succeed(config.arg("config").arg("--config").arg(&file));
+    assert!(shown.contains("mysql.mysql.svc"), "{shown}");
+}
+
+#[test]
+fn unit_is_valid_and_hardened() {
+    if !install("checkers") {
+        return;
+    }
+    // Its paths are those of an installation.
+    let directory = tempfile::tempdir().unwrap();
+    let unit = directory.path().join("sluicegate.service");
+    let text = read("deploy/systemd/sluicegate.service");
+    let installed = "/usr/local/bin/sluicegate ";
+    assert!(text.contains(installed));
+    let program = format!("{} ", env!("CARGO_BIN_EXE_sluicegate"));
+    std::fs::write(&unit, text.replace(installed, &program)).unwrap();
+    let mut verify = Command::new("systemd-analyze");
+    let said = succeed(verify.arg("verify").arg(&unit));
+    assert!(!said.contains("sluicegate.service"), "{said}");
+    let mut security = Command::new("systemd-analyze");
+    security.args(["security", "--offline=true", "--threshold", EXPOSURE_MAX]);
+    succeed(security.arg(&unit));
+}
