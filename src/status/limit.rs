@@ -42,7 +42,8 @@ pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush:
         .tables
         .first()
         .map_or(String::new(), |table| format!("; {} takes most of the time", table.table));
-    let is_busy = flush.busy_share >= 0.9;
+    // A batch that waits for a writer tells it at once, their share of the time only later.
+    let is_busy = flush.busy_share >= 0.9 || flush.in_flight > flush.writers || flush.paused;
     let hottest = lag.iter().max_by_key(|lag| lag.hottest_messages);
     if let Some(Lag { topic, hottest, hottest_messages, .. }) = hottest
         && *hottest_messages as f64 > 0.8 * waiting
@@ -106,6 +107,8 @@ mod tests {
         let fast = lag(5_000).replace("} 1000\n", "} 600000\n");
         assert_eq!(limit_of(&fast, None, 2.0).by, "nothing", "two seconds of work are under way");
         assert_eq!(limit_of(&lag(5_000), None, 0.8).by, "sluicegate");
+        let queued = format!("{}sluicegate_flush_batches_in_flight 3\n", lag(5_000));
+        assert_eq!(limit_of(&queued, None, 0.8).by, "mysql", "a batch waits for a writer");
         let hot = limit_of(&lag(90_000), None, 0.8);
         assert_eq!(hot.by, "partition");
         assert!(hot.text.contains("90 % of what waits is in partition 2 of user"), "{}", hot.text);

@@ -7,6 +7,7 @@
 mod support;
 
 mod chromium;
+mod dashboard;
 mod docs;
 mod files;
 mod grants;

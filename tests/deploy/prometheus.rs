@@ -1,5 +1,7 @@
 //! The dashboard, the recording rules and the alerts, against a real Prometheus that scrapes a real run.
 
+use crate::chromium::Page;
+use crate::dashboard;
 use crate::instance::Instance;
 use crate::support::servers::{self, Own};
 use crate::support::{DEADLINE, Server, World};
@@ -9,14 +11,10 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const EVENTS: u64 = 60_000;
 const EVENTS_A_SECOND: f64 = 1_500.0;
-/// For `$__rate_interval`, at a scrape a second.
-const RATE_INTERVAL: &str = "20s";
-/// What no run without its fault has a value of.
-const DASHBOARD: &str = "deploy/grafana/dashboards/sluicegate.json";
 /// Alerts that this run deserves.
 const DESERVED: [&str; 2] = ["SluicegateDeadLetters", "SluicegateRefusedByServer"];
 
@@ -75,6 +73,14 @@ impl Prometheus {
         !data["result"].as_array().unwrap().is_empty()
     }
 
+    /// The series of an expression since some time, in steps of a second.
+    fn range(&self, expression: &str, since: SystemTime) -> Vec<Value> {
+        let unix = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap().as_secs().to_string();
+        let (start, end) = (unix(since), unix(SystemTime::now()));
+        let query = [("query", expression), ("start", &start), ("end", &end), ("step", "1")];
+        self.api("query_range", &query)["result"].as_array().unwrap().clone()
+    }
+
     /// The names of the alerts that fire.
     fn firing(&self) -> BTreeSet<String> {
         let data = self.api("alerts", &[]);
@@ -106,31 +112,6 @@ fn names(file: &str, kind: &str) -> BTreeSet<String> {
         .filter_map(|line| line.trim_start().strip_prefix(&marker))
         .map(str::to_owned)
         .collect()
-}
-
-/// Every expression of the dashboard, with something in place of Grafana's variables.
-fn dashboard() -> BTreeSet<String> {
-    let dashboard: Value = serde_json::from_str(&read(DASHBOARD)).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
-    let mut expressions: BTreeSet<String> = targets
-        .map(|target| target["expr"].as_str().unwrap())
-        .map(|expression| {
-            expression
-                .replace("$__rate_interval", RATE_INTERVAL)
-                .replace("$instance", ".+")
-                .replace("$topic", ".+")
-                .replace("$table", ".+")
-        })
-        .collect();
-    for variable in dashboard["templating"]["list"].as_array().unwrap() {
-        // label_values(METRIC, LABEL)
-        let Some(query) = variable["query"]["query"].as_str() else { continue };
-        let inside = query.strip_prefix("label_values(").unwrap().strip_suffix(')').unwrap();
-        let (metric, label) = inside.split_once(", ").unwrap();
-        expressions.insert(format!("{metric}{{{label}!=\"\"}}"));
-    }
-    expressions
 }
 
 /// The metrics that a rule file speaks of.
@@ -183,7 +164,7 @@ async fn every_expression_gives_data_of_a_run() {
     if !servers::install("prometheus") {
         return;
     }
-    let Some(mut world) = World::new(Server::MySql).await else { return };
+    let Some(world) = World::new(Server::MySql).await else { return };
     world.create_topics(&TOPICS, 2).await;
     world.succeed(&["migrate"]);
     let mut admin = world.connect().await;
@@ -197,7 +178,7 @@ async fn every_expression_gives_data_of_a_run() {
         command.env("DATA_SOURCE_NAME", &address);
     })
     .await;
-    world.set("kafka.client_id", "watched");
+    let begun = SystemTime::now();
     let instance = Instance::start(&world);
     let scrape = [("sluicegate", instance.port), ("mysqld", exporter.port)];
     let prometheus = Prometheus::start(&directory, &scrape).await;
@@ -220,7 +201,10 @@ async fn every_expression_gives_data_of_a_run() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 
-    let mut expected = dashboard();
+    let panels = dashboard::panels();
+    let queries = panels.iter().flat_map(|panel| &panel.queries);
+    let mut expected: BTreeSet<String> = queries.map(|query| query.expression.clone()).collect();
+    expected.extend(dashboard::variables());
     expected.extend(names("deploy/prometheus/recording.yml", "record"));
     expected.extend(metrics("deploy/prometheus/alerts.yml"));
     prometheus.until(&expected).await;
@@ -231,6 +215,14 @@ async fn every_expression_gives_data_of_a_run() {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     producing.await.unwrap();
+    let picture = dashboard::page(&panels, |expression| prometheus.range(expression, begun));
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dashboard.html");
+    std::fs::write(&file, picture).unwrap();
+    if servers::install("chromium") {
+        let mut page = Page::open(&format!("file://{}", file.display()));
+        page.show((1400, 900), "light");
+        page.screenshot(&file.with_extension("png"));
+    }
     instance.stop();
     while !prometheus.firing().contains("SluicegateDown") {
         assert!(Instant::now() < deadline + DEADLINE, "only these fire: {:?}", prometheus.firing());
