@@ -15,7 +15,7 @@ use super::rounds::Class;
 use super::sluice::{Seen, Work, WrittenTo};
 
 const MILLION: f64 = 1e6;
-const EVENTS_BEYOND: u64 = 300_000;
+const EVENTS_BEYOND: u64 = 1_000_000;
 const BUFFER_POOL_BYTES: u64 = 128 << 20;
 
 /// Fewer rows of a table in a million say little about it.
