@@ -14,7 +14,7 @@ SEED ?=
 REPORT ?=
 SECONDS ?= 60
 
-.PHONY: help setup demo test chaos bench bench-stages instructions fuzz lint clean
+.PHONY: help setup demo test chaos bench bench-stages instructions fuzz lint rules clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,13 @@ lint: setup ## formatting, clippy, dependency rules, documentation, shell script
 	cargo deny --log-level error check bans licenses sources
 	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
 	shellcheck --external-sources --severity warning $(SCRIPTS)
+
+rules: ## make the Kubernetes rules from deploy/prometheus
+	@{ printf '%s\n' '# Made by `make rules` of ../prometheus/recording.yml and alerts.yml: change those.' \
+		'apiVersion: monitoring.coreos.com/v1' 'kind: PrometheusRule' \
+		'metadata:' '  name: sluicegate' '  namespace: sluicegate' 'spec:' '  groups:' && \
+	awk 'FNR == 1 { inside = 0 } inside { print ($$0 == "" ? "" : "  " $$0) } $$0 == "groups:" { inside = 1 }' \
+		deploy/prometheus/recording.yml deploy/prometheus/alerts.yml; } >deploy/kubernetes/rules.yaml
 
 clean: ## remove what was built; the servers' cache stays
 	cargo clean

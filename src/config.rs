@@ -189,12 +189,12 @@ impl Effective {
             }
             let name = &key[of.len() + 1..];
             let name = if name.contains('.') { format!("{name:?}") } else { name.to_owned() };
-            let shown = if is_secret(key) && value.as_str() != Some("") {
-                "\"***\"".to_owned()
+            if is_secret(key) && value.as_str() != Some("") {
+                // As a comment, so that the text is good as a file.
+                lines.push((format!("# {name} = \"***\""), format!("# not shown; {origin}")));
             } else {
-                value.to_string()
-            };
-            lines.push((format!("{name} = {shown}"), format!("# {origin}")));
+                lines.push((format!("{name} = {value}"), format!("# {origin}")));
+            }
         }
         for (line, comment) in lines {
             let line = if comment.is_empty() { line } else { format!("{line:<48} {comment}") };

@@ -27,6 +27,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tracing::{debug, error, info, warn};
 
+/// How long Kafka may take to answer a question that nobody waits for.
+const BOUNDS_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How long Kafka may take to answer a question about topics and offsets.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -66,6 +69,7 @@ const FORGOTTEN: Duration = Duration::from_secs(3);
 pub struct Consumer {
     inner: Arc<BaseConsumer<Context>>,
     committer: Committer,
+    surveyor: Surveyor,
     bootstrap_servers: String,
     /// Since when no broker is connected.
     alone_since: Cell<Option<Instant>>,
@@ -103,6 +107,35 @@ impl Committer {
     }
 }
 
+/// A thread that asks Kafka for first and next offsets, while others have better things to do than
+/// to wait for it.
+struct Surveyor {
+    questions: SyncSender<Vec<TopicPartition>>,
+    found: Arc<Mutex<Bounds>>,
+    thread: JoinHandle<()>,
+}
+
+impl Surveyor {
+    fn start(consumer: Arc<BaseConsumer<Context>>) -> std::io::Result<Self> {
+        let (questions, to_ask) = sync_channel::<Vec<TopicPartition>>(1);
+        let found = Arc::new(Mutex::new(Bounds::new()));
+        let answers = Arc::clone(&found);
+        let thread = std::thread::Builder::new().name("bounds".to_owned()).spawn(move || {
+            for partition in to_ask.into_iter().flatten() {
+                if consumer.context().closing.load(Ordering::Relaxed) {
+                    return;
+                }
+                let TopicPartition { topic, partition: number } = &partition;
+                // Without an answer it is asked again later.
+                if let Ok(bounds) = consumer.fetch_watermarks(topic, *number, BOUNDS_TIMEOUT) {
+                    lock(&answers).insert(partition, bounds);
+                }
+            }
+        })?;
+        Ok(Self { questions, found, thread })
+    }
+}
+
 fn commit(consumer: &BaseConsumer<Context>, offsets: &Offsets) -> KafkaResult<()> {
     let mut list = TopicPartitionList::with_capacity(offsets.len());
     for (TopicPartition { topic, partition }, offset) in offsets {
@@ -117,13 +150,15 @@ struct Context {
     rebalances: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
     statistics: Mutex<Option<Statistics>>,
-    /// When each kind of error was last said. While a broker is away, librdkafka tells it many
-    /// times a second.
-    said: Mutex<BTreeMap<Option<i32>, Instant>>,
+    /// When each error was last said. While a broker is away, librdkafka tells it many times a
+    /// second.
+    said: Mutex<BTreeMap<String, Instant>>,
 }
 
-/// An error of a kind is not said again so soon.
+/// An error is not said again so soon.
 const SAID_EVERY: Duration = Duration::from_secs(10);
+/// So many different ones are remembered.
+const SAID_MAX: usize = 100;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -143,8 +178,15 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let kind = error.rdkafka_error_code().map(|code| code as i32);
+        use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure};
+        // The reasons of these two have counters and times in them.
+        let away = [Some(AllBrokersDown), Some(BrokerTransportFailure)];
+        let is_away = away.contains(&error.rdkafka_error_code());
+        let kind = if is_away { error.to_string() } else { format!("{error}: {reason}") };
         let (mut said, now) = (lock(&self.said), Instant::now());
+        if said.len() > SAID_MAX {
+            said.clear();
+        }
         if said.get(&kind).is_none_or(|last| now - *last >= SAID_EVERY) {
             said.insert(kind, now);
             warn!(target: "librdkafka", "{error}: {reason}");
@@ -220,10 +262,12 @@ impl Consumer {
         config.set_log_level(RDKafkaLogLevel::Info);
         let inner: Arc<BaseConsumer<Context>> =
             Arc::new(config.create_with_context(Context::default())?);
+        let surveyor = Surveyor::start(Arc::clone(&inner))
+            .map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
         let committer = Committer::start(Arc::clone(&inner), answer)
             .map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
         let bootstrap_servers = properties.get("bootstrap.servers").cloned().unwrap_or_default();
-        Ok(Self { inner, committer, bootstrap_servers, alone_since: Cell::new(None) })
+        Ok(Self { inner, committer, surveyor, bootstrap_servers, alone_since: Cell::new(None) })
     }
 
     /// Joins the group.
@@ -248,7 +292,8 @@ impl Consumer {
                 error @ KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset),
             )) => Err(error),
             Some(Err(error)) => {
-                warn!(%error, "consume: Kafka reports a problem; it is tried again");
+                // It was said when librdkafka told it, with its reason.
+                debug!(%error, "consume: Kafka reports a problem; it is tried again");
                 Ok(None)
             }
         }
@@ -270,6 +315,19 @@ impl Consumer {
         // The thread lives as long as this does, and its channel is empty.
         let sent = self.committer.lists.try_send(offsets);
         debug_assert!(sent.is_ok(), "one commit at a time");
+    }
+
+    /// Asks Kafka for the first and the next offset of partitions, unless the last question is still
+    /// open. [`Self::take_bounds`] gives the answers.
+    pub fn ask_bounds(&self, partitions: Vec<TopicPartition>) {
+        if !partitions.is_empty() {
+            let _ = self.surveyor.questions.try_send(partitions);
+        }
+    }
+
+    /// What Kafka has answered, once.
+    pub fn take_bounds(&self) -> Bounds {
+        std::mem::take(&mut *lock(&self.surveyor.found))
     }
 
     /// The latest statistics, once.
@@ -358,7 +416,7 @@ impl Consumer {
         while let Some(rebalance) = self.next_rebalance() {
             self.answer(&rebalance);
         }
-        let Self { inner, committer: Committer { lists, thread, is_busy }, .. } = self;
+        let Self { inner, committer: Committer { lists, thread, is_busy }, surveyor, .. } = self;
         if is_busy.load(Ordering::Acquire) {
             warn!("commit: Kafka does not answer; leaving without a goodbye");
             return;
@@ -366,6 +424,10 @@ impl Consumer {
         drop(lists);
         if thread.join().is_err() {
             error!("commit: the committing thread had ended unexpectedly");
+        }
+        drop(surveyor.questions);
+        if surveyor.thread.join().is_err() {
+            error!("consume: the thread that asks for offsets had ended unexpectedly");
         }
         drop(inner);
     }

@@ -7,15 +7,27 @@ use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 const PAGE: &str = include_str!("status/page.html");
 /// The page asks nobody but this server, and nobody may put it into a frame.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Connections at the same time; others wait. Each takes a file, and MySQL and Kafka need theirs.
+const CONNECTIONS_MAX: usize = 64;
+/// From a connection to the end of its answer.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// When there is no file left for a connection.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// Installs the recorder for all metrics of the process.
 ///
@@ -51,10 +63,27 @@ pub async fn serve(listener: TcpListener, board: Arc<Board>) {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .with_state(board);
-    // It only ends with an error of the listener, and then the process is better off without it
-    // than not working.
-    if let Err(error) = axum::serve(listener, routes).await {
-        tracing::error!(%error, "http: stopped serving");
+    let service = TowerToHyperService::new(routes);
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    // Nobody closes it.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let mut server = http1::Builder::new();
+                    // One request a connection: who is slow or idle keeps nobody's place.
+                    let served =
+                        server.keep_alive(false).serve_connection(TokioIo::new(stream), service);
+                    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, served).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "http: a connection could not be taken");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
     }
 }
 

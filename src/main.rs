@@ -52,10 +52,10 @@ const CHECK_EXAMPLES: &str = "Example:
 It ends with 1 when there is a problem. Nothing is changed.";
 
 const CONFIG_EXAMPLES: &str = "Examples:
-  sluicegate config > sluicegate.toml   a file with every setting, to begin with
+  sluicegate config > new.toml          a file with every setting, to begin with
   sluicegate config | grep batch
 
-Passwords are not shown.";
+Passwords are not shown: they stand as comments in it.";
 
 const DEAD_LETTERS_EXAMPLES: &str = "Examples:
   sluicegate dead-letters list --since 2h
@@ -144,10 +144,23 @@ fn main() -> ExitCode {
         // Whoever reads the pipe has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", chain(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, each once: many libraries quote the cause in their own text.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

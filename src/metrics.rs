@@ -72,7 +72,7 @@ impl Health {
         if self.assigned.load(Ordering::Relaxed) {
             Ok(())
         } else {
-            Err("Kafka: no partitions assigned yet".to_owned())
+            Err("Kafka: no partitions assigned; is a broker reachable, do the topics exist, are there more instances than partitions?".to_owned())
         }
     }
 }
@@ -114,6 +114,11 @@ impl FlushMetrics {
         self.health.set_trouble(Trouble::Writer(writer), Some(trouble));
     }
 
+    /// A writer waits for the server.
+    pub(crate) fn waits(&self, writer: usize, trouble: String) {
+        self.health.set_trouble(Trouble::Writer(writer), Some(trouble));
+    }
+
     /// What failed before has worked.
     pub(crate) fn works(&self, writer: usize) {
         self.health.set_trouble(Trouble::Writer(writer), None);
@@ -121,7 +126,7 @@ impl FlushMetrics {
 
     /// The server refused an event that had passed validation, on account of this table.
     pub(crate) fn refused(&self, table: &str) {
-        counter!("sluicegate_flush_refused_events_total", "table" => table.to_owned()).increment(1);
+        refused_by(table).increment(1);
     }
 }
 
@@ -152,7 +157,7 @@ pub struct PipelineMetrics {
     kafka_latency: Histogram,
     statement_bytes: Counter,
     partitions_by_name: HashMap<TopicPartition, PartitionMetrics>,
-    /// Offsets handed to Kafka.
+    /// Lists of offsets that Kafka took.
     pub commits: Counter,
     /// Commits that failed.
     pub commit_failures: Counter,
@@ -179,6 +184,7 @@ struct TableMetrics {
 /// Handles of one partition.
 #[derive(Debug)]
 struct PartitionMetrics {
+    assigned: Gauge,
     lag: Gauge,
     lag_seconds: Gauge,
     durable: Gauge,
@@ -188,10 +194,12 @@ struct PartitionMetrics {
 /// How far a partition is, as far as it is known.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct PartitionState {
+    /// Whether this instance has it.
+    pub is_assigned: bool,
     /// Messages that are not committed yet.
     pub lag: Option<i64>,
-    /// How old the last durable message is, if others wait behind it.
-    pub lag_seconds: Option<f64>,
+    /// How long something has been waiting.
+    pub lag_seconds: f64,
     /// The offset before which everything is durable.
     pub durable: Option<i64>,
     /// The offset that Kafka has.
@@ -264,11 +272,19 @@ impl PipelineMetrics {
         let sealed = |reason: Sealed| {
             (reason, counter!("sluicegate_buffer_batches_total", "sealed_by" => reason.as_str()))
         };
+        // Counters begin at 0: one that began with the first fault would have no increase then.
+        let topics = config.kafka.subscription(&mapping.topic_names());
+        let mut dead_letters = HashMap::new();
+        for topic in &topics {
+            let name: Arc<str> = topic.as_str().into();
+            let of = |code: Code| ((Arc::clone(&name), code), dead_letters_of(topic, code));
+            dead_letters.extend(Code::ALL.map(of));
+        }
         Self {
-            topics: HashMap::new(),
+            topics: topics.iter().map(|topic| (topic.clone(), TopicMetrics::new(topic))).collect(),
             events: mapping.labels.iter().map(event).collect(),
             tables: mapping.tables.iter().map(|table| TableMetrics::new(&table.name)).collect(),
-            dead_letters: HashMap::new(),
+            dead_letters,
             folded: counter!("sluicegate_buffer_folded_rows_total"),
             sealed: Sealed::ALL.into_iter().map(sealed).collect(),
             batch_rows: histogram!("sluicegate_buffer_batch_rows"),
@@ -328,10 +344,9 @@ impl PipelineMetrics {
             }
         }
         for (topic, code) in &written.dead_letters {
-            let counter = self.dead_letters.entry((Arc::clone(topic), *code)).or_insert_with(
-                || counter!("sluicegate_flush_dead_letters_total", "topic" => topic.to_string(), "reason" => code.as_str()),
-            );
-            counter.increment(1);
+            let key = (Arc::clone(topic), *code);
+            let counter = self.dead_letters.entry(key);
+            counter.or_insert_with(|| dead_letters_of(topic, *code)).increment(1);
         }
         self.statement_bytes.increment(written.bytes as u64);
         self.flush_seconds.record(took);
@@ -351,6 +366,10 @@ impl PipelineMetrics {
 
     /// How far a partition is.
     pub fn partition(&mut self, partition: &TopicPartition, state: &PartitionState) {
+        // What nobody knows is not 0.
+        if state.lag.is_none() {
+            return;
+        }
         if !self.partitions_by_name.contains_key(partition) {
             self.partitions_by_name.insert(partition.clone(), PartitionMetrics::new(partition));
         }
@@ -358,7 +377,8 @@ impl PipelineMetrics {
         if let Some(lag) = state.lag {
             metrics.lag.set(lag as f64);
         }
-        metrics.lag_seconds.set(state.lag_seconds.unwrap_or(0.0));
+        metrics.assigned.set(f64::from(u8::from(state.is_assigned)));
+        metrics.lag_seconds.set(state.lag_seconds);
         if let Some(durable) = state.durable {
             metrics.durable.set(durable as f64);
         }
@@ -368,8 +388,17 @@ impl PipelineMetrics {
     }
 }
 
+fn dead_letters_of(topic: &str, code: Code) -> Counter {
+    counter!("sluicegate_flush_dead_letters_total", "topic" => topic.to_owned(), "reason" => code.as_str())
+}
+
+fn refused_by(table: &str) -> Counter {
+    counter!("sluicegate_flush_refused_events_total", "table" => table.to_owned())
+}
+
 impl TableMetrics {
     fn new(table: &str) -> Self {
+        refused_by(table).increment(0);
         let table = table.to_owned();
         Self {
             rows: counter!("sluicegate_flush_rows_total", "table" => table.clone()),
@@ -383,6 +412,7 @@ impl PartitionMetrics {
     fn new(TopicPartition { topic, partition }: &TopicPartition) -> Self {
         let labels = [("topic", topic.to_string()), ("partition", partition.to_string())];
         Self {
+            assigned: gauge!("sluicegate_consume_assigned", &labels),
             lag: gauge!("sluicegate_consume_lag_messages", &labels),
             lag_seconds: gauge!("sluicegate_consume_lag_seconds", &labels),
             durable: gauge!("sluicegate_commit_durable_offset", &labels),

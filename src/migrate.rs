@@ -85,6 +85,14 @@ async fn apply(connection: &mut MySqlConnection) -> Result<usize, Error> {
     Ok(pending)
 }
 
+/// Number of migrations that are to be applied.
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn pending(connection: &mut MySqlConnection) -> Result<usize, Error> {
+    pending_on(connection).await
+}
+
 /// Fails if there is something to migrate.
 ///
 /// # Errors

@@ -21,6 +21,7 @@
 
 mod drive;
 mod intake;
+mod lag;
 pub mod pump;
 mod rescue;
 mod state;

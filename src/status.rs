@@ -11,6 +11,7 @@ mod recent;
 
 use crate::config::Config;
 use crate::metrics::Health;
+use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use reading::{Reading, Span};
 use serde::{Deserialize, Serialize};
@@ -70,7 +71,7 @@ pub struct Status {
 /// What limits the throughput.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
-    /// `outage`, `partition`, `data`, `mysql`, `sluicegate` or `nothing`.
+    /// `outage`, `partition`, `data`, `mysql`, `sluicegate`, `unknown` or `nothing`.
     pub by: String,
     /// A sentence for people.
     pub text: String,
@@ -108,7 +109,7 @@ pub struct Lag {
     pub messages: u64,
     /// Age of the last durable message of the partition that is furthest behind.
     pub seconds: f64,
-    /// Partitions that this instance has or had.
+    /// Partitions that this instance has.
     pub partitions: usize,
     /// The partition with most of them.
     pub hottest: u32,
@@ -250,6 +251,7 @@ impl Board {
     #[must_use]
     pub fn metrics(&self) -> String {
         self.process.collect();
+        gauge!("sluicegate_ready").set(f64::from(u8::from(self.health.ready().is_ok())));
         self.metrics.render()
     }
 
@@ -369,8 +371,13 @@ fn counts(by: BTreeMap<String, f64>) -> BTreeMap<String, u64> {
 fn lag(now: &Reading) -> Vec<Lag> {
     let labels = ["topic", "partition"];
     let seconds = now.by("sluicegate_consume_lag_seconds", labels);
+    let assigned = now.by("sluicegate_consume_assigned", labels);
     let mut topics: BTreeMap<String, Lag> = BTreeMap::new();
     for (key, messages) in now.by("sluicegate_consume_lag_messages", labels) {
+        // Those that it has had are somebody else's.
+        if assigned.get(&key) != Some(&1.0) {
+            continue;
+        }
         let behind = seconds.get(&key).copied().unwrap_or_default();
         let [topic, partition] = key;
         let lag = topics.entry(topic.clone()).or_insert(Lag {

@@ -7,7 +7,9 @@ use crate::flush::connect::Server;
 use crate::flush::retry::Class;
 use crate::flush::shown;
 use crate::mapping::{Mapping, TableKind};
+use crate::migrate;
 use crate::schema;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 
@@ -102,6 +104,13 @@ async fn check_mysql(server: &Server, mapping: &Mapping, findings: &mut Findings
         }
         Err(error) => findings.problem(format!("schema: {}", shown(&error))),
     }
+    match migrate::pending(&mut connection).await {
+        Ok(0) => findings.fine("migrations: all applied"),
+        Ok(pending) => findings.problem(format!(
+            "migrations: {pending} are pending; `sluicegate migrate` applies them, and so does `run` without --no-migrate"
+        )),
+        Err(error) => findings.problem(format!("migrations: {error}")),
+    }
 }
 
 fn connect_mend(error: &sqlx::Error) -> String {
@@ -148,13 +157,28 @@ async fn check_grants(
     if denied.is_empty() {
         findings.fine("grants: enough to write every table");
     } else {
+        let account = account(connection).await.unwrap_or_else(|| format!("'{}'", server.user));
         findings.problem(format!(
-            "grants: {}; mend it with: GRANT SELECT, INSERT, UPDATE, DELETE ON `{}`.* TO '{}'",
+            "grants: {}; mend it with: GRANT SELECT, INSERT, UPDATE, DELETE ON `{}`.* TO {account}",
             denied.join("; "),
             server.database,
-            server.user
         ));
     }
+}
+
+/// The account that the server took us for, as a GRANT names it.
+async fn account(connection: &mut MySqlConnection) -> Option<String> {
+    let account = sqlx::query_scalar("SELECT CAST(CURRENT_USER() AS CHAR)");
+    let account: String = account.fetch_one(connection).await.ok()?;
+    let (user, host) = account.rsplit_once('@')?;
+    Some(format!("'{user}'@'{host}'"))
+}
+
+/// Whether an error is of the connection, and no answer about a topic.
+fn is_unreachable(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
+    let away = [AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve];
+    error.rdkafka_error_code().is_some_and(|code| away.contains(&code))
 }
 
 fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
@@ -166,6 +190,12 @@ fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
         }
     };
     let topics = config.kafka.subscription(&mapping.topic_names());
+    let mapped = mapping.topic_names();
+    for topic in topics.iter().filter(|topic| !mapped.contains(&config.kafka.mapped_name(topic))) {
+        findings.problem(format!(
+            "Kafka: no mapping knows the topic {topic}, so its messages would be dead letters; check kafka.topics and mapping.directory"
+        ));
+    }
     let mut partitions = Vec::new();
     for topic in &topics {
         match consumer.offset_bounds(&[topic]) {
@@ -173,6 +203,13 @@ fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
                 "Kafka: topic {topic} does not exist; create it, or check kafka.topics and kafka.topic_prefix"
             )),
             Ok(bounds) => partitions.extend(bounds.into_keys()),
+            Err(error) if is_unreachable(&error) => {
+                findings.problem(format!(
+                    "Kafka: no answer from {}: {error}; check kafka.bootstrap_servers, kafka.security_protocol, and the network",
+                    config.kafka.properties["bootstrap.servers"]
+                ));
+                return;
+            }
             Err(error) => findings.problem(format!(
                 "Kafka: topic {topic}: {error}; check kafka.bootstrap_servers, and READ and DESCRIBE on the topic"
             )),

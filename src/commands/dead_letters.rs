@@ -34,7 +34,7 @@ pub enum Command {
         /// Which ones
         #[command(flatten)]
         which: Which,
-        /// At most so many, oldest first
+        /// At most so many, the newest
         #[arg(long, default_value_t = 100)]
         limit: u32,
         /// JSON lines instead of a table
@@ -66,9 +66,13 @@ pub enum Command {
         /// Which ones
         #[command(flatten)]
         which: Which,
-        /// Delete those that have not been replayed as well
+        /// Delete those that have not been replayed as well: with --topic, --reason, --since or
+        /// --until, or else with --yes
         #[arg(long)]
         unreplayed: bool,
+        /// All of them, indeed
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -90,6 +94,10 @@ pub struct Which {
 }
 
 impl Which {
+    fn is_all(&self) -> bool {
+        [&self.topic, &self.reason, &self.since, &self.until].iter().all(|one| one.is_none())
+    }
+
     fn filter(&self, replayed: Option<bool>) -> anyhow::Result<Filter> {
         let time = |text: &Option<String>| text.as_deref().map(time_or_age).transpose();
         Ok(Filter {
@@ -122,9 +130,15 @@ pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
     let done = match command {
         Command::List { which, limit, json } => {
             let filter = which.filter(None)?;
-            let letters =
-                store::list(&mut connection, &filter, false, limit).await.map_err(said)?;
-            print_list(&letters, json)
+            let letters = store::newest(&mut connection, &filter, limit).await.map_err(said)?;
+            let all = store::count(&mut connection, &filter).await.map_err(said)?;
+            print_list(&letters, json)?;
+            if all > letters.len() as u64 {
+                let shown = letters.len();
+                // JSON lines stay JSON lines.
+                let _ = writeln!(std::io::stderr(), "the newest {shown} of {all}; see --limit");
+            }
+            Ok(())
         }
         Command::Show { id, json } => {
             let filter = Filter { after: id.saturating_sub(1), ..Filter::default() };
@@ -144,7 +158,12 @@ pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Command::Purge { which, unreplayed } => {
+        Command::Purge { which, unreplayed, yes } => {
+            if unreplayed && !yes && which.is_all() {
+                bail!(
+                    "--unreplayed alone would delete every letter, and with it what was never loaded; say which (--until 90days, --topic, --reason), or --yes"
+                );
+            }
             let filter = which.filter((!unreplayed).then_some(true))?;
             let purged = store::purge(&mut connection, &filter).await.map_err(said)?;
             say(&format!("{purged} dead letters deleted"))
@@ -214,7 +233,8 @@ pub async fn replay(
         replay.group(connection, &letters).await?;
         bar.inc(letters.len() as u64);
     }
-    replay.outcome.interrupted = true;
+    let left = store::list(connection, &filter, false, 1).await.map_err(said)?;
+    replay.outcome.interrupted = !left.is_empty();
     Ok(replay.outcome)
 }
 
@@ -375,8 +395,8 @@ fn print_list(letters: &[Stored], json: bool) -> anyhow::Result<()> {
             format!("{}/{} offset {}", letter.topic, letter.partition, letter.offset),
             letter.dead_at.chars().take(19).collect(),
             letter.error_code.clone(),
-            letter.event_type.clone().unwrap_or_default(),
-            letter.error_text.clone(),
+            for_terminal(letter.event_type.clone().unwrap_or_default()),
+            for_terminal(letter.error_text.clone()),
             letter.replayed_at.as_deref().unwrap_or("no").chars().take(19).collect(),
         ]);
     }
@@ -395,11 +415,14 @@ fn print_letter(letter: &Stored, json: bool) -> anyhow::Result<()> {
     }
     for (name, value) in value.as_object().into_iter().flatten() {
         let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        say(&format!("{name:<14} {shown}"))?;
+        say(&format!("{name:<14} {}", for_terminal(shown)))?;
     }
-    // A payload is anybody's text, and a terminal obeys control characters.
-    let shown = if std::io::stdout().is_terminal() { without_controls(&payload) } else { payload };
-    say(&format!("\n{shown}"))
+    say(&format!("\n{}", for_terminal(payload)))
+}
+
+/// Keys and payloads are anybody's text, and a terminal obeys control characters.
+fn for_terminal(text: String) -> String {
+    if std::io::stdout().is_terminal() { without_controls(&text) } else { text }
 }
 
 fn without_controls(text: &str) -> String {

@@ -8,7 +8,7 @@ use crate::flush::statement::Statements;
 use crate::flush::{Plan, shown};
 use crate::http;
 use crate::mapping::Mapping;
-use crate::metrics::{Health, Trouble};
+use crate::metrics::{FlushMetrics, Health, PipelineMetrics, Trouble};
 use crate::migrate;
 use crate::pipeline::{self, Progress, Setup, Stop};
 use crate::status::{Board, Recent};
@@ -22,6 +22,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
+
+/// A signal so soon after the first is the same one.
+const SECOND_SIGNAL: Duration = Duration::from_secs(1);
+
+const PREPARING: &str = "preparing the tables (`sluicegate check` says all that is missing)";
 
 /// How often the progress bar moves.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -63,6 +68,10 @@ pub async fn run(
         writers = config.flush.writers,
         "starting"
     );
+    health.set_trouble(Trouble::Start, Some("the tables are looked at".to_owned()));
+    // So that they are there while MySQL is waited for; the pipeline takes the same ones.
+    drop(PipelineMetrics::new(&mapping, &config));
+    drop(FlushMetrics::new(Arc::clone(&health)));
     if let Some(address) = config.http {
         let listener = http::bind(address).await.with_context(|| {
             format!("http.address {address} cannot be had; choose another or \"off\"")
@@ -147,7 +156,7 @@ async fn prepare(
                 return inspected.fit();
             }
             Err(migrate::Error::Server(error)) if is_waited_out(&error) => error,
-            Err(error) => return Err(error).context("preparing the tables"),
+            Err(error) => return Err(error).context(PREPARING),
         };
         let pause = config.flush.backoff.pause(attempt, RandomState::new().hash_one(attempt));
         let cause = shown(&error);
@@ -188,9 +197,13 @@ fn stop_on_signals(stop: Stop, timeout: Duration) -> std::io::Result<()> {
             "{signal}: reading ends; what is under way is written and committed first, for at most {timeout:?}; a second signal ends it at once"
         );
         stop.request();
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let first = Instant::now();
+        // Some send a signal to the process, and then to its whole group.
+        while first.elapsed() < SECOND_SIGNAL {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
         }
         warn!("a second signal: ends without waiting; what is not committed is done again");
         std::process::exit(1);

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// How long an instance may take to answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// Reasons of dead letters that are shown: the rest must not push everything else off a screen.
+const LETTERS: usize = 5;
 /// Warnings that are shown; the page shows more.
 const WARNINGS: usize = 5;
 
@@ -36,7 +38,7 @@ pub struct Options {
 pub fn show(options: &Options, config: &Config) -> anyhow::Result<()> {
     let url = url(options, config)?;
     let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(ANSWER_WAIT)).build().into();
+        ureq::Agent::config_builder().timeout_global(Some(ANSWER_WAIT)).proxy(None).build().into();
     let ask = || -> anyhow::Result<String> {
         let answer =
             agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string());
@@ -147,8 +149,14 @@ fn shown(status: &Status) -> String {
     let _ = writeln!(text, "{topics}\n\n{tables}");
     if !status.dead_letters.is_empty() {
         let mut letters = table(&["dead letters", "reason", "count", "command"], 2..3);
-        for one in &status.dead_letters {
+        let (first, more) = status.dead_letters.split_at(status.dead_letters.len().min(LETTERS));
+        for one in first {
             letters.add_row([&one.topic, &one.reason, &one.count.to_string(), &one.command]);
+        }
+        if !more.is_empty() {
+            let count: u64 = more.iter().map(|one| one.count).sum();
+            let others = format!("{} others", more.len());
+            letters.add_row([&others, "", &count.to_string(), "sluicegate dead-letters list"]);
         }
         let _ = writeln!(text, "\n{letters}");
     }

@@ -129,6 +129,9 @@ impl<'c> Check<'c> {
             &kafka.security_protocol,
             &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"],
         );
+        if kafka.security_protocol.starts_with("sasl") {
+            self.not_empty("kafka.sasl_mechanism", &kafka.sasl_mechanism);
+        }
         self.not_empty("kafka.bootstrap_servers", &kafka.bootstrap_servers);
         self.not_empty("kafka.group_id", &kafka.group_id);
         // A quarter of the share waits in the queue. The rest is for a response on its way, which

@@ -95,13 +95,37 @@ pub async fn list(
     with_payload: bool,
     limit: u32,
 ) -> Result<Vec<Stored>, sqlx::Error> {
+    select(connection, filter, with_payload, "id", limit).await
+}
+
+/// The newest of them without their payloads, the newest last.
+///
+/// # Errors
+/// Whatever the driver says.
+pub async fn newest(
+    connection: &mut MySqlConnection,
+    filter: &Filter,
+    limit: u32,
+) -> Result<Vec<Stored>, sqlx::Error> {
+    let mut letters = select(connection, filter, false, "id DESC", limit).await?;
+    letters.reverse();
+    Ok(letters)
+}
+
+async fn select(
+    connection: &mut MySqlConnection,
+    filter: &Filter,
+    with_payload: bool,
+    order: &str,
+    limit: u32,
+) -> Result<Vec<Stored>, sqlx::Error> {
     let payload = if with_payload { "payload" } else { "x''" };
     let mut query = QueryBuilder::new(
         "SELECT id, topic, kafka_partition, kafka_offset, message_key, event_type, event_id, CAST(error_code AS CHAR), error_text, CAST(payload_bytes AS UNSIGNED), payload_cut, CAST(dead_at AS CHAR), CAST(replayed_at AS CHAR), ",
     );
     query.push(payload).push(" FROM dead_letters");
     filter.push(&mut query);
-    query.push(" ORDER BY id LIMIT ").push_bind(limit);
+    query.push(format!(" ORDER BY {order} LIMIT ")).push_bind(limit);
     query.build().fetch_all(connection).await?.iter().map(stored).collect()
 }
 

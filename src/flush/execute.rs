@@ -99,6 +99,12 @@ impl From<Cause> for Failure {
     }
 }
 
+/// A statement without an answer for so long is said: somebody may hold a lock.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// Called with the table of a statement that is [`SLOW`].
+pub(super) type OnSlow<'a> = &'a (dyn Fn(Option<TableId>, Duration) + Send + Sync);
+
 /// Writes a batch in one transaction. On a failure nothing of it is committed, unless it is the
 /// commit itself whose answer was lost; writing the batch again is right in either case.
 pub(super) async fn write(
@@ -107,9 +113,11 @@ pub(super) async fn write(
     packet: usize,
     batch: &Batch,
     scratch: &mut Scratch,
+    on_slow: OnSlow<'_>,
 ) -> Result<Written, Failure> {
     let limits = plan.limits.within_packet(packet);
-    let mut transaction = Transaction { connection, plan, packet, written: Written::default() };
+    let written = Written::default();
+    let mut transaction = Transaction { connection, plan, packet, on_slow, written };
     transaction.simple("START TRANSACTION").await?;
     let mut refused = Vec::new();
     for (id, table) in least_changed_first(&plan.mapping) {
@@ -199,6 +207,7 @@ struct Transaction<'t> {
     plan: &'t Plan,
     /// The server's `max_allowed_packet`, in bytes.
     packet: usize,
+    on_slow: OnSlow<'t>,
     written: Written,
 }
 
@@ -209,7 +218,7 @@ impl Transaction<'_> {
         }
         let started = Instant::now();
         let run = self.connection.execute(AssertSqlSafe(Arc::clone(text)));
-        let done = within(self.plan.timeout, run).await;
+        let done = within(self.plan.timeout, |slow| (self.on_slow)(table, slow), run).await;
         self.written.bytes += text.len();
         self.written.statements.push((table, started.elapsed()));
         done.map(drop).map_err(|error| Cause::of(table, &error))
@@ -219,14 +228,15 @@ impl Transaction<'_> {
     async fn ids(&mut self, query: String, table: TableId) -> Result<Vec<String>, Cause> {
         let started = Instant::now();
         let run = self.connection.fetch_all(AssertSqlSafe(query));
-        let done = within(self.plan.timeout, run).await;
+        let done = within(self.plan.timeout, |slow| (self.on_slow)(Some(table), slow), run).await;
         self.written.statements.push((Some(table), started.elapsed()));
         let ids = done.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
         ids.map_err(|error| Cause::of(Some(table), &error))
     }
 
     async fn simple(&mut self, text: &'static str) -> Result<(), Cause> {
-        let done = within(self.plan.timeout, self.connection.execute(text)).await;
+        let run = self.connection.execute(text);
+        let done = within(self.plan.timeout, |slow| (self.on_slow)(None, slow), run).await;
         done.map(drop).map_err(|error| Cause::of(None, &error))
     }
 
@@ -242,7 +252,7 @@ impl Transaction<'_> {
     /// A value was refused. If the schema is not the one that values were validated for (any
     /// more), they are not at fault.
     async fn check_schema(&mut self, table: TableId) -> Result<(), Cause> {
-        let read = within(self.plan.timeout, schema::read(self.connection));
+        let read = within(self.plan.timeout, |_| (), schema::read(self.connection));
         let live = read.await.map_err(|error| Cause::of(Some(table), &error))?;
         let mismatches = schema::check(&self.plan.mapping, &live);
         let Some(first) = mismatches.first() else { return Ok(()) };
@@ -281,12 +291,21 @@ impl Transaction<'_> {
 /// A wait with a limit: after it the connection is in an unknown state and must be dropped.
 async fn within<T>(
     limit: Duration,
+    on_slow: impl FnOnce(Duration),
     run: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
-    tokio::time::timeout(limit, run).await.unwrap_or_else(|_| {
-        let what = format!("no answer within {limit:?} (flush.statement_timeout)");
-        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, what)))
-    })
+    let mut run = std::pin::pin!(run);
+    if let Ok(done) = tokio::time::timeout(limit.min(SLOW), &mut run).await {
+        return done;
+    }
+    if limit > SLOW {
+        on_slow(SLOW);
+        if let Ok(done) = tokio::time::timeout(limit - SLOW, &mut run).await {
+            return done;
+        }
+    }
+    let what = format!("no answer within {limit:?} (flush.statement_timeout)");
+    Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, what)))
 }
 
 #[cfg(test)]

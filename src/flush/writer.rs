@@ -10,7 +10,8 @@ use crate::metrics::FlushMetrics;
 use sqlx::mysql::MySqlConnection;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 /// After so many failed attempts in a row a person is probably needed.
@@ -120,7 +121,26 @@ impl Writer {
                 closed.insert(opened.map_err(|error| Cause::of(None, &error))?)
             }
         };
-        write(connection, &self.plan, *packet, batch, &mut self.scratch).await
+        let was_slow = AtomicBool::new(false);
+        let on_slow = |table: Option<TableId>, slow: Duration| {
+            let table = table.map_or("-", |id| &self.plan.mapping.tables[id].name);
+            warn!(
+                writer = self.number,
+                table,
+                "flush: no answer from MySQL for {slow:?}; SHOW PROCESSLIST tells whether somebody holds a lock"
+            );
+            was_slow.store(true, Ordering::Relaxed);
+            let trouble = format!("no answer to a statement on {table} for more than {slow:?}");
+            self.metrics.waits(self.number, trouble);
+        };
+        let written =
+            write(connection, &self.plan, *packet, batch, &mut self.scratch, &on_slow).await;
+        // A failure says itself what is waited for now.
+        if written.is_ok() && was_slow.load(Ordering::Relaxed) {
+            info!(writer = self.number, "flush: MySQL answers again");
+            self.metrics.works(self.number);
+        }
+        written
     }
 
     /// Says what failed, and waits before the next attempt.

@@ -44,13 +44,20 @@ pub struct Metric {
 }
 
 /// Every metric of sluicegate's own.
-pub const METRICS: [Metric; 37] = [
+pub const METRICS: [Metric; 39] = [
     Metric {
         name: "sluicegate_build_info",
         kind: Kind::Gauge,
         labels: &["version", "revision"],
         help: "Always 1; the labels say what runs",
         question: "Is the new version everywhere?",
+    },
+    Metric {
+        name: "sluicegate_ready",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "1 if /readyz says ready, 0 while MySQL or Kafka is waited for",
+        question: "Does it work at all?",
     },
     Metric {
         name: "sluicegate_memory_limit_bytes",
@@ -84,7 +91,7 @@ pub const METRICS: [Metric; 37] = [
         name: "sluicegate_consume_rebalances_total",
         kind: Kind::Counter,
         labels: &[],
-        help: "Times that partitions were assigned or revoked",
+        help: "Times that partitions were assigned or revoked; answers without any do not count",
         question: "Does the group come to rest?",
     },
     Metric {
@@ -102,17 +109,24 @@ pub const METRICS: [Metric; 37] = [
         question: "Is MySQL the limit?",
     },
     Metric {
+        name: "sluicegate_consume_assigned",
+        kind: Kind::Gauge,
+        labels: &["topic", "partition"],
+        help: "1 while this instance has the partition, 0 when it has had it",
+        question: "Who has which partition?",
+    },
+    Metric {
         name: "sluicegate_consume_lag_messages",
         kind: Kind::Gauge,
         labels: &["topic", "partition"],
-        help: "Messages of a partition that are not committed yet, by librdkafka's count once a second",
+        help: "Messages of a partition that are not committed yet; absent until it is known",
         question: "How much waits? Is one partition hot?",
     },
     Metric {
         name: "sluicegate_consume_lag_seconds",
         kind: Kind::Gauge,
         labels: &["topic", "partition"],
-        help: "Age of the last durable message of a partition while others wait behind it, else 0, by Kafka's timestamps",
+        help: "How long the first message that waits may have been waiting: since Kafka's time of the last durable one, or since nothing waited; 0 if nothing does",
         question: "How old are the tables?",
     },
     Metric {
@@ -266,7 +280,7 @@ pub const METRICS: [Metric; 37] = [
         name: "sluicegate_commit_offsets_total",
         kind: Kind::Counter,
         labels: &[],
-        help: "Lists of offsets handed to Kafka",
+        help: "Lists of offsets that Kafka took",
         question: "Is there progress?",
     },
     Metric {

@@ -15,6 +15,8 @@ use tracing::{info, warn};
 
 /// How often statistics are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// Kafka is asked for the ends of partitions once in so many ticks, where that is needed.
+const TICKS_TO_BOUNDS: u32 = 3;
 /// Messages that are taken before the loop looks for anything else: less than a millisecond of
 /// work, unless they are large.
 const MESSAGES_AT_ONCE: usize = 64;
@@ -25,6 +27,7 @@ pub(super) struct Drive {
     events: Receiver<Event>,
     stop: Stop,
     ticked: Instant,
+    ticks: u32,
 }
 
 /// The pump's way to Kafka and to the writers.
@@ -74,6 +77,7 @@ impl Drive {
             events,
             stop,
             ticked: Instant::now(),
+            ticks: 0,
         }
     }
 
@@ -216,6 +220,11 @@ impl Drive {
         if let Some(statistics) = self.link.consumer.take_statistics() {
             self.pump.statistics(&statistics);
         }
+        self.pump.bounds(&self.link.consumer.take_bounds());
+        if self.ticks.is_multiple_of(TICKS_TO_BOUNDS) {
+            self.link.consumer.ask_bounds(self.pump.unknown_bounds());
+        }
+        self.ticks = self.ticks.wrapping_add(1);
         let others = self.pump.left_to_others();
         if !others.is_empty() {
             // Without an answer it is asked again at the next tick.

@@ -13,13 +13,14 @@
 //! ```
 
 use super::intake::Message;
+use super::lag::Lags;
 use super::state::State;
 use super::until_end::UntilEnd;
 use super::{Flushed, Now, OffsetsByPartition, POLL_IDLE, PipelineError, Sealed, Setup};
 use crate::commit::TopicPartition;
 use crate::metrics::{PartitionState, PipelineMetrics, Trouble};
 use rdkafka::statistics::Statistics;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
@@ -90,8 +91,7 @@ pub struct Pump {
     /// Partitions whose last commit failed, and when.
     failed_commits: Vec<TopicPartition>,
     failed_at: Option<Instant>,
-    /// Messages of each partition that are not committed yet, as far as librdkafka knows.
-    lags: HashMap<TopicPartition, i64>,
+    lags: Lags,
     /// What Kafka has taken.
     committed: HashMap<TopicPartition, i64>,
 }
@@ -113,7 +113,7 @@ impl Pump {
             commit_in_trouble: false,
             failed_commits: Vec::new(),
             failed_at: None,
-            lags: HashMap::new(),
+            lags: Lags::default(),
             committed: HashMap::new(),
         }
     }
@@ -165,6 +165,7 @@ impl Pump {
                 health.set_trouble(Trouble::Commit, None);
             }
             self.committed.extend(offsets);
+            self.state.metrics.commits.increment(1);
             return;
         };
         self.commit_in_trouble = true;
@@ -178,16 +179,26 @@ impl Pump {
     /// librdkafka's view of things.
     pub(super) fn statistics(&mut self, statistics: &Statistics) {
         for (topic, found) in &statistics.topics {
-            for found in found.partitions.values().filter(|found| found.consumer_lag >= 0) {
+            for found in found.partitions.values() {
                 let partition =
                     TopicPartition { topic: topic.as_str().into(), partition: found.partition };
-                if self.state.owns(&partition) {
-                    self.lags.insert(partition, found.consumer_lag);
-                }
+                self.lags.statistics(&partition, found);
             }
         }
         if let Some(end) = &mut self.until_end {
             end.statistics(statistics, |partition| self.state.owns(partition));
+        }
+    }
+
+    /// The partitions whose first and next offsets librdkafka does not tell, or not any more.
+    pub(super) fn unknown_bounds(&self) -> Vec<TopicPartition> {
+        self.lags.to_ask(self.paused)
+    }
+
+    /// Kafka's own word on partitions.
+    pub(super) fn bounds(&mut self, bounds: &BTreeMap<TopicPartition, (i64, i64)>) {
+        for (partition, bounds) in bounds {
+            self.lags.bounds(partition, *bounds);
         }
     }
 
@@ -207,20 +218,27 @@ impl Pump {
     /// Brings gauges up to date.
     pub(super) fn report(&mut self, now: Now) {
         let buffered = self.state.buffered_bytes();
-        let State { metrics, assignment, .. } = &mut self.state;
+        let State { metrics, assignment, open, .. } = &mut self.state;
         metrics.buffered_bytes.set(buffered as f64);
+        let open = open.ranges().iter();
+        let open: HashSet<&TopicPartition> =
+            open.filter_map(|range| assignment.partition(range.slot)).collect();
         for (partition, watermark) in assignment.watermarks() {
-            let lag = self.lags.get(partition).copied();
-            // The first message that waits is no older than the last that is durable.
-            let waits = lag.is_some_and(|messages| messages > 0);
-            let since = watermark.durable_ms().filter(|_| waits);
+            let committed = self.committed.get(partition).copied();
+            let now_ms = now.micros / 1000;
+            let all_committed = watermark.is_idle()
+                && !open.contains(partition)
+                && watermark.durable().is_none_or(|durable| committed == Some(durable));
+            let lag =
+                self.lags.lag(partition, committed, all_committed, watermark.durable_ms(), now_ms);
             metrics.partition(
                 partition,
                 &PartitionState {
-                    lag,
-                    lag_seconds: since.map(|ms| (now.micros / 1000 - ms).max(0) as f64 / 1e3),
+                    is_assigned: true,
+                    lag: lag.messages,
+                    lag_seconds: lag.seconds,
                     durable: watermark.durable(),
-                    committed: self.committed.get(partition).copied(),
+                    committed,
                 },
             );
         }
@@ -323,7 +341,6 @@ impl Pump {
         }
         let commits = self.state.assignment.take_commits();
         if !commits.is_empty() {
-            self.state.metrics.commits.increment(1);
             self.commit_is_open = true;
             port.commit(commits);
         } else if std::mem::take(&mut self.commit_in_trouble) {
@@ -338,7 +355,10 @@ impl Pump {
     }
 
     fn begin(&mut self, rebalance: Rebalance, now: Now, port: &mut impl Port) {
-        self.state.metrics.rebalances.increment(1);
+        let (Rebalance::Assign(partitions) | Rebalance::Revoke { partitions, .. }) = &rebalance;
+        if !partitions.is_empty() {
+            self.state.metrics.rebalances.increment(1);
+        }
         if let Some(end) = &mut self.until_end {
             end.rebalanced();
         }
@@ -346,6 +366,7 @@ impl Pump {
             Rebalance::Assign(partitions) => {
                 info!(partitions = shown(&partitions), "rebalance: assigned");
                 for partition in partitions {
+                    self.lags.assigned(partition.clone(), now.micros / 1000);
                     self.state.assignment.assign(partition);
                 }
                 self.count_partitions();
@@ -392,7 +413,7 @@ impl Pump {
             if let Some(end) = &mut self.until_end {
                 end.given_up(partition);
             }
-            self.lags.remove(partition);
+            self.lags.revoked(partition);
             self.committed.remove(partition);
             // From now on its next owner says how far it is.
             let caught_up = PartitionState { lag: Some(0), ..PartitionState::default() };

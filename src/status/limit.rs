@@ -7,6 +7,8 @@ use super::{Flush, Lag, Limit};
 /// that is what is always under way.
 const FEW_MESSAGES: f64 = 1_000.0;
 const FEW_SECONDS: f64 = 2.0;
+/// Fewer faulty messages than this are slips.
+const FEW_FAULTY: f64 = 10.0;
 
 /// What limits the throughput, by what an operator would look at first.
 pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush: &Flush) -> Limit {
@@ -14,40 +16,31 @@ pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush:
     if let Some(waits_for) = waits_for {
         return say("outage", format!("It waits: {waits_for}"));
     }
-    let messages = span.growth("sluicegate_consume_messages_total");
-    let rejected = span.growth("sluicegate_decode_rejected_total");
-    if rejected > 0.05 * messages {
-        let share = 100.0 * rejected / messages;
-        let most = |label| {
-            let grown = span.growth_by("sluicegate_decode_rejected_total", label);
-            let most = grown.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
-            most.map_or(String::new(), |(value, _)| value)
-        };
-        return say(
-            "data",
-            format!(
-                "{share:.0} % of the messages of the last {:.0} s cannot be loaded, most of them from {}, most often for {}; see dead letters.",
-                span.seconds(),
-                most("topic"),
-                most("reason")
-            ),
-        );
+    if let Some(text) = faulty(span) {
+        return say("data", text);
     }
+    let now = span.to;
+    let known: usize = lag.iter().map(|lag| lag.partitions).sum();
+    // A batch that waits for a writer tells it at once, their share of the time only later.
+    let queued = flush.in_flight > flush.writers || flush.paused;
     let waiting: f64 = lag.iter().map(|lag| lag.messages as f64).sum();
     let rate = span.rate("sluicegate_consume_messages_total");
-    if waiting < FEW_MESSAGES.max(FEW_SECONDS * rate) {
+    if waiting < FEW_MESSAGES.max(FEW_SECONDS * rate) && !queued {
+        if (known as f64) < now.sum("sluicegate_consume_partitions") {
+            let text = "It has just got its partitions; how much waits in them is not known yet.";
+            return say("unknown", text.to_owned());
+        }
         return say("nothing", "It has caught up; it writes what comes.".to_owned());
     }
     let busiest = flush
         .tables
         .first()
         .map_or(String::new(), |table| format!("; {} takes most of the time", table.table));
-    // A batch that waits for a writer tells it at once, their share of the time only later.
-    let is_busy = flush.busy_share >= 0.9 || flush.in_flight > flush.writers || flush.paused;
+    let is_busy = flush.busy_share >= 0.9 || queued;
     let hottest = lag.iter().max_by_key(|lag| lag.hottest_messages);
-    if let Some(Lag { topic, hottest, hottest_messages, .. }) = hottest
+    // One of several that it has of a topic: how many others have says nothing about keys.
+    if let Some(Lag { topic, hottest, hottest_messages, partitions: 2.., .. }) = hottest
         && *hottest_messages as f64 > 0.8 * waiting
-        && lag.iter().map(|lag| lag.partitions).sum::<usize>() > 2
     {
         let share = 100.0 * *hottest_messages as f64 / waiting;
         let and = if is_busy { format!("; all writers are busy{busiest}") } else { String::new() };
@@ -66,6 +59,25 @@ pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush:
         "Messages wait while writers are idle: Kafka's delivery or this machine's CPU is the limit."
             .to_owned(),
     )
+}
+
+/// What is said if more than a twentieth of a topic's messages cannot be loaded.
+fn faulty(span: Span<'_>) -> Option<String> {
+    let messages = span.growth_by("sluicegate_consume_messages_total", "topic");
+    let rejected = span.growth_by("sluicegate_decode_rejected_total", "topic");
+    let share = |(topic, rejected): (String, f64)| {
+        let of = messages.get(&topic).copied().unwrap_or_default().max(rejected);
+        (rejected >= FEW_FAULTY).then_some((topic, rejected / of))
+    };
+    let worst = rejected.into_iter().filter_map(share).max_by(|(_, a), (_, b)| a.total_cmp(b));
+    let (topic, share) = worst.filter(|(_, share)| *share > 0.05)?;
+    let by_reason = span.growth_by("sluicegate_decode_rejected_total", "reason");
+    let (reason, _) = by_reason.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    Some(format!(
+        "{:.0} % of the messages of {topic} in the last {:.0} s cannot be loaded, most often for {reason}; see dead letters.",
+        100.0 * share,
+        span.seconds()
+    ))
 }
 
 #[cfg(test)]
@@ -93,12 +105,20 @@ mod tests {
         );
         let data = limit_of(&poison, None, 2.0);
         assert_eq!(data.by, "data");
-        assert!(data.text.contains("40 % of the messages of the last 60 s"), "{}", data.text);
-        assert!(data.text.contains("from user, most often for json_invalid"), "{}", data.text);
+        assert!(
+            data.text.contains("40 % of the messages of user in the last 60 s"),
+            "{}",
+            data.text
+        );
+        assert!(data.text.contains("most often for json_invalid"), "{}", data.text);
+        let other =
+            format!("{poison}sluicegate_consume_messages_total{{topic=\"order\"}} 100000\n");
+        assert_eq!(limit_of(&other, None, 2.0).by, "data", "however large the other topics are");
         let lag = |hot: u32| {
             let of = |partition, messages| {
+                let labels = format!("{{topic=\"user\",partition=\"{partition}\"}}");
                 format!(
-                    "sluicegate_consume_lag_messages{{topic=\"user\",partition=\"{partition}\"}} {messages}\n"
+                    "sluicegate_consume_lag_messages{labels} {messages}\nsluicegate_consume_assigned{labels} 1\n"
                 )
             };
             format!("{quiet}{}{}{}", of(0, 5_000), of(1, 5_000), of(2, hot))
@@ -113,6 +133,11 @@ mod tests {
         assert_eq!(hot.by, "partition");
         assert!(hot.text.contains("90 % of what waits is in partition 2 of user"), "{}", hot.text);
         assert!(!hot.text.contains("busy"), "{}", hot.text);
+        let given_up = lag(90_000).replace("partition=\"0\"} 1\n", "partition=\"0\"} 0\n");
+        let given_up = given_up.replace("partition=\"1\"} 1\n", "partition=\"1\"} 0\n");
+        assert_eq!(limit_of(&given_up, None, 2.0).by, "mysql", "the others have other instances");
+        let unknown = format!("{quiet}sluicegate_consume_partitions 2\n");
+        assert_eq!(limit_of(&unknown, None, 0.1).by, "unknown");
         let busy = limit_of(&lag(90_000), None, 2.0);
         assert!(busy.by == "partition" && busy.text.contains("all writers are busy"), "{busy:?}");
     }

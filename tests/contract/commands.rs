@@ -1,6 +1,6 @@
 //! The other subcommands, on a real server.
 
-use crate::support::{Server, World};
+use crate::support::{Server, World, free_port};
 use loadgen::TOPICS;
 use sqlx::Executor;
 
@@ -24,12 +24,30 @@ async fn check_names_everything_and_the_mend() {
         assert!(said.contains("topic") && said.contains("does not exist"), "{said}");
         world.succeed(&["migrate"]);
         world.create_topics(&TOPICS, 1).await;
+        // Both sides of the subcommand count.
+        let output = world.execute(&["check", "--set", "kafka.topics=user,parcel"]);
+        let unknown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            unknown.contains(&format!("no mapping knows the topic {}parcel", world.prefix)),
+            "{unknown}"
+        );
+        assert!(unknown.contains("schema: fits the mapping"), "{unknown}");
+        let nobody = format!("kafka.bootstrap_servers=127.0.0.1:{}", free_port());
+        let output = world.execute(&["check", "--set", &nobody]);
+        let away = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(away.matches("PROBLEM").count(), 1, "{away}");
+        assert!(away.contains("Kafka: no answer from 127.0.0.1"), "{away}");
         let said = world.succeed(&["check"]);
         assert!(
             said.contains("schema: fits the mapping") && said.contains("grants: enough"),
             "{said}"
         );
         let mut connection = world.connect().await;
+        connection.execute("DELETE FROM _sqlx_migrations WHERE version = 8").await.unwrap();
+        let output = world.execute(&["check"]);
+        let pending = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(pending.contains("migrations: 1 are pending"), "{pending}");
+        world.succeed(&["migrate"]);
         for change in [
             "ALTER TABLE users DROP COLUMN city",
             "ALTER TABLE orders MODIFY COLUMN currency VARCHAR(2)",
@@ -110,14 +128,17 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
         let outcome = world.succeed(&["dead-letters", "replay", "--json"]);
         assert_eq!(
             outcome.trim(),
-            r#"{"loaded":1,"already_loaded":0,"still_faulty":{"json_invalid":1},"cut":0}"#
+            r#"{"loaded":1,"already_loaded":0,"still_faulty":{"json_invalid":1},"cut":0,"interrupted":false}"#
         );
         assert_eq!(world.rows("user_logins").await[0]["ip_address"], "127.0.0.1");
         let outcome = world.succeed(&["dead-letters", "replay", "--json"]);
         assert!(outcome.contains("\"loaded\":0"), "what succeeded is marked: {outcome}");
 
         assert!(world.succeed(&["dead-letters", "purge"]).starts_with("1 "));
-        assert!(world.succeed(&["dead-letters", "purge", "--unreplayed"]).starts_with("1 "));
+        let unasked = world.execute(&["dead-letters", "purge", "--unreplayed"]);
+        assert_eq!(unasked.status.code(), Some(1), "nobody said which");
+        let purge = ["dead-letters", "purge", "--unreplayed", "--reason", "json_invalid"];
+        assert!(world.succeed(&purge).starts_with("1 "));
         let output = world.execute(&["dead-letters", "show", &id]);
         assert_eq!(output.status.code(), Some(1));
         world.end().await;

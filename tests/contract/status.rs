@@ -3,9 +3,13 @@
 
 use crate::support::{Server, World, free_port, get, signal, wait_for};
 use loadgen::{Generator, Plan, TOPICS};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use sluicegate::metrics::catalog::{Kind, METRICS};
 use sluicegate::status::Status;
-use std::process::Stdio;
+use sqlx::Executor as _;
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
 /// The body of an answer that is well.
 fn body(answer: &str) -> &str {
@@ -64,6 +68,111 @@ async fn an_instance_tells_what_it_does() {
     let nobody = world.command().args(["status", "--json"]).output().unwrap();
     assert_eq!(nobody.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("no instance answers"));
+    world.end().await;
+}
+
+/// An instance that is killed with its owner.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts an instance; gives its port.
+fn start(world: &mut World) -> (Running, u16) {
+    let port = free_port();
+    world.set("http.address", format!("127.0.0.1:{port}"));
+    let child = world.command().arg("run").stderr(Stdio::null()).spawn().unwrap();
+    (Running(child), port)
+}
+
+fn waiting(status: &Status) -> u64 {
+    status.lag.iter().map(|lag| lag.messages).sum()
+}
+
+/// librdkafka knows no lag of a group that has committed nothing, and it fetches nothing while it is
+/// paused: what waits is known all the same, and so is the table that somebody has locked.
+#[tokio::test]
+async fn what_waits_behind_a_locked_table_is_seen_from_the_start() {
+    let Some(mut world) = World::new(Server::MySql).await else { return };
+    world.create_topics(&TOPICS, 2).await;
+    world.succeed(&["migrate"]);
+    let mut owner = world.connect().await;
+    owner.execute("LOCK TABLES user_events WRITE").await.unwrap();
+    let plan = Plan { events: 5_000, ..Plan::default() };
+    let messages: Vec<loadgen::Message> = Generator::new(plan).collect();
+    world.produce(messages.clone()).await;
+    let (_running, port) = start(&mut world);
+    let read =
+        || -> Option<Status> { serde_json::from_str(body(&get(port, "/status").ok()?)).ok() };
+    wait_for("the lag to be known", || read().filter(|status| waiting(status) == 5_000));
+    wait_for("the table to be named", || {
+        let waits_for = read()?.waits_for?;
+        waits_for.contains("no answer to a statement on user_events").then_some(())
+    });
+    assert!(get(port, "/metrics").unwrap().contains("\nsluicegate_ready 0\n"));
+    // More comes, and nothing is fetched.
+    world.produce(messages).await;
+    wait_for("the lag to grow", || read().filter(|status| waiting(status) == 10_000));
+    owner.execute("UNLOCK TABLES").await.unwrap();
+    let status = wait_for("all to be loaded", || {
+        read().filter(|status| waiting(status) == 0 && status.throughput.messages == 10_000)
+    });
+    assert_eq!(status.waits_for, None);
+    world.end().await;
+}
+
+/// The marker of a transaction takes an offset that nobody commits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_ends_in_a_marker_has_no_lag() {
+    let Some(mut world) = World::new(Server::MySql).await else { return };
+    world.create_topics(&TOPICS, 1).await;
+    let mut config = rdkafka::ClientConfig::new();
+    config.set("bootstrap.servers", &world.kafka).set("transactional.id", &world.database);
+    let producer: BaseProducer = config.create().unwrap();
+    let topic = format!("{}user", world.prefix);
+    let limit = Duration::from_secs(30);
+    let all: Vec<loadgen::Message> =
+        Generator::new(Plan { events: 300, ..Plan::default() }).collect();
+    let messages: Vec<_> = all.iter().filter(|message| message.topic == "user").collect();
+    tokio::task::block_in_place(|| {
+        producer.init_transactions(limit).unwrap();
+        producer.begin_transaction().unwrap();
+        for message in &messages {
+            let record = BaseRecord::to(&topic).key("k").payload(message.value.as_ref().unwrap());
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.commit_transaction(limit).unwrap();
+    });
+    let (_running, port) = start(&mut world);
+    wait_for("nothing to wait", || {
+        let status: Status = serde_json::from_str(body(&get(port, "/status").ok()?)).ok()?;
+        let is_loaded = status.throughput.messages == messages.len() as u64;
+        let lag = status.lag.iter().find(|lag| lag.topic == topic)?;
+        (is_loaded && lag.messages == 0).then_some(())
+    });
+    world.end().await;
+}
+
+/// An instance is seen while it waits for its database, and connections that say nothing do not keep
+/// others away.
+#[tokio::test]
+async fn an_instance_that_waits_answers_whoever_else_is_connected() {
+    let Some(mut world) = World::new(Server::MySql).await else { return };
+    world.set("mysql.port", free_port());
+    let (_running, port) = start(&mut world);
+    let metrics = wait_for("an answer", || get(port, "/metrics").ok());
+    assert!(metrics.contains("\nsluicegate_ready 0\n"), "{metrics}");
+    assert!(metrics.contains("\nsluicegate_consume_partitions 0\n"), "{metrics}");
+    let silent: Vec<TcpStream> =
+        (0..100).filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
+    assert!(silent.len() > 64);
+    wait_for("an answer beside them", || {
+        get(port, "/healthz").ok().filter(|answer| answer.ends_with("ok\n"))
+    });
     world.end().await;
 }
 

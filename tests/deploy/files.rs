@@ -3,6 +3,7 @@
 use crate::support::servers::install;
 use crate::{read, repository};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -10,7 +11,7 @@ use std::process::Command;
 const IMAGE_HAS: [&str; 8] =
     ["linux-vdso", "ld-linux", "libc.", "libm.", "libgcc_s.", "libssl.", "libcrypto.", "libz."];
 /// Kinds that are no part of Kubernetes, so that the checker knows no schema of them.
-const OTHER_KINDS: [&str; 2] = ["ServiceMonitor", "ScaledObject"];
+const OTHER_KINDS: [&str; 3] = ["PrometheusRule", "ServiceMonitor", "ScaledObject"];
 /// Of `systemd-analyze security`, in tenths: below 2 is "OK" at its best.
 const EXPOSURE_MAX: &str = "20";
 
@@ -38,6 +39,28 @@ fn yaml(path: &str) -> Vec<Value> {
         "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
     let mut python = Command::new(checkers().join("python/bin/python"));
     serde_json::from_str(&succeed(python.args(["-c", script, path]))).unwrap()
+}
+
+/// The document of a kind.
+#[track_caller]
+fn of_kind<'d>(documents: &'d [Value], kind: &str) -> &'d Value {
+    documents.iter().find(|document| document["kind"] == kind).unwrap()
+}
+
+/// The element of a list that has a name.
+#[track_caller]
+fn named<'l>(list: &'l Value, name: &str) -> &'l Value {
+    list.as_array().unwrap().iter().find(|element| element["name"] == name).unwrap()
+}
+
+/// The files that a pod has of its Secret, with the key that each holds.
+fn secret_files(pod: &Value) -> BTreeMap<String, &str> {
+    let directory = &named(&pod["containers"][0]["volumeMounts"], "secrets")["mountPath"];
+    let directory = directory.as_str().unwrap();
+    let items = &named(&pod["volumes"], "secrets")["secret"]["items"];
+    let file = |item: &Value| format!("{directory}/{}", item["path"].as_str().unwrap());
+    let items = items.as_array().unwrap().iter();
+    items.map(|item| (file(item), item["key"].as_str().unwrap())).collect()
 }
 
 #[test]
@@ -103,7 +126,7 @@ fn kubernetes_manifests_fit_their_schemas() {
     let directory = tempfile::tempdir().unwrap();
     let mut validate = Command::new(checkers().join("python/bin/kubernetes-validate"));
     validate.arg("--strict");
-    for name in ["sluicegate", "migrate", "monitoring"] {
+    for name in ["sluicegate", "migrate", "monitoring", "rules"] {
         // The checker does not know that the server may choose a name.
         let text = read(&format!("deploy/kubernetes/{name}.yaml"));
         let file = directory.path().join(format!("{name}.yaml"));
@@ -117,7 +140,7 @@ fn kubernetes_manifests_fit_their_schemas() {
     }
     // The configuration inside is one that the program takes.
     let documents = yaml("deploy/kubernetes/sluicegate.yaml");
-    let map = documents.iter().find(|document| document["kind"] == "ConfigMap").unwrap();
+    let map = of_kind(&documents, "ConfigMap");
     let secret = directory.path().join("mysql-password");
     std::fs::write(&secret, "secret").unwrap();
     let text = map["data"]["sluicegate.toml"].as_str().unwrap();
@@ -127,6 +150,46 @@ fn kubernetes_manifests_fit_their_schemas() {
     let mut config = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
     let shown = succeed(config.arg("config").arg("--config").arg(&file));
     assert!(shown.contains("mysql.mysql.svc"), "{shown}");
+}
+
+#[test]
+fn kubernetes_pods_have_their_own_password_and_no_other() {
+    if !install("checkers") {
+        return;
+    }
+    let documents = yaml("deploy/kubernetes/sluicegate.yaml");
+    let migrate = yaml("deploy/kubernetes/migrate.yaml");
+    let run = &of_kind(&documents, "Deployment")["spec"]["template"]["spec"];
+    let migrate = &of_kind(&migrate, "Job")["spec"]["template"]["spec"];
+    let text = of_kind(&documents, "ConfigMap")["data"]["sluicegate.toml"].as_str().unwrap();
+    let config: Value = toml::from_str(text).unwrap();
+    let env = named(&migrate["containers"][0]["env"], "SLUICEGATE__MYSQL__PASSWORD_FILE");
+    let secret = &of_kind(&documents, "Secret")["stringData"];
+    let own = [
+        (run, &config["mysql"]["password_file"], "mysql-password"),
+        (migrate, &env["value"], "mysql-migrate-password"),
+    ];
+    for (pod, file, key) in own {
+        let file = file.as_str().unwrap().to_owned();
+        assert_eq!(secret_files(pod), BTreeMap::from([(file, key)]));
+        assert!(secret[key].is_string(), "the Secret has no {key}");
+        assert_eq!(pod["enableServiceLinks"], false, "{key}");
+    }
+}
+
+#[test]
+fn kubernetes_rules_are_those_of_prometheus() {
+    if !install("checkers") {
+        return;
+    }
+    let mut expected = Vec::new();
+    for name in ["recording", "alerts"] {
+        let file = &yaml(&format!("deploy/prometheus/{name}.yml"))[0];
+        expected.extend_from_slice(file["groups"].as_array().unwrap());
+    }
+    let rules = &yaml("deploy/kubernetes/rules.yaml")[0];
+    let same = rules["spec"]["groups"] == Value::from(expected);
+    assert!(same, "deploy/kubernetes/rules.yaml is not up to date: run `make rules`");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
@@ -29,9 +29,19 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Columns by name.
 pub type Row = BTreeMap<String, Value>;
 
-/// A port of this machine that nobody has at present.
+/// A port of this machine that nobody has at present. It is below the ephemeral range: a client that
+/// retries a dead port inside it can end up connected to itself, and keep it.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        // Each test process begins elsewhere.
+        let port =
+            10_000 + (std::process::id() as u16).wrapping_mul(37).wrapping_add(step) % 10_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// An answer over HTTP, head and body, as plain as it gets.

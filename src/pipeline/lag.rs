@@ -1,0 +1,199 @@
+//! How far behind each partition is, by what librdkafka and Kafka itself say.
+//!
+//! Takes librdkafka's statistics, and the ends of partitions that were asked for because it does
+//! not know them: it learns an end only by fetching, and fetches neither while it is paused nor
+//! while its queue is full. Gives messages and seconds. Absent: IO, clocks.
+
+use crate::commit::TopicPartition;
+use rdkafka::statistics::Partition as Statistics;
+use std::collections::HashMap;
+
+/// What is known of a partition.
+#[derive(Debug, Default, Clone, Copy)]
+struct Known {
+    /// When this instance was given it, in milliseconds since 1970.
+    assigned_ms: i64,
+    /// Where the group begins if it has committed nothing.
+    first: Option<i64>,
+    /// What the group has committed, by librdkafka.
+    committed: Option<i64>,
+    /// The offset of the next message that Kafka will get.
+    end: Option<i64>,
+    /// Whether everything up to the end was fetched and handed out. Markers of transactions, which
+    /// nobody commits, may come behind the last message.
+    is_fetched: bool,
+    /// When nothing waited, the last time.
+    quiet_ms: Option<i64>,
+}
+
+/// How far behind a partition is.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub(super) struct Lag {
+    /// Messages that are not committed yet; none as long as it is not known.
+    pub(super) messages: Option<i64>,
+    /// How long something has been waiting, at least.
+    pub(super) seconds: f64,
+}
+
+/// The assigned partitions.
+#[derive(Debug, Default)]
+pub(super) struct Lags {
+    known: HashMap<TopicPartition, Known>,
+}
+
+/// librdkafka's way to say that it does not know is a negative number.
+fn known(offset: i64) -> Option<i64> {
+    (offset >= 0).then_some(offset)
+}
+
+impl Lags {
+    pub(super) fn assigned(&mut self, partition: TopicPartition, now_ms: i64) {
+        self.known.insert(partition, Known { assigned_ms: now_ms, ..Known::default() });
+    }
+
+    pub(super) fn revoked(&mut self, partition: &TopicPartition) {
+        self.known.remove(partition);
+    }
+
+    pub(super) fn statistics(&mut self, partition: &TopicPartition, found: &Statistics) {
+        let Some(of) = self.known.get_mut(partition) else { return };
+        // Up to where there is no open transaction; without transactions the same.
+        let end = known(found.ls_offset).or(known(found.hi_offset));
+        of.end = of.end.max(end);
+        of.first = of.first.or(known(found.lo_offset));
+        of.committed = known(found.committed_offset).or(of.committed);
+        of.is_fetched = end.is_some_and(|end| found.next_offset >= end && found.app_offset >= end);
+    }
+
+    /// Kafka says that a partition holds the offsets from `first` to before `end`.
+    pub(super) fn bounds(&mut self, partition: &TopicPartition, (first, end): (i64, i64)) {
+        let Some(of) = self.known.get_mut(partition) else { return };
+        of.first = of.first.or(Some(first));
+        if of.end < Some(end) {
+            of.end = Some(end);
+            of.is_fetched = false;
+        }
+    }
+
+    /// The partitions whose end is to be asked for: all of them, or those of which none is known.
+    pub(super) fn to_ask(&self, all: bool) -> Vec<TopicPartition> {
+        let wanted = self.known.iter().filter(|(_, of)| all || of.end.is_none());
+        wanted.map(|(partition, _)| partition.clone()).collect()
+    }
+
+    /// How far behind a partition is, of which Kafka has taken everything before `committed`, and
+    /// whose last durable message has this time. `all_committed` is whether that goes for everything
+    /// that was handed out.
+    pub(super) fn lag(
+        &mut self,
+        partition: &TopicPartition,
+        committed: Option<i64>,
+        all_committed: bool,
+        durable_ms: Option<i64>,
+        now_ms: i64,
+    ) -> Lag {
+        let Some(of) = self.known.get_mut(partition) else { return Lag::default() };
+        let Some(end) = of.end else { return Lag::default() };
+        let Some(done) = committed.or(of.committed).or(of.first) else { return Lag::default() };
+        if done >= end || (of.is_fetched && all_committed) {
+            of.quiet_ms = Some(now_ms);
+            return Lag { messages: Some(0), seconds: 0.0 };
+        }
+        // The first message that waits is no older than the last that is durable, and came after
+        // the last moment in which none waited.
+        let since = durable_ms.max(of.quiet_ms).unwrap_or(of.assigned_ms);
+        Lag { messages: Some(end - done), seconds: (now_ms - since).max(0) as f64 / 1e3 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000_000;
+
+    fn partition() -> TopicPartition {
+        TopicPartition { topic: "order".into(), partition: 0 }
+    }
+
+    /// Statistics of a partition of which librdkafka knows nothing yet.
+    fn statistics(change: impl FnOnce(&mut Statistics)) -> Statistics {
+        let mut found = Statistics {
+            next_offset: -1001,
+            app_offset: -1001,
+            committed_offset: -1001,
+            lo_offset: -1001,
+            hi_offset: -1001,
+            ls_offset: -1001,
+            ..Statistics::default()
+        };
+        change(&mut found);
+        found
+    }
+
+    fn assigned() -> Lags {
+        let mut lags = Lags::default();
+        lags.assigned(partition(), NOW);
+        lags
+    }
+
+    #[test]
+    fn of_a_group_that_has_committed_nothing() {
+        let mut lags = assigned();
+        lags.statistics(&partition(), &statistics(|_| ()));
+        assert_eq!(lags.lag(&partition(), None, true, None, NOW).messages, None, "not known yet");
+        assert_eq!(lags.to_ask(false), [partition()]);
+        lags.bounds(&partition(), (100, 20_100));
+        let lag = lags.lag(&partition(), None, true, None, NOW + 30_000);
+        assert_eq!(lag, Lag { messages: Some(20_000), seconds: 30.0 }, "since it was assigned");
+        assert_eq!(lags.to_ask(false), []);
+        let lag = lags.lag(&partition(), Some(1_100), true, Some(NOW - 60_000), NOW);
+        assert_eq!(lag, Lag { messages: Some(19_000), seconds: 60.0 });
+    }
+
+    #[test]
+    fn goes_on_growing_while_nothing_is_fetched() {
+        let mut lags = assigned();
+        let found = statistics(|found| {
+            (found.ls_offset, found.committed_offset, found.next_offset) = (500, 400, 450);
+        });
+        lags.statistics(&partition(), &found);
+        assert_eq!(lags.lag(&partition(), None, true, None, NOW).messages, Some(100));
+        assert_eq!(lags.to_ask(true), [partition()], "asked for while paused");
+        lags.bounds(&partition(), (0, 900));
+        lags.statistics(&partition(), &found);
+        assert_eq!(lags.lag(&partition(), Some(410), true, None, NOW).messages, Some(490));
+    }
+
+    #[test]
+    fn a_marker_behind_the_last_message_is_nothing_that_waits() {
+        let mut lags = assigned();
+        let found = |handed_out| {
+            statistics(|found| {
+                (found.ls_offset, found.next_offset, found.app_offset) = (21, 21, handed_out);
+            })
+        };
+        lags.statistics(&partition(), &found(21));
+        let lag = |lags: &mut Lags, committed, all| {
+            lags.lag(&partition(), Some(committed), all, Some(NOW), NOW).messages
+        };
+        assert_eq!(lag(&mut lags, 20, true), Some(0));
+        assert_eq!(lag(&mut lags, 10, false), Some(11), "in a batch");
+        lags.statistics(&partition(), &found(18));
+        assert_eq!(lag(&mut lags, 18, true), Some(3), "queued");
+    }
+
+    #[test]
+    fn what_comes_after_a_quiet_night_has_not_waited_all_night() {
+        let mut lags = assigned();
+        let found = |end| statistics(|found| (found.ls_offset, found.next_offset) = (end, end - 1));
+        lags.statistics(&partition(), &found(10));
+        assert_eq!(
+            lags.lag(&partition(), Some(10), true, Some(NOW), NOW + 8_000_000).messages,
+            Some(0)
+        );
+        lags.statistics(&partition(), &found(11));
+        let lag = lags.lag(&partition(), Some(10), true, Some(NOW), NOW + 8_001_000);
+        assert_eq!(lag, Lag { messages: Some(1), seconds: 1.0 });
+    }
+}
