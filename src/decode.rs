@@ -95,22 +95,31 @@ impl Decoder {
         );
         let result = match parsed {
             Ok(()) => Ok(read(&Document { tape: &tape.0, source: message, base })),
-            Err(error) => Err(json_invalid(&error, message.len())),
+            Err(error) => Err(json_invalid(&error, message)),
         };
         self.tape = tape.reset();
         result
     }
 }
 
-/// simd-json's message quotes the offending character: only its place and kind are passed on.
-fn json_invalid(error: &simd_json::Error, len: usize) -> Reject {
-    let kind = format!("{:?}", error.error());
-    let kind = kind.split(['(', '{', ' ']).next().unwrap_or_default().to_owned();
+/// simd-json is fast since it does not keep track of where it is, so a slower parser finds the
+/// place. Neither's words quote the message, as far as they are passed on.
+fn json_invalid(error: &simd_json::Error, message: &[u8]) -> Reject {
+    let reason = match std::str::from_utf8(message) {
+        Err(error) => format!("byte {} is no UTF-8", error.valid_up_to()),
+        Ok(text) => match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+            Err(error) => error.to_string(),
+            Ok(_) => {
+                let kind = format!("{:?}", error.error());
+                kind.split(['(', '{', ' ']).next().unwrap_or_default().to_owned()
+            }
+        },
+    };
+    let len = message.len();
     Reject::new(
         Code::JsonInvalid,
         format!(
-            "the message is not one strict JSON document in UTF-8: {kind} near byte {} of {len}",
-            error.index()
+            "the message is not one strict JSON document in UTF-8: {reason}; it has {len} bytes"
         ),
     )
 }

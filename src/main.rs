@@ -196,7 +196,9 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         (Command::Config, config) => print_config(&effective, config.err().as_deref()),
         (Command::Check, config) => {
             start_logging(&Log { json: false, filter: "warn".to_owned() });
-            report(&runtime()?.block_on(check::check(config)))
+            let wrong = config.is_err().then(|| ExitCode::from(USAGE));
+            let found = report(&runtime()?.block_on(check::check(config)))?;
+            Ok(wrong.unwrap_or(found))
         }
         (_, Err(faults)) => {
             let _ = writeln!(std::io::stderr(), "error: {:#}", config_error(&faults));

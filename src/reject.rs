@@ -123,6 +123,13 @@ mod tests {
 
     #[test]
     fn codes_are_distinct_and_fit_their_column() {
+        let docs = include_str!("../docs/dead-letters.md");
+        for code in Code::ALL {
+            assert!(
+                docs.contains(&format!("\n| `{code}` |")),
+                "{code} is not in docs/dead-letters.md"
+            );
+        }
         let texts: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(texts.len(), Code::ALL.len());
         assert!(texts.iter().all(|text| text.len() <= 64));

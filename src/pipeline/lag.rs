@@ -19,6 +19,9 @@ struct Known {
     committed: Option<i64>,
     /// The offset of the next message that Kafka will get.
     end: Option<i64>,
+    /// How far the end was from what was committed, when the statistics were made. By the time when
+    /// they are looked at, more is committed, but more has come as well.
+    then: i64,
     /// Whether everything up to the end was fetched and handed out. Markers of transactions, which
     /// nobody commits, may come behind the last message.
     is_fetched: bool,
@@ -62,6 +65,8 @@ impl Lags {
         of.end = of.end.max(end);
         of.first = of.first.or(known(found.lo_offset));
         of.committed = known(found.committed_offset).or(of.committed);
+        let done = known(found.committed_offset).or(of.first);
+        of.then = of.end.zip(done).map_or(0, |(end, done)| end - done);
         of.is_fetched = end.is_some_and(|end| found.next_offset >= end && found.app_offset >= end);
     }
 
@@ -95,14 +100,15 @@ impl Lags {
         let Some(of) = self.known.get_mut(partition) else { return Lag::default() };
         let Some(end) = of.end else { return Lag::default() };
         let Some(done) = committed.or(of.committed).or(of.first) else { return Lag::default() };
-        if done >= end || (of.is_fetched && all_committed) {
+        let messages = if of.is_fetched && all_committed { 0 } else { of.then.max(end - done) };
+        if messages <= 0 {
             of.quiet_ms = Some(now_ms);
             return Lag { messages: Some(0), seconds: 0.0 };
         }
         // The first message that waits is no older than the last that is durable, and came after
         // the last moment in which none waited.
         let since = durable_ms.max(of.quiet_ms).unwrap_or(of.assigned_ms);
-        Lag { messages: Some(end - done), seconds: (now_ms - since).max(0) as f64 / 1e3 }
+        Lag { messages: Some(messages), seconds: (now_ms - since).max(0) as f64 / 1e3 }
     }
 }
 
@@ -162,7 +168,20 @@ mod tests {
         assert_eq!(lags.to_ask(true), [partition()], "asked for while paused");
         lags.bounds(&partition(), (0, 900));
         lags.statistics(&partition(), &found);
-        assert_eq!(lags.lag(&partition(), Some(410), true, None, NOW).messages, Some(490));
+        assert_eq!(lags.lag(&partition(), Some(410), true, None, NOW).messages, Some(500));
+    }
+
+    #[test]
+    fn statistics_are_older_than_what_is_committed_by_now() {
+        let mut lags = assigned();
+        let found = statistics(|found| {
+            (found.ls_offset, found.next_offset, found.app_offset) = (500, 500, 500);
+            found.committed_offset = 450;
+        });
+        lags.statistics(&partition(), &found);
+        // A second later there is as much again, which nobody has told yet.
+        assert_eq!(lags.lag(&partition(), Some(520), false, None, NOW).messages, Some(50));
+        assert_eq!(lags.lag(&partition(), Some(520), true, None, NOW).messages, Some(0));
     }
 
     #[test]

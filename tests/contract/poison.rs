@@ -107,7 +107,10 @@ async fn sentences() {
             kind: loadgen::Kind::Valid,
         }
     };
-    world.produce(vec![login("7"), login(&format!("\"{}\"", "x".repeat(321)))]).await;
+    let mut cut = login("\"a@b.c\"");
+    cut.value.as_mut().unwrap().truncate(134);
+    let messages = vec![login("7"), login(&format!("\"{}\"", "x".repeat(321))), cut];
+    world.produce(messages).await;
     world.load();
     let rows = world.rows("dead_letters").await;
     let row = |offset: i64| rows.iter().find(|row| row["kafka_offset"] == offset).unwrap();
@@ -120,6 +123,11 @@ async fn sentences() {
     assert_eq!(
         row(1)["error_text"],
         "data.email has 321 characters; the column holds 320 (column user_logins.email)"
+    );
+    let text = row(2)["error_text"].as_str().unwrap();
+    assert!(
+        text.ends_with("EOF while parsing a string at line 1 column 134; it has 134 bytes"),
+        "{text}"
     );
     assert_eq!((&row(0)["event_type"], &row(0)["event_id"]), (&"user.login".into(), &"e1".into()));
     assert_eq!(row(0)["message_key"], "u1");
