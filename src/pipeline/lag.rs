@@ -39,9 +39,11 @@ pub(super) struct Lag {
 }
 
 /// The assigned partitions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lags {
     known: HashMap<TopicPartition, Known>,
+    /// Whether a group that has committed nothing begins at the end, not at the first offset.
+    from_end: bool,
 }
 
 /// librdkafka's way to say that it does not know is a negative number.
@@ -50,6 +52,11 @@ fn known(offset: i64) -> Option<i64> {
 }
 
 impl Lags {
+    /// No partition yet; `from_end` as `auto.offset.reset` has it.
+    pub(super) fn new(from_end: bool) -> Self {
+        Self { known: HashMap::new(), from_end }
+    }
+
     pub(super) fn assigned(&mut self, partition: TopicPartition, now_ms: i64) {
         self.known.insert(partition, Known { assigned_ms: now_ms, ..Known::default() });
     }
@@ -63,7 +70,7 @@ impl Lags {
         // Up to where there is no open transaction; without transactions the same.
         let end = known(found.ls_offset).or(known(found.hi_offset));
         of.end = of.end.max(end);
-        of.first = of.first.or(known(found.lo_offset));
+        of.first = of.first.or(if self.from_end { end } else { known(found.lo_offset) });
         of.committed = known(found.committed_offset).or(of.committed);
         let done = known(found.committed_offset).or(of.first);
         of.then = of.end.zip(done).map_or(0, |(end, done)| end - done);
@@ -73,7 +80,7 @@ impl Lags {
     /// Kafka says that a partition holds the offsets from `first` to before `end`.
     pub(super) fn bounds(&mut self, partition: &TopicPartition, (first, end): (i64, i64)) {
         let Some(of) = self.known.get_mut(partition) else { return };
-        of.first = of.first.or(Some(first));
+        of.first = of.first.or(Some(if self.from_end { end } else { first }));
         if of.end < Some(end) {
             of.end = Some(end);
             of.is_fetched = false;
@@ -138,7 +145,7 @@ mod tests {
     }
 
     fn assigned() -> Lags {
-        let mut lags = Lags::default();
+        let mut lags = Lags::new(false);
         lags.assigned(partition(), NOW);
         lags
     }
@@ -155,6 +162,16 @@ mod tests {
         assert_eq!(lags.to_ask(false), []);
         let lag = lags.lag(&partition(), Some(1_100), true, Some(NOW - 60_000), NOW);
         assert_eq!(lag, Lag { messages: Some(19_000), seconds: 60.0 });
+    }
+
+    #[test]
+    fn of_a_group_that_begins_at_the_end() {
+        let mut lags = Lags::new(true);
+        lags.assigned(partition(), NOW);
+        lags.bounds(&partition(), (100, 20_100));
+        assert_eq!(lags.lag(&partition(), None, true, None, NOW).messages, Some(0));
+        lags.bounds(&partition(), (100, 20_105));
+        assert_eq!(lags.lag(&partition(), None, true, None, NOW).messages, Some(5));
     }
 
     #[test]

@@ -101,6 +101,8 @@ impl Pump {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let metrics = PipelineMetrics::new(&setup.mapping, &setup.config);
+        let begins = setup.config.kafka.properties.get("auto.offset.reset");
+        let lags = Lags::new(begins.is_some_and(|begins| begins == "latest"));
         Self {
             state: State::new(setup, metrics),
             phase: Phase::Working,
@@ -113,7 +115,7 @@ impl Pump {
             commit_in_trouble: false,
             failed_commits: Vec::new(),
             failed_at: None,
-            lags: Lags::default(),
+            lags,
             committed: HashMap::new(),
         }
     }

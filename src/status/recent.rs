@@ -17,13 +17,13 @@ const KEPT: usize = 20;
 /// A line of the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Line {
-    /// When it was first said, UTC.
+    /// When it was last said, UTC.
     pub at: String,
     /// `WARN` or `ERROR`.
     pub level: String,
     /// The message and its fields.
     pub text: String,
-    /// How often it was said in a row.
+    /// How often it was said, perhaps with other numbers in it.
     pub times: u64,
 }
 
@@ -42,17 +42,22 @@ impl Recent {
 
     fn add(&self, level: Level, text: String) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = lines.back_mut()
-            && last.text == text
-        {
-            last.times += 1;
-            return;
-        }
+        let level = level.to_string();
+        let is_same = |line: &Line| line.level == level && is_same_but_numbers(&line.text, &text);
+        // An outage says the same few things again and again; what came before it is to stay.
+        let before = lines.iter().position(is_same).and_then(|at| lines.remove(at));
         if lines.len() == KEPT {
             lines.pop_front();
         }
-        lines.push_back(Line { at: now(), level: level.to_string(), text, times: 1 });
+        let times = before.map_or(0, |before| before.times) + 1;
+        lines.push_back(Line { at: now(), level, text, times });
     }
+}
+
+/// Counters, times and offsets make no other line.
+fn is_same_but_numbers(a: &str, b: &str) -> bool {
+    let rest = |text| str::chars(text).filter(|c| !c.is_ascii_digit());
+    rest(a).eq(rest(b))
 }
 
 impl<S: Subscriber> Layer<S> for Recent {
@@ -113,16 +118,25 @@ mod tests {
             for _ in 0..3 {
                 tracing::warn!(writer = 1, table = "users", "failed");
             }
-            for number in 0..KEPT {
-                tracing::error!(number, "worse");
+            for number in 0..50 {
+                tracing::error!(number, "away");
+                tracing::warn!(after_ms = number, "again");
             }
-            tracing::warn!("last");
         });
         let lines = recent.lines();
-        assert_eq!(lines.len(), KEPT);
-        assert_eq!((lines[0].text.as_str(), lines[0].level.as_str()), ("last", "WARN"));
-        assert_eq!(lines[1].text, format!("worse number={}", KEPT - 1));
-        recent.add(Level::WARN, "last".to_owned());
-        assert_eq!(recent.lines()[0].times, 2);
+        let texts: Vec<(&str, u64)> =
+            lines.iter().map(|line| (line.text.as_str(), line.times)).collect();
+        assert_eq!(
+            texts,
+            [("again after_ms=49", 50), ("away number=49", 50), ("failed writer=1 table=users", 3)]
+        );
+        for letter in 'a'..='z' {
+            recent.add(Level::WARN, letter.to_string());
+        }
+        let lines = recent.lines();
+        assert_eq!(
+            (lines.len(), lines[0].text.as_str(), lines[19].text.as_str()),
+            (KEPT, "z", "g")
+        );
     }
 }
