@@ -49,7 +49,7 @@ const MIGRATE_EXAMPLES: &str = "Example:
 const CHECK_EXAMPLES: &str = "Example:
   sluicegate check && systemctl start sluicegate
 
-It ends with 1 when there is a problem. Nothing is changed.";
+It ends with 1 when there is a problem, with 2 when it is the configuration. Nothing is changed.";
 
 const CONFIG_EXAMPLES: &str = "Examples:
   sluicegate config > new.toml          a file with every setting, to begin with

@@ -111,7 +111,7 @@ impl FlushMetrics {
     /// An attempt failed and will be repeated.
     pub(crate) fn retry(&self, writer: usize, class: Class, trouble: String) {
         self.retries[&class].increment(1);
-        self.health.set_trouble(Trouble::Writer(writer), Some(trouble));
+        self.waits(writer, trouble);
     }
 
     /// A writer waits for the server.
@@ -398,7 +398,8 @@ fn refused_by(table: &str) -> Counter {
 
 impl TableMetrics {
     fn new(table: &str) -> Self {
-        refused_by(table).increment(0);
+        // To be there before the first is refused.
+        drop(refused_by(table));
         let table = table.to_owned();
         Self {
             rows: counter!("sluicegate_flush_rows_total", "table" => table.clone()),

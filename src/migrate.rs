@@ -85,14 +85,6 @@ async fn apply(connection: &mut MySqlConnection) -> Result<usize, Error> {
     Ok(pending)
 }
 
-/// Number of migrations that are to be applied.
-///
-/// # Errors
-/// Whatever the server says.
-pub async fn pending(connection: &mut MySqlConnection) -> Result<usize, Error> {
-    pending_on(connection).await
-}
-
 /// Fails if there is something to migrate.
 ///
 /// # Errors
@@ -105,7 +97,10 @@ pub async fn refuse_pending(server: &Server) -> Result<(), Error> {
 }
 
 /// Number of migrations that are not applied yet.
-async fn pending_on(connection: &mut MySqlConnection) -> Result<usize, Error> {
+///
+/// # Errors
+/// Whatever the server says.
+pub async fn pending_on(connection: &mut MySqlConnection) -> Result<usize, Error> {
     let table = &MIGRATOR.table_name;
     let applied: BTreeSet<i64> = match connection.list_applied_migrations(table).await {
         Ok(applied) => applied.iter().map(|migration| migration.version).collect(),

@@ -104,7 +104,7 @@ async fn check_mysql(server: &Server, mapping: &Mapping, findings: &mut Findings
         }
         Err(error) => findings.problem(format!("schema: {}", shown(&error))),
     }
-    match migrate::pending(&mut connection).await {
+    match migrate::pending_on(&mut connection).await {
         Ok(0) => findings.fine("migrations: all applied"),
         Ok(pending) => findings.problem(format!(
             "migrations: {pending} are pending; `sluicegate migrate` applies them, and so does `run` without --no-migrate"

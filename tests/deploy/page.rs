@@ -4,7 +4,7 @@
 use crate::chromium::Page;
 use crate::instance::Instance;
 use crate::support::servers::install;
-use crate::support::{Server, World};
+use crate::support::{Server, World, wait_for};
 use loadgen::{Generator, Message, Plan, TOPICS};
 use sqlx::Executor as _;
 use std::path::Path;
@@ -71,9 +71,7 @@ async fn page_shows_a_live_run_to_everybody() {
     page.until("batches", "by what sealed them", |text| text.contains("sealed by"));
     page.until("latency", "a time", |text| text.ends_with('s'));
     let points = "Math.min(...[...document.querySelectorAll('#chart polyline')].map(line => line.points.length))";
-    while page.value(points).as_f64().unwrap() < 10.0 {
-        std::thread::sleep(std::time::Duration::from_millis(500));
-    }
+    wait_for("a chart", || (page.value(points).as_f64().unwrap() >= 10.0).then_some(()));
     for (size, name) in [(WIDE, "wide"), (PHONE, "phone")] {
         for scheme in ["light", "dark"] {
             page.show(size, scheme);

@@ -187,7 +187,9 @@ async fn every_expression_gives_data_of_a_run() {
     let producing = world.stream(Generator::new(plan).collect(), EVENTS_A_SECOND);
     // A retry is wanted, too.
     let mut killed = 0;
+    let deadline = Instant::now() + DEADLINE;
     while killed == 0 {
+        assert!(Instant::now() < deadline, "no connection of the instance was seen");
         let select = format!(
             "SELECT CAST(PROCESSLIST_ID AS SIGNED) FROM performance_schema.threads \
              WHERE PROCESSLIST_DB = '{}' AND PROCESSLIST_ID <> CONNECTION_ID()",
