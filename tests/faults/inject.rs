@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::feed::Feed;
 use crate::instance::Instance;
 use crate::site::{ACCOUNT, GRANTS, Site};
+use crate::stage::until;
 use crate::support::{DEADLINE, Server};
 use loadgen::{Kind, Message, TOPICS};
 use rdkafka::admin::{
@@ -312,15 +313,35 @@ impl Ground {
 
     /// Deletes copies from partition 0 while nobody reads.
     async fn delete_unread(&self) {
-        let _steady = self.steady.lock().await;
         let name = self.topic_name("user");
+        let echo = |count| tokio::task::block_in_place(|| self.feed.echo("user", count));
+        // A reader without an offset begins behind what is deleted, and misses nothing.
+        until("an offset of partition 0", async || {
+            let has_committed = tokio::task::block_in_place(|| self.site.has_committed(&name, 0));
+            if !has_committed {
+                echo(ECHOES.1);
+            }
+            has_committed
+        })
+        .await;
+        let _steady = self.steady.lock().await;
         self.instances.iter().for_each(|instance| instance.signal("STOP"));
-        tokio::task::block_in_place(|| self.feed.echo("user", ECHOES.0));
-        let mut end = TopicPartitionList::new();
-        end.add_partition_offset(&name, 0, Offset::End).unwrap();
-        self.site.kafka_admin().delete_records(&end, &AdminOptions::new()).await.unwrap();
-        tokio::task::block_in_place(|| self.feed.echo("user", ECHOES.1));
+        // The broker may answer one more fetch with all that is there, but not two.
+        for _ in 0..2 {
+            echo(ECHOES.0);
+            self.delete_records(&name).await;
+        }
+        echo(ECHOES.1);
         self.instances.iter().for_each(|instance| instance.signal("CONT"));
+    }
+
+    /// Deletes all that partition 0 has.
+    async fn delete_records(&self, topic: &str) {
+        let mut end = TopicPartitionList::new();
+        end.add_partition_offset(topic, 0, Offset::End).unwrap();
+        let deleted = self.site.kafka_admin().delete_records(&end, &AdminOptions::new()).await;
+        let is_done = |list: &TopicPartitionList| list.elements()[0].error().is_ok();
+        assert!(deleted.as_ref().is_ok_and(is_done), "{deleted:?}");
     }
 
     /// Limits what may be written into the topic of the groups' offsets.

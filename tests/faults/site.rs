@@ -178,11 +178,26 @@ impl Site {
         self.kafka_config().create().unwrap()
     }
 
-    /// Messages of the group's topics that no offset is committed for; `None` without an answer.
-    pub fn lag(&self, topics: &[String]) -> Option<i64> {
+    /// A consumer of sluicegate's group that joins nothing.
+    fn group(&self) -> Option<BaseConsumer> {
         let mut config = self.kafka_config();
         config.set("group.id", format!("group-{}", self.world.database));
-        let consumer: BaseConsumer = config.create().ok()?;
+        config.create().ok()
+    }
+
+    /// Whether the group has committed an offset of a partition.
+    pub fn has_committed(&self, topic: &str, partition: i32) -> bool {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        let committed = self.group().map(|group| group.committed_offsets(list, KAFKA_WAIT));
+        committed.is_some_and(|offsets| {
+            offsets.is_ok_and(|list| matches!(list.elements()[0].offset(), Offset::Offset(_)))
+        })
+    }
+
+    /// Messages of the group's topics that no offset is committed for; `None` without an answer.
+    pub fn lag(&self, topics: &[String]) -> Option<i64> {
+        let consumer = self.group()?;
         let mut list = TopicPartitionList::new();
         let mut bounds = Vec::new();
         for topic in topics {
