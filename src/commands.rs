@@ -12,6 +12,7 @@ use crate::flush::shown;
 use crate::mapping::{Mapping, MappingError};
 use crate::schema::{self, Mismatch};
 use anyhow::Context;
+use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Display;
 
 /// The mapping that the configuration asks for.
@@ -91,4 +92,16 @@ fn too_old(facts: &ServerFacts) -> String {
 
 fn lines(faults: &[impl Display]) -> String {
     faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n")
+}
+
+/// A table without lines whose columns `numbers` are right-aligned.
+fn table(head: &[&str], numbers: std::ops::Range<usize>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(head.to_vec());
+    for column in numbers {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
 }

@@ -32,7 +32,7 @@ const AFTER_HELP: &str = "Examples:
   sluicegate run                        consume until SIGTERM
   sluicegate run --until-end            backfill: up to the present end, then exit
   sluicegate status                     what is a running instance doing?
-  sluicegate dead-letters list          what could not be loaded, and why
+  sluicegate dead-letters count         what could not be loaded, and why
   sluicegate demo                       see it work, with a broker in the process";
 
 const RUN_EXAMPLES: &str = "Examples:
@@ -58,10 +58,12 @@ const CONFIG_EXAMPLES: &str = "Examples:
 Passwords are not shown: they stand as comments in it.";
 
 const DEAD_LETTERS_EXAMPLES: &str = "Examples:
+  sluicegate dead-letters count --since 1day
   sluicegate dead-letters list --since 2h
   sluicegate dead-letters list --topic order --json | jq .error_text
   sluicegate dead-letters show 17
   sluicegate dead-letters replay --reason value_too_long
+  sluicegate dead-letters replay 17 18
   sluicegate dead-letters purge --until 30days";
 
 const STATUS_EXAMPLES: &str = "Examples:
@@ -75,8 +77,9 @@ const COMPLETIONS_EXAMPLES: &str = "Examples:
   sluicegate completions bash > /etc/bash_completion.d/sluicegate
   sluicegate completions zsh > ~/.zfunc/_sluicegate";
 
-const MAN_EXAMPLES: &str = "Example:
-  sluicegate man > /usr/local/share/man/man1/sluicegate.1";
+const MAN_EXAMPLES: &str = "Examples:
+  sluicegate man | man -l -
+  sluicegate man --directory /usr/local/share/man/man1";
 
 const DEMO_EXAMPLES: &str = "Examples:
   sluicegate demo
@@ -117,7 +120,7 @@ enum Command {
     /// Print the effective configuration and where each value comes from
     #[command(after_help = CONFIG_EXAMPLES)]
     Config,
-    /// List, show, replay or purge dead letters
+    /// Count, list, show, replay or purge dead letters
     #[command(subcommand, after_help = DEAD_LETTERS_EXAMPLES)]
     DeadLetters(dead_letters::Command),
     /// Show what a running instance is doing
@@ -132,9 +135,13 @@ enum Command {
         /// Which shell
         shell: Shell,
     },
-    /// Print the manual page
+    /// Print the manual page, or write it and one for each subcommand
     #[command(after_help = MAN_EXAMPLES)]
-    Man,
+    Man {
+        /// Where to write them
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -178,7 +185,12 @@ fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "sluicegate", &mut script);
             return put(&script);
         }
-        Command::Man => {
+        Command::Man { directory: Some(directory) } => {
+            return clap_mangen::generate_to(Cli::command(), &directory)
+                .with_context(|| format!("writing manual pages into {}", directory.display()))
+                .map(|()| ExitCode::SUCCESS);
+        }
+        Command::Man { directory: None } => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut page)?;
             return put(&page);
@@ -240,7 +252,7 @@ async fn work(
         | Command::Config
         | Command::Status(_)
         | Command::Completions { .. }
-        | Command::Man => Ok(()),
+        | Command::Man { .. } => Ok(()),
     }
 }
 

@@ -1,10 +1,10 @@
-//! `sluicegate dead-letters`: list, show, replay, purge.
+//! `sluicegate dead-letters`: count, list, show, replay, purge.
 
-use super::{inspect_now, mapping, run};
+use super::{inspect_now, mapping, run, table};
 use crate::buffer::Batch;
 use crate::config::Config;
 use crate::datetime::{self, Micros};
-use crate::dead_letter::store::{self, Filter, Stored};
+use crate::dead_letter::store::{self, Counted, Filter, Stored};
 use crate::flatten::Flattener;
 use crate::flush::connect::close;
 use crate::flush::{Writer, shown};
@@ -29,6 +29,15 @@ const REPLAY_LETTERS: u32 = 500;
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Count them by topic and reason
+    Count {
+        /// Which ones
+        #[command(flatten)]
+        which: Which,
+        /// JSON lines instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// List them, without their payload
     List {
         /// Which ones
@@ -66,8 +75,8 @@ pub enum Command {
         /// Which ones
         #[command(flatten)]
         which: Which,
-        /// Delete those that have not been replayed as well: with --topic, --reason, --since or
-        /// --until, or else with --yes
+        /// Delete those that have not been replayed as well: with an ID, --topic, --reason, --since
+        /// or --until, or else with --yes
         #[arg(long)]
         unreplayed: bool,
         /// All of them, indeed
@@ -79,6 +88,9 @@ pub enum Command {
 /// Which letters.
 #[derive(Debug, Args)]
 pub struct Which {
+    /// With these numbers, as `list` shows them [default: all]
+    #[arg(value_name = "ID")]
+    ids: Vec<u64>,
     /// Of this Kafka topic
     #[arg(long)]
     topic: Option<String>,
@@ -86,28 +98,23 @@ pub struct Which {
     #[arg(long, value_name = "CODE")]
     reason: Option<String>,
     /// Not before: a time (2025-01-06T08:00:00Z) or an age (2h, 7days)
-    #[arg(long, value_name = "TIME|AGE")]
-    since: Option<String>,
+    #[arg(long, value_name = "TIME|AGE", value_parser = time_or_age)]
+    since: Option<Micros>,
     /// Before: a time or an age
-    #[arg(long, value_name = "TIME|AGE")]
-    until: Option<String>,
+    #[arg(long, value_name = "TIME|AGE", value_parser = time_or_age)]
+    until: Option<Micros>,
 }
 
 impl Which {
     fn is_all(&self) -> bool {
-        [&self.topic, &self.reason, &self.since, &self.until].iter().all(|one| one.is_none())
+        self.ids.is_empty()
+            && [&self.topic, &self.reason].iter().all(|one| one.is_none())
+            && [self.since, self.until].iter().all(Option::is_none)
     }
 
-    fn filter(&self, replayed: Option<bool>) -> anyhow::Result<Filter> {
-        let time = |text: &Option<String>| text.as_deref().map(time_or_age).transpose();
-        Ok(Filter {
-            topic: self.topic.clone(),
-            reason: self.reason.clone(),
-            since: time(&self.since).context("--since")?,
-            until: time(&self.until).context("--until")?,
-            replayed,
-            after: 0,
-        })
+    fn filter(self, replayed: Option<bool>) -> Filter {
+        let Self { ids, topic, reason, since, until } = self;
+        Filter { ids, topic, reason, since, until, replayed, after: 0 }
     }
 }
 
@@ -116,27 +123,34 @@ fn time_or_age(text: &str) -> anyhow::Result<Micros> {
         let now = jiff::Timestamp::now().as_microsecond();
         return Ok(now - i64::try_from(age.as_micros())?);
     }
-    datetime::parse(text).map_err(|error| anyhow!("{text} {error}, and no age such as 2h"))
+    datetime::parse(text).map_err(|error| anyhow!("it {error}, and is no age such as 2h"))
 }
 
 /// Does what `command` says.
 ///
 /// # Errors
-/// When the server cannot be reached, a filter cannot be read, or there is no such letter.
+/// When the server cannot be reached, or there is no such letter.
 pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
     let server = &config.server;
     let connected = server.connect().await.map_err(|error| anyhow!(shown(&error)));
     let mut connection = connected.with_context(|| format!("MySQL {}", server.address()))?;
     let done = match command {
+        Command::Count { which, json } => {
+            let counts = store::counts(&mut connection, &which.filter(None)).await;
+            print_counts(&counts.map_err(said)?, json)
+        }
         Command::List { which, limit, json } => {
-            let filter = which.filter(None)?;
+            let filter = which.filter(None);
             let letters = store::newest(&mut connection, &filter, limit).await.map_err(said)?;
             let all = store::count(&mut connection, &filter).await.map_err(said)?;
             print_list(&letters, json)?;
             if all > letters.len() as u64 {
                 let shown = letters.len();
                 // JSON lines stay JSON lines.
-                let _ = writeln!(std::io::stderr(), "the newest {shown} of {all}; see --limit");
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "the newest {shown} of {all}; --limit shows more, `dead-letters count` how many of which reason"
+                );
             }
             Ok(())
         }
@@ -151,7 +165,7 @@ pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
             }
         }
         Command::Replay { which, json } => {
-            let outcome = replay(&mut connection, config, which.filter(Some(false))?).await?;
+            let outcome = replay(&mut connection, config, which.filter(Some(false))).await?;
             print_outcome(&outcome, json)?;
             if outcome.interrupted {
                 bail!("interrupted; the same command goes on with the rest");
@@ -161,12 +175,19 @@ pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
         Command::Purge { which, unreplayed, yes } => {
             if unreplayed && !yes && which.is_all() {
                 bail!(
-                    "--unreplayed alone would delete every letter, and with it what was never loaded; say which (--until 90days, --topic, --reason), or --yes"
+                    "--unreplayed alone would delete every letter, and with it what was never loaded; say which (an ID, --until 90days, --topic, --reason), or --yes"
                 );
             }
-            let filter = which.filter((!unreplayed).then_some(true))?;
+            let filter = which.filter((!unreplayed).then_some(true));
             let purged = store::purge(&mut connection, &filter).await.map_err(said)?;
-            say(&format!("{purged} dead letters deleted"))
+            say(&format!("{purged} dead letters deleted"))?;
+            if purged == 0 && !unreplayed {
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "those that have not been replayed stay; see --unreplayed"
+                );
+            }
+            Ok(())
         }
     };
     close(connection).await;
@@ -388,19 +409,51 @@ fn print_list(letters: &[Stored], json: bool) -> anyhow::Result<()> {
     table
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["id", "where", "when (UTC)", "reason", "event", "what is wrong", "replayed"]);
+        .set_header(["id", "where, when (UTC)", "reason, event", "what is wrong"]);
     for letter in letters {
+        let Stored { topic, partition, offset, .. } = letter;
+        let mut seen =
+            format!("{topic}/{partition} offset {offset}\n{}", to_seconds(&letter.dead_at));
+        if let Some(replayed_at) = &letter.replayed_at {
+            seen = format!("{seen}\nreplayed {}", to_seconds(replayed_at));
+        }
+        let event = letter.event_type.clone().unwrap_or_default();
         table.add_row([
             letter.id.to_string(),
-            format!("{}/{} offset {}", letter.topic, letter.partition, letter.offset),
-            letter.dead_at.chars().take(19).collect(),
-            letter.error_code.clone(),
-            for_terminal(letter.event_type.clone().unwrap_or_default()),
+            seen,
+            format!("{}\n{}", letter.error_code, for_terminal(event)),
             for_terminal(letter.error_text.clone()),
-            letter.replayed_at.as_deref().unwrap_or("no").chars().take(19).collect(),
         ]);
     }
     say(&table.to_string())
+}
+
+fn print_counts(counts: &[Counted], json: bool) -> anyhow::Result<()> {
+    if json {
+        for count in counts {
+            say(&serde_json::to_string(count)?)?;
+        }
+        return Ok(());
+    }
+    if counts.is_empty() {
+        return say("no dead letters");
+    }
+    let mut table = table(&["topic", "reason", "letters", "unreplayed", "last (UTC)"], 2..4);
+    for count in counts {
+        table.add_row([
+            count.topic.clone(),
+            count.error_code.clone(),
+            count.letters.to_string(),
+            count.unreplayed.to_string(),
+            count.last_dead_at.chars().take(16).collect(),
+        ]);
+    }
+    say(&table.to_string())
+}
+
+/// A time as the server writes it, without its microseconds.
+fn to_seconds(time: &str) -> String {
+    time.chars().take(19).collect()
 }
 
 fn print_letter(letter: &Stored, json: bool) -> anyhow::Result<()> {

@@ -1,10 +1,10 @@
 //! `sluicegate status`: what a running instance is doing, on the terminal.
 
+use super::table;
 use crate::config::Config;
 use crate::status::{EVERY, Status};
 use anyhow::{Context, bail};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
 use console::Term;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -165,18 +165,6 @@ fn shown(status: &Status) -> String {
         let _ = write!(text, "\n{} {} {}{times}", line.at, line.level, line.text);
     }
     text
-}
-
-/// A table whose columns `numbers` are right-aligned.
-fn table(head: &[&str], numbers: std::ops::Range<usize>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(head.to_vec());
-    for column in numbers {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
 }
 
 /// Counts of bytes are whole and not negative.

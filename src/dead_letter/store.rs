@@ -10,6 +10,8 @@ const PURGE_ROWS: u32 = 5_000;
 /// Which dead letters.
 #[derive(Debug, Default, Clone)]
 pub struct Filter {
+    /// With one of these numbers; if there are none, with any.
+    pub ids: Vec<u64>,
     /// Of this Kafka topic.
     pub topic: Option<String>,
     /// With this error code.
@@ -58,9 +60,32 @@ pub struct Stored {
     pub payload: Vec<u8>,
 }
 
+/// The dead letters of a topic with the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Counted {
+    /// Kafka topic.
+    pub topic: String,
+    /// The stable code.
+    pub error_code: String,
+    /// All of them.
+    pub letters: u64,
+    /// Those that have not been replayed with success.
+    pub unreplayed: u64,
+    /// When the first verdict was given.
+    pub first_dead_at: String,
+    /// When the last verdict was given.
+    pub last_dead_at: String,
+    /// The greatest number among them.
+    pub newest_id: u64,
+}
+
 impl Filter {
     fn push(&self, query: &mut QueryBuilder<MySql>) {
         query.push(" WHERE id > ").push_bind(self.after);
+        if !self.ids.is_empty() {
+            query.push(" AND ");
+            push_ids(query, &self.ids);
+        }
         if let Some(topic) = &self.topic {
             query.push(" AND topic = ").push_bind(topic.clone());
         }
@@ -79,6 +104,15 @@ impl Filter {
             None => {}
         }
     }
+}
+
+fn push_ids(query: &mut QueryBuilder<MySql>, ids: &[u64]) {
+    query.push("id IN (");
+    let mut list = query.separated(", ");
+    for id in ids {
+        list.push_bind(*id);
+    }
+    query.push(")");
 }
 
 fn time_text(micros: Micros) -> String {
@@ -159,6 +193,34 @@ pub async fn count(connection: &mut MySqlConnection, filter: &Filter) -> Result<
     query.build_query_scalar().fetch_one(connection).await
 }
 
+/// How many letters there are by topic and reason, the most first.
+///
+/// # Errors
+/// Whatever the driver says.
+pub async fn counts(
+    connection: &mut MySqlConnection,
+    filter: &Filter,
+) -> Result<Vec<Counted>, sqlx::Error> {
+    let mut query = QueryBuilder::new(
+        "SELECT topic, CAST(error_code AS CHAR), CAST(COUNT(*) AS UNSIGNED) AS letters, CAST(SUM(replayed_at IS NULL) AS UNSIGNED), CAST(MIN(dead_at) AS CHAR), CAST(MAX(dead_at) AS CHAR), CAST(MAX(id) AS UNSIGNED) FROM dead_letters",
+    );
+    filter.push(&mut query);
+    query.push(" GROUP BY topic, error_code ORDER BY letters DESC, topic, error_code");
+    query.build().fetch_all(connection).await?.iter().map(counted).collect()
+}
+
+fn counted(row: &MySqlRow) -> Result<Counted, sqlx::Error> {
+    Ok(Counted {
+        topic: row.try_get(0)?,
+        error_code: row.try_get(1)?,
+        letters: row.try_get(2)?,
+        unreplayed: row.try_get(3)?,
+        first_dead_at: row.try_get(4)?,
+        last_dead_at: row.try_get(5)?,
+        newest_id: row.try_get(6)?,
+    })
+}
+
 /// The payload of a letter; empty if it is gone.
 ///
 /// # Errors
@@ -180,12 +242,8 @@ pub async fn mark_replayed(
         return Ok(());
     }
     let mut query =
-        QueryBuilder::new("UPDATE dead_letters SET replayed_at = UTC_TIMESTAMP(6) WHERE id IN (");
-    let mut list = query.separated(", ");
-    for id in ids {
-        list.push_bind(*id);
-    }
-    query.push(")");
+        QueryBuilder::new("UPDATE dead_letters SET replayed_at = UTC_TIMESTAMP(6) WHERE ");
+    push_ids(&mut query, ids);
     query.build().execute(connection).await.map(drop)
 }
 

@@ -1,8 +1,9 @@
 //! The other subcommands, on a real server.
 
-use crate::support::{Server, World, free_port};
+use crate::support::{DEADLINE, Server, World, free_port, signal, wait_for};
 use loadgen::TOPICS;
 use sqlx::Executor;
+use std::time::{Duration, Instant};
 
 fn message(topic: &'static str, value: &str) -> loadgen::Message {
     loadgen::Message {
@@ -124,7 +125,23 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
         assert!(
             world.succeed(&["dead-letters", "list", "--until", "1h"]).contains("no dead letters")
         );
+        let output = world.execute(&["dead-letters", "list", "--since", "yesterday"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("--since") && said.contains("no age such as 2h"), "{said}");
 
+        let counts = world.succeed(&["dead-letters", "count", "--json"]);
+        let counts: Vec<serde_json::Value> =
+            counts.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let count = |code: &str| counts.iter().find(|count| count["error_code"] == code).unwrap();
+        assert_eq!(count("json_invalid")["letters"], 1);
+        assert_eq!(count("value_too_long")["newest_id"], letter["id"]);
+        let table = world.succeed(&["dead-letters", "count", "--reason", "json_invalid"]);
+        assert!(table.contains("json_invalid") && !table.contains("value_too_long"), "{table}");
+
+        let other = count("json_invalid")["newest_id"].to_string();
+        let outcome = world.succeed(&["dead-letters", "replay", &other, "--json"]);
+        assert!(outcome.contains(r#""loaded":0"#), "only what was named: {outcome}");
         let outcome = world.succeed(&["dead-letters", "replay", "--json"]);
         assert_eq!(
             outcome.trim(),
@@ -134,6 +151,9 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
         let outcome = world.succeed(&["dead-letters", "replay", "--json"]);
         assert!(outcome.contains("\"loaded\":0"), "what succeeded is marked: {outcome}");
 
+        let counts = world.succeed(&["dead-letters", "count", &id, "--json"]);
+        assert!(counts.contains(r#""letters":1,"unreplayed":0"#), "{counts}");
+        assert!(world.succeed(&["dead-letters", "purge", &other]).starts_with("0 "));
         assert!(world.succeed(&["dead-letters", "purge"]).starts_with("1 "));
         let unasked = world.execute(&["dead-letters", "purge", "--unreplayed"]);
         assert_eq!(unasked.status.code(), Some(1), "nobody said which");
@@ -143,6 +163,61 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
         assert_eq!(output.status.code(), Some(1));
         world.end().await;
     }
+}
+
+/// The letters of the group under way are written and marked; the same command goes on later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_is_interrupted_finishes_what_it_began() {
+    const LETTERS: usize = 700;
+    let Some(mut world) = World::new(Server::MariaDb).await else { return };
+    world.create_topics(&["user"], 1).await;
+    let directory = tempfile::tempdir().unwrap();
+    let user = include_str!("../../src/domains/user.toml");
+    let (wide, narrow) = ("type = \"varchar(64)\"", "type = \"varchar(3)\"");
+    std::fs::write(directory.path().join("user.toml"), user.replace(wide, narrow)).unwrap();
+    let login = |n| {
+        let value = format!(
+            r#"{{"event_type":"user.login","event_id":"e{n}","timestamp":"2025-01-06T08:00:00Z","entity_id":"u1","data":{{"ip_address":"127.0.0.1"}}}}"#
+        );
+        message("user", &value)
+    };
+    world.produce((0..LETTERS).map(login).collect()).await;
+    world.set("mapping.directory", directory.path().display());
+    world.load();
+    world.settings.clear();
+
+    // Rows that are written cannot be marked for now.
+    let mut held = world.connect().await;
+    held.execute("BEGIN").await.unwrap();
+    held.execute("SELECT id FROM dead_letters FOR UPDATE").await.unwrap();
+    let log = directory.path().join("log");
+    let mut command = world.command();
+    command.args(["dead-letters", "replay", "--json"]);
+    let replay = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let mut watch = world.connect().await;
+    let deadline = Instant::now() + DEADLINE;
+    while sqlx::query("SELECT 1 FROM user_logins").fetch_all(&mut watch).await.unwrap().is_empty() {
+        assert!(Instant::now() < deadline, "no row is written");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    signal(&replay, "INT");
+    wait_for("an answer to Ctrl-C", || {
+        std::fs::read_to_string(&log).unwrap().contains("Ctrl-C").then_some(())
+    });
+    held.execute("COMMIT").await.unwrap();
+    let output = replay.wait_with_output().unwrap();
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(log.contains("the same command goes on with the rest"), "{log}");
+    let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(outcome["interrupted"], true);
+    let loaded = outcome["loaded"].as_u64().unwrap();
+    assert!((1..LETTERS as u64).contains(&loaded), "{outcome}");
+
+    let rest = world.succeed(&["dead-letters", "replay", "--json"]);
+    assert!(rest.contains(&format!(r#""loaded":{},"#, LETTERS as u64 - loaded)), "{rest}");
+    assert_eq!(world.rows("user_logins").await.len(), LETTERS);
+    world.end().await;
 }
 
 #[tokio::test]
@@ -178,4 +253,23 @@ async fn a_configuration_with_faults_is_exit_code_2() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean mysql.host?"));
     assert!(world.succeed(&["config"]).contains("# environment MYSQL_HOST"));
+}
+
+/// Pages are for `man` and packages, and a pipe may close early (`sluicegate config | head`).
+#[test]
+fn what_is_printed_for_others() {
+    let sluicegate = || std::process::Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+    let directory = tempfile::tempdir().unwrap();
+    let output = sluicegate().args(["man", "--directory"]).arg(directory.path()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    for page in ["sluicegate.1", "sluicegate-run.1", "sluicegate-dead-letters-replay.1"] {
+        let text = std::fs::read_to_string(directory.path().join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
+    for command in ["config", "man"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = sluicegate().arg(command).stdout(writer).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{command}: {output:?}");
+    }
 }
