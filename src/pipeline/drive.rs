@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
-/// How often statistics are looked at.
-const TICK: Duration = Duration::from_secs(1);
+/// How often statistics are looked at, and what other instances have done by then.
+const TICK: Duration = Duration::from_millis(250);
 /// Kafka is asked for the ends of partitions once in so many ticks, where that is needed.
-const TICKS_TO_BOUNDS: u32 = 3;
+const TICKS_TO_BOUNDS: u32 = 12;
 /// Messages that are taken before the loop looks for anything else: less than a millisecond of
 /// work, unless they are large.
 const MESSAGES_AT_ONCE: usize = 64;

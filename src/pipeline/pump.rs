@@ -204,10 +204,10 @@ impl Pump {
         }
     }
 
-    /// With an end to reach: the partitions that other instances have still to do.
+    /// With an end to reach: the partitions that other instances have to do, or may have done.
     pub(super) fn left_to_others(&self) -> Vec<TopicPartition> {
-        let pending = self.until_end.iter().flat_map(UntilEnd::pending);
-        pending.filter(|partition| !self.state.owns(partition)).cloned().collect()
+        let ends = self.until_end.iter();
+        ends.flat_map(|end| end.to_ask(|partition| self.state.owns(partition))).cloned().collect()
     }
 
     /// The group has committed these offsets, by whichever instance.
@@ -368,6 +368,9 @@ impl Pump {
             Rebalance::Assign(partitions) => {
                 info!(partitions = shown(&partitions), "rebalance: assigned");
                 for partition in partitions {
+                    if let Some(end) = &mut self.until_end {
+                        end.inherited(&partition);
+                    }
                     self.lags.assigned(partition.clone(), now.micros / 1000);
                     self.state.assignment.assign(partition);
                 }

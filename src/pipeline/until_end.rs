@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct UntilEnd {
     ends: BTreeMap<TopicPartition, i64>,
     pending: BTreeSet<TopicPartition>,
+    /// Came to us since the group was last asked what it has committed: their owner before may have
+    /// done them.
+    inherited: BTreeSet<TopicPartition>,
     /// Statistics that may still speak of the assignment before.
     stale_statistics: u32,
 }
@@ -26,9 +29,21 @@ impl UntilEnd {
         let with_messages = bounds.iter().filter(|(_, (first, end))| first < end);
         let ends: BTreeMap<_, _> =
             with_messages.map(|(key, (_, end))| (key.clone(), *end)).collect();
-        let mut this = Self { pending: ends.keys().cloned().collect(), ends, stale_statistics: 0 };
+        let mut this = Self {
+            pending: ends.keys().cloned().collect(),
+            ends,
+            inherited: BTreeSet::new(),
+            stale_statistics: 0,
+        };
         this.committed(committed);
         this
+    }
+
+    /// A partition is ours from now on.
+    pub(super) fn inherited(&mut self, partition: &TopicPartition) {
+        if self.pending.contains(partition) {
+            self.inherited.insert(partition.clone());
+        }
     }
 
     /// A partition goes to another instance: done is what that one commits.
@@ -48,6 +63,7 @@ impl UntilEnd {
     /// The group has committed these offsets, by whichever instance.
     pub(super) fn committed(&mut self, committed: &BTreeMap<TopicPartition, i64>) {
         self.pending.retain(|key| committed.get(key).is_none_or(|offset| *offset < self.ends[key]));
+        self.inherited.clear();
     }
 
     /// librdkafka has read up to the end without handing out a message: what is left are
@@ -79,9 +95,13 @@ impl UntilEnd {
         self.stale_statistics = STALE_STATISTICS;
     }
 
-    /// Partitions with messages that are still to come.
-    pub(super) fn pending(&self) -> impl Iterator<Item = &TopicPartition> {
-        self.pending.iter()
+    /// Partitions of which the group's offsets say more than the messages that come.
+    pub(super) fn to_ask(
+        &self,
+        is_ours: impl Fn(&TopicPartition) -> bool,
+    ) -> impl Iterator<Item = &TopicPartition> {
+        let pending = self.pending.iter();
+        pending.filter(move |key| !is_ours(key) || self.inherited.contains(*key))
     }
 
     /// Whether every message that was there at the start has been consumed.
@@ -108,7 +128,7 @@ mod tests {
         ]);
         let mut end =
             UntilEnd::new(&bounds, &BTreeMap::from([(partition(2), 10), (partition(3), 9)]));
-        assert_eq!(end.pending().collect::<Vec<_>>(), [&partition(3)]);
+        assert_eq!(end.to_ask(|_| false).collect::<Vec<_>>(), [&partition(3)]);
         end.consumed(&partition(3), 8);
         assert!(!end.is_reached());
         end.consumed(&partition(3), 9);
@@ -122,6 +142,22 @@ mod tests {
         end.committed(&BTreeMap::from([(partition(0), 9)]));
         assert!(!end.is_reached());
         end.committed(&BTreeMap::from([(partition(0), 10)]));
+        assert!(end.is_reached());
+    }
+
+    /// No message and, for seconds, no statistics would tell.
+    #[test]
+    fn another_instance_may_have_done_it_before_it_came_to_us() {
+        let bounds = BTreeMap::from([(partition(0), (0, 10)), (partition(1), (0, 10))]);
+        let mut end = UntilEnd::new(&bounds, &BTreeMap::new());
+        let is_ours = |_: &TopicPartition| true;
+        assert_eq!(end.to_ask(is_ours).count(), 0, "messages will tell");
+        end.inherited(&partition(0));
+        assert_eq!(end.to_ask(is_ours).collect::<Vec<_>>(), [&partition(0)]);
+        end.committed(&BTreeMap::from([(partition(0), 10)]));
+        assert_eq!(end.to_ask(is_ours).count(), 0, "what is left is for us to do");
+        assert!(!end.is_reached());
+        end.consumed(&partition(1), 9);
         assert!(end.is_reached());
     }
 }
