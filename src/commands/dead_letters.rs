@@ -397,10 +397,7 @@ impl Replay {
 
 fn print_list(letters: &[Stored], json: bool) -> anyhow::Result<()> {
     if json {
-        for letter in letters {
-            say(&serde_json::to_string(letter)?)?;
-        }
-        return Ok(());
+        return say_json_lines(letters);
     }
     if letters.is_empty() {
         return say("no dead letters");
@@ -412,15 +409,15 @@ fn print_list(letters: &[Stored], json: bool) -> anyhow::Result<()> {
         .set_header(["id", "where, when (UTC)", "reason, event", "what is wrong"]);
     for letter in letters {
         let Stored { topic, partition, offset, .. } = letter;
-        let mut seen =
+        let mut place =
             format!("{topic}/{partition} offset {offset}\n{}", to_seconds(&letter.dead_at));
         if let Some(replayed_at) = &letter.replayed_at {
-            seen = format!("{seen}\nreplayed {}", to_seconds(replayed_at));
+            place = format!("{place}\nreplayed {}", to_seconds(replayed_at));
         }
         let event = letter.event_type.clone().unwrap_or_default();
         table.add_row([
             letter.id.to_string(),
-            seen,
+            place,
             format!("{}\n{}", letter.error_code, for_terminal(event)),
             for_terminal(letter.error_text.clone()),
         ]);
@@ -430,10 +427,7 @@ fn print_list(letters: &[Stored], json: bool) -> anyhow::Result<()> {
 
 fn print_counts(counts: &[Counted], json: bool) -> anyhow::Result<()> {
     if json {
-        for count in counts {
-            say(&serde_json::to_string(count)?)?;
-        }
-        return Ok(());
+        return say_json_lines(counts);
     }
     if counts.is_empty() {
         return say("no dead letters");
@@ -503,6 +497,10 @@ fn print_outcome(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
+}
+
+fn say_json_lines(all: &[impl serde::Serialize]) -> anyhow::Result<()> {
+    all.iter().try_for_each(|one| say(&serde_json::to_string(one)?))
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
-/// How often statistics are looked at, and what other instances have done by then.
-const TICK: Duration = Duration::from_millis(250);
+/// How often statistics are looked at.
+const TICK: Duration = Duration::from_secs(1);
 /// Kafka is asked for the ends of partitions once in so many ticks, where that is needed.
-const TICKS_TO_BOUNDS: u32 = 12;
+const TICKS_TO_BOUNDS: u32 = 3;
+/// With an end to reach: how often Kafka is asked what other instances have done.
+const ASK_OTHERS: Duration = Duration::from_millis(250);
 /// Messages that are taken before the loop looks for anything else: less than a millisecond of
 /// work, unless they are large.
 const MESSAGES_AT_ONCE: usize = 64;
@@ -28,6 +30,7 @@ pub(super) struct Drive {
     stop: Stop,
     ticked: Instant,
     ticks: u32,
+    asked_others: Instant,
 }
 
 /// The pump's way to Kafka and to the writers.
@@ -78,6 +81,7 @@ impl Drive {
             stop,
             ticked: Instant::now(),
             ticks: 0,
+            asked_others: Instant::now(),
         }
     }
 
@@ -161,6 +165,10 @@ impl Drive {
                 self.ticked = Instant::now();
                 self.tick();
             }
+            if self.asked_others.elapsed() >= ASK_OTHERS {
+                self.asked_others = Instant::now();
+                self.ask_others();
+            }
             match self.pump.step(Now::read(), &mut self.link) {
                 Next::Poll(timeout) => self.poll(timeout)?,
                 Next::Wait(timeout) => {
@@ -225,14 +233,17 @@ impl Drive {
             self.link.consumer.ask_bounds(self.pump.unknown_bounds());
         }
         self.ticks = self.ticks.wrapping_add(1);
+        self.pump.report(Now::read());
+    }
+
+    fn ask_others(&mut self) {
         let others = self.pump.left_to_others();
         if !others.is_empty() {
-            // Without an answer it is asked again at the next tick.
+            // Without an answer it is asked again soon.
             match self.link.consumer.committed(&others) {
                 Ok(committed) => self.pump.done_by_others(&committed),
                 Err(error) => warn!(%error, "consume: Kafka does not say what is committed"),
             }
         }
-        self.pump.report(Now::read());
     }
 }
