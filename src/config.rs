@@ -44,6 +44,8 @@ pub struct Config {
     pub http: Option<SocketAddr>,
     /// Logs.
     pub log: Log,
+    /// How long the start may wait for MySQL and Kafka; `None` for as long as it takes.
+    pub start_timeout: Option<Duration>,
     /// How long stopping may take.
     pub stop_timeout: Duration,
 }

@@ -31,6 +31,10 @@ pub enum Trouble {
     Start,
     /// A writer.
     Writer(usize),
+    /// The connection to Kafka, and what has to be asked of it before messages can be read.
+    Kafka,
+    /// The group, which does not take this instance.
+    Group,
     /// The commit of offsets.
     Commit,
 }
@@ -40,7 +44,7 @@ impl Trouble {
     const fn with(self) -> &'static str {
         match self {
             Self::Start | Self::Writer(_) => "MySQL",
-            Self::Commit => "Kafka",
+            Self::Kafka | Self::Group | Self::Commit => "Kafka",
         }
     }
 }
@@ -136,6 +140,7 @@ struct TopicMetrics {
     messages: Counter,
     bytes: Counter,
     skipped: Counter,
+    lost: Counter,
     rejected: HashMap<Code, Counter>,
 }
 
@@ -187,6 +192,7 @@ struct PartitionMetrics {
     assigned: Gauge,
     lag: Gauge,
     lag_seconds: Gauge,
+    unreadable: Gauge,
     durable: Gauge,
     committed: Gauge,
 }
@@ -200,6 +206,8 @@ pub struct PartitionState {
     pub lag: Option<i64>,
     /// How long something has been waiting.
     pub lag_seconds: f64,
+    /// Messages that an open transaction hides.
+    pub unreadable: i64,
     /// The offset before which everything is durable.
     pub durable: Option<i64>,
     /// The offset that Kafka has.
@@ -364,6 +372,13 @@ impl PipelineMetrics {
         }
     }
 
+    /// So many records of a topic were deleted before they were read, at most.
+    pub fn lost(&self, topic: &str, messages: i64) {
+        if let Some(metrics) = self.topics.get(topic) {
+            metrics.lost.increment(u64::try_from(messages).unwrap_or(0));
+        }
+    }
+
     /// How far a partition is.
     pub fn partition(&mut self, partition: &TopicPartition, state: &PartitionState) {
         // What nobody knows is not 0.
@@ -379,6 +394,7 @@ impl PipelineMetrics {
         }
         metrics.assigned.set(f64::from(u8::from(state.is_assigned)));
         metrics.lag_seconds.set(state.lag_seconds);
+        metrics.unreadable.set(state.unreadable as f64);
         if let Some(durable) = state.durable {
             metrics.durable.set(durable as f64);
         }
@@ -416,6 +432,7 @@ impl PartitionMetrics {
             assigned: gauge!("sluicegate_consume_assigned", &labels),
             lag: gauge!("sluicegate_consume_lag_messages", &labels),
             lag_seconds: gauge!("sluicegate_consume_lag_seconds", &labels),
+            unreadable: gauge!("sluicegate_consume_unreadable_messages", &labels),
             durable: gauge!("sluicegate_commit_durable_offset", &labels),
             committed: gauge!("sluicegate_commit_committed_offset", &labels),
         }
@@ -435,6 +452,7 @@ impl TopicMetrics {
             messages: counter!("sluicegate_consume_messages_total", "topic" => topic.clone()),
             bytes: counter!("sluicegate_consume_bytes_total", "topic" => topic.clone()),
             skipped: counter!("sluicegate_consume_tombstones_total", "topic" => topic.clone()),
+            lost: counter!("sluicegate_consume_lost_messages_total", "topic" => topic.clone()),
             rejected: Code::ALL.into_iter().map(rejected).collect(),
         }
     }

@@ -9,19 +9,21 @@
 //!  └───────────────────────────────────┘ flushed└───────────────────────────┘
 //! ```
 //!
-//! A third party is the thread "commit" (`consume.rs`), which hands one list of offsets to Kafka at a
-//! time, so that no wait for the broker holds up the loop. What is to be done when is decided by the
+//! Two more threads wait for Kafka so that the loop does not have to: "commit" hands it one list of
+//! offsets at a time, "ask" puts questions about partitions (`consume.rs`). What is to be done when is decided by the
 //! pump, which does no IO; the thread "consume" gives it what happens and does what it says.
 //!
 //! There are `writers + 2` batches in all, and a batch is either free, open, on its way, or at a
-//! writer. So both channels have that capacity (and one more for the answer to a commit) and never
+//! writer. So both channels have that capacity (and some more for Kafka's answers) and never
 //! block, memory is bounded by the number of batches, and when none is free the consumer stops
 //! reading: first by not polling, then, since a silent member is thrown out of its group, by
 //! pausing its partitions.
 
+mod begin;
 mod drive;
 mod intake;
 mod lag;
+mod losses;
 pub mod pump;
 mod rescue;
 mod state;
@@ -30,28 +32,25 @@ mod until_end;
 use crate::buffer::Batch;
 use crate::commit::TopicPartition;
 use crate::config::Config;
-use crate::consume::Consumer;
+use crate::consume::{ANSWERS_MAX, Consumer, Heard};
 use crate::datetime::Micros;
 use crate::flatten::JsonLimits;
 use crate::flush::{Plan, Refused, Writer, Written};
 use crate::mapping::Mapping;
 use crate::metrics::{FlushMetrics, Health};
 use drive::Drive;
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rescue::Rescuer;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tracing::info;
 
+pub use begin::{NoBegin, Reset};
 pub use intake::Message;
-pub use pump::{Offsets, Port, Pump};
+pub use pump::{Port, Pump};
 pub use state::Progress;
-
-/// Offsets by partition.
-pub(crate) type OffsetsByPartition = BTreeMap<TopicPartition, i64>;
 
 /// Longest wait for a message while nothing else is due.
 const POLL_IDLE: Duration = Duration::from_millis(100);
@@ -61,9 +60,18 @@ const POLL_BUSY: Duration = Duration::from_millis(5);
 /// Why a pipeline ended although nobody asked for it.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
-    /// librdkafka cannot go on.
+    /// Kafka or librdkafka cannot continue.
     #[error("Kafka: {0}")]
     Kafka(String),
+    /// Kafka did not become ready in time.
+    #[error("Kafka is not ready after {0:.0?} (start.timeout): {1}")]
+    NotReady(Duration, String),
+    /// There is no offset to begin from.
+    #[error("Kafka: {0}")]
+    NoBegin(#[from] NoBegin),
+    /// With an end to reach: not everything that was there at the start could be loaded.
+    #[error("not everything that was there at the start was loaded:\n{}", .0.iter().map(|one| format!("  {one}")).collect::<Vec<_>>().join("\n"))]
+    Incomplete(Vec<String>),
     /// A row cannot be written however long one waits.
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -170,7 +178,7 @@ pub struct Flushed {
 /// What the consuming thread is told by others.
 enum Event {
     Flushed(Box<Flushed>),
-    Committed(Offsets, KafkaResult<()>),
+    Heard(Heard),
 }
 
 /// Consumes and flushes until told to stop, or with [`Setup::until_end`] until everything that
@@ -182,8 +190,8 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
     let config = Arc::clone(&setup.config);
     let capacity = config.flush.batches();
     let (sealed, to_writers) = mpsc::channel(capacity);
-    // Every batch, and the answer to a commit.
-    let (happened, events) = std_mpsc::sync_channel(capacity + 1);
+    // Every batch, and Kafka's answers.
+    let (happened, events) = std_mpsc::sync_channel(capacity + ANSWERS_MAX);
     let to_writers = Arc::new(Mutex::new(to_writers));
     let server = Arc::new(config.server.clone());
     let mut writers = tokio::task::JoinSet::new();
@@ -198,17 +206,17 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
         let rescuer = Rescuer::new(setup.clone());
         writers.spawn(write_batches(writer, rescuer, Arc::clone(&to_writers), happened.clone()));
     }
-    let consumer = Consumer::new(&config.kafka.properties, move |offsets, result| {
-        // If nobody listens any more, the pipeline has ended.
-        let _ = happened.send(Event::Committed(offsets, result));
+    let consumer = Consumer::new(&config.kafka.properties, move |heard| {
+        // It fails when the pipeline has ended.
+        let _ = happened.send(Event::Heard(heard));
     })?;
-    let drive = Drive::new(setup.clone(), consumer, sealed, events, stop);
+    let drive = Drive::new(setup, consumer, sealed, events, stop);
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("consume".to_owned())
         .spawn(move || {
             // Nobody listens any more only if the runtime is going down.
-            let _ = done.send(drive.run(&setup));
+            let _ = done.send(drive.run());
         })
         .map_err(|_| PipelineError::Panicked)?;
     let result = ended.await.map_err(|_| PipelineError::Panicked)?;

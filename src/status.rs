@@ -71,7 +71,7 @@ pub struct Status {
 /// What limits the throughput.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
-    /// `outage`, `partition`, `data`, `mysql`, `sluicegate`, `unknown` or `nothing`.
+    /// `outage`, `partition`, `data`, `mysql`, `sluicegate`, `transaction`, `unknown` or `nothing`.
     pub by: String,
     /// A sentence for people.
     pub text: String,

@@ -19,6 +19,8 @@ pub struct OffsetRange {
     pub from: i64,
     /// The offset after the last one: what is committed to Kafka.
     pub next: i64,
+    /// How many messages came in between.
+    pub messages: usize,
     /// Kafka's timestamp of the last message, in milliseconds since 1970.
     pub last_ms: Option<i64>,
 }
@@ -98,10 +100,17 @@ impl Batch {
         let next = offset + 1;
         match self.ranges.iter_mut().rev().find(|range| range.slot == slot) {
             Some(range) if offset >= range.next => {
-                *range = OffsetRange { next, last_ms: timestamp_ms, ..*range };
+                let messages = range.messages + 1;
+                *range = OffsetRange { next, messages, last_ms: timestamp_ms, ..*range };
             }
             // The first of its partition, or the partition was truncated and starts anew.
-            _ => self.ranges.push(OffsetRange { slot, from: offset, next, last_ms: timestamp_ms }),
+            _ => self.ranges.push(OffsetRange {
+                slot,
+                from: offset,
+                next,
+                messages: 1,
+                last_ms: timestamp_ms,
+            }),
         }
     }
 

@@ -182,7 +182,7 @@ fn is_unreachable(error: &KafkaError) -> bool {
 }
 
 fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
-    let consumer = match Consumer::new(&config.kafka.properties, |_, _| {}) {
+    let consumer = match Consumer::new(&config.kafka.properties, |_| {}) {
         Ok(consumer) => consumer,
         Err(error) => {
             findings.problem(format!("Kafka: {error}; check the [kafka] section"));

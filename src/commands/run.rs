@@ -100,9 +100,15 @@ pub async fn run(
     if let Some(bar) = bar {
         bar.abort();
     }
+    report(&progress, started.elapsed(), if result.is_ok() { "done" } else { "failed" });
+    result.context("sluicegate had to stop")
+}
+
+/// Says how much became durable.
+fn report(progress: &Progress, took: Duration, outcome: &str) {
     let (messages, rows) =
         (progress.messages.load(Ordering::Relaxed), progress.rows.load(Ordering::Relaxed));
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = took.as_secs_f64();
     info!(
         messages,
         rows,
@@ -110,9 +116,8 @@ pub async fn run(
         seconds = format!("{seconds:.1}"),
         messages_per_second = format!("{:.0}", messages as f64 / seconds),
         rows_per_second = format!("{:.0}", rows as f64 / seconds),
-        "done"
+        "{outcome}"
     );
-    result.context("sluicegate had to stop")
 }
 
 /// Everything that a pipeline needs to know.
@@ -148,7 +153,7 @@ async fn prepare(
     options: Options,
     health: &Health,
 ) -> anyhow::Result<ServerFacts> {
-    let mut attempt = 1;
+    let (mut attempt, started) = (1, Instant::now());
     loop {
         let error = match try_to_prepare(config, mapping, options).await {
             Ok(inspected) => {
@@ -160,7 +165,11 @@ async fn prepare(
         };
         let pause = config.flush.backoff.pause(attempt, RandomState::new().hash_one(attempt));
         let cause = shown(&error);
-        warn!(attempt, error = cause, ?pause, "MySQL is not ready yet; it is waited for");
+        let waited = started.elapsed();
+        if config.start_timeout.is_some_and(|limit| waited >= limit) {
+            anyhow::bail!("MySQL is not ready after {waited:.0?} (start.timeout): {cause}");
+        }
+        warn!(attempt, error = cause, ?pause, "MySQL is not ready; retrying");
         health.set_trouble(Trouble::Start, Some(cause));
         tokio::time::sleep(pause).await;
         attempt += 1;

@@ -95,6 +95,10 @@ impl<'c> Check<'c> {
                 .min(batch.bytes),
             http: self.http(&raw.http.address),
             log: self.log(raw),
+            start_timeout: match raw.start.timeout.as_str() {
+                "off" => None,
+                text => Some(self.duration("start.timeout", text)),
+            },
             stop_timeout: self.duration("stop.timeout", &raw.stop.timeout),
         }
     }

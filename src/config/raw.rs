@@ -27,6 +27,7 @@ pub(super) struct RawConfig {
     /// Logs.
     pub(super) log: Log,
     /// Stopping.
+    pub(super) start: Start,
     pub(super) stop: Stop,
 }
 
@@ -171,6 +172,14 @@ pub(super) struct Log {
     pub(super) filter: String,
 }
 
+/// Starting.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Start {
+    /// How long the start may wait for MySQL and Kafka, or `off`: as long as it takes.
+    pub(super) timeout: String,
+}
+
 /// Stopping.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -261,6 +270,12 @@ impl Default for Http {
 impl Default for Log {
     fn default() -> Self {
         Self { format: "auto".into(), filter: "info".into() }
+    }
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { timeout: "off".into() }
     }
 }
 

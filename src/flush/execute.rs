@@ -105,13 +105,13 @@ const SLOW: Duration = Duration::from_secs(10);
 /// Called with the table of a statement that is [`SLOW`].
 pub(super) type OnSlow<'a> = &'a (dyn Fn(Option<TableId>, Duration) + Send + Sync);
 
-/// Writes a batch in one transaction. On a failure nothing of it is committed, unless it is the
+/// Writes a batch in one transaction, but not the rows `without`. On a failure nothing of it is committed, unless it is the
 /// commit itself whose answer was lost; writing the batch again is right in either case.
 pub(super) async fn write(
     connection: &mut MySqlConnection,
     plan: &Plan,
     packet: usize,
-    batch: &Batch,
+    (batch, without): (&Batch, &[RefusedRow]),
     scratch: &mut Scratch,
     on_slow: OnSlow<'_>,
 ) -> Result<Written, Failure> {
@@ -126,6 +126,11 @@ pub(super) async fn write(
             continue;
         }
         rows.sorted(table, &mut scratch.order);
+        let is_left_out =
+            |row: usize| without.iter().any(|refused| (refused.table, refused.row) == (id, row));
+        if !without.is_empty() {
+            scratch.order.retain(|&row| !is_left_out(row as usize));
+        }
         let upsert = |from, end, text: &mut String| {
             let order = &scratch.order[..end];
             plan.statements.upsert((id, table), rows, order, from, limits, text)

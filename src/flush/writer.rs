@@ -70,10 +70,22 @@ impl Writer {
     /// # Errors
     /// When the server refuses a value, which waiting does not mend.
     pub async fn flush(&mut self, batch: &Batch) -> Result<Written, Refused> {
+        self.flush_without(batch, &[]).await
+    }
+
+    /// Writes a batch, but not these rows of it.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub async fn flush_without(
+        &mut self,
+        batch: &Batch,
+        without: &[RefusedRow],
+    ) -> Result<Written, Refused> {
         let mut failed = 0_u32;
         let mut since = Instant::now();
         loop {
-            match self.attempt(batch).await {
+            match self.attempt(batch, without).await {
                 Ok(written) => {
                     self.works_again(failed, since);
                     return Ok(written);
@@ -113,7 +125,7 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, batch: &Batch) -> Result<Written, Failure> {
+    async fn attempt(&mut self, batch: &Batch, without: &[RefusedRow]) -> Result<Written, Failure> {
         let (connection, packet) = match &mut self.connection {
             Some(open) => open,
             closed => {
@@ -134,7 +146,8 @@ impl Writer {
             self.metrics.waits(self.number, trouble);
         };
         let written =
-            write(connection, &self.plan, *packet, batch, &mut self.scratch, &on_slow).await;
+            write(connection, &self.plan, *packet, (batch, without), &mut self.scratch, &on_slow)
+                .await;
         // A failure says itself what is waited for now.
         if written.is_ok() && was_slow.load(Ordering::Relaxed) {
             info!(writer = self.number, "flush: MySQL answers again");

@@ -44,7 +44,7 @@ pub struct Metric {
 }
 
 /// Every metric of sluicegate's own.
-pub const METRICS: [Metric; 39] = [
+pub const METRICS: [Metric; 41] = [
     Metric {
         name: "sluicegate_build_info",
         kind: Kind::Gauge,
@@ -128,6 +128,20 @@ pub const METRICS: [Metric; 39] = [
         labels: &["topic", "partition"],
         help: "How long the first message that waits may have been waiting: since Kafka's time of the last durable one, or since nothing waited; 0 if nothing does",
         question: "How old are the tables?",
+    },
+    Metric {
+        name: "sluicegate_consume_unreadable_messages",
+        kind: Kind::Gauge,
+        labels: &["topic", "partition"],
+        help: "Messages and markers behind the start of an open transaction, which no consumer can read before it ends",
+        question: "Is a producer's transaction hanging?",
+    },
+    Metric {
+        name: "sluicegate_consume_lost_messages_total",
+        kind: Kind::Counter,
+        labels: &["topic"],
+        help: "Messages, at most, that were deleted from Kafka before they were read",
+        question: "Is retention too short?",
     },
     Metric {
         name: "sluicegate_decode_events_total",

@@ -13,8 +13,8 @@ use std::collections::HashMap;
 struct Known {
     /// When this instance was given it, in milliseconds since 1970.
     assigned_ms: i64,
-    /// Where the group begins if it has committed nothing.
-    first: Option<i64>,
+    /// Where this instance began to read it.
+    begin: i64,
     /// What the group has committed, by librdkafka.
     committed: Option<i64>,
     /// The offset of the next message that Kafka will get.
@@ -27,6 +27,8 @@ struct Known {
     is_fetched: bool,
     /// When nothing waited, the last time.
     quiet_ms: Option<i64>,
+    /// Messages behind the start of an open transaction, which nobody can read yet.
+    unreadable: i64,
 }
 
 /// How far behind a partition is.
@@ -36,14 +38,14 @@ pub(super) struct Lag {
     pub(super) messages: Option<i64>,
     /// How long something has been waiting, at least.
     pub(super) seconds: f64,
+    /// Messages that an open transaction hides, which are no lag.
+    pub(super) unreadable: i64,
 }
 
 /// The assigned partitions.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lags {
     known: HashMap<TopicPartition, Known>,
-    /// Whether a group that has committed nothing begins at the end, not at the first offset.
-    from_end: bool,
 }
 
 /// librdkafka's way to say that it does not know is a negative number.
@@ -52,13 +54,9 @@ fn known(offset: i64) -> Option<i64> {
 }
 
 impl Lags {
-    /// No partition yet; `from_end` as `auto.offset.reset` has it.
-    pub(super) fn new(from_end: bool) -> Self {
-        Self { known: HashMap::new(), from_end }
-    }
-
-    pub(super) fn assigned(&mut self, partition: TopicPartition, now_ms: i64) {
-        self.known.insert(partition, Known { assigned_ms: now_ms, ..Known::default() });
+    /// A partition is read from `begin` on.
+    pub(super) fn assigned(&mut self, partition: TopicPartition, begin: i64, now_ms: i64) {
+        self.known.insert(partition, Known { begin, assigned_ms: now_ms, ..Known::default() });
     }
 
     pub(super) fn revoked(&mut self, partition: &TopicPartition) {
@@ -70,17 +68,19 @@ impl Lags {
         // Up to where there is no open transaction; without transactions the same.
         let end = known(found.ls_offset).or(known(found.hi_offset));
         of.end = of.end.max(end);
-        of.first = of.first.or(if self.from_end { end } else { known(found.lo_offset) });
         of.committed = known(found.committed_offset).or(of.committed);
-        let done = known(found.committed_offset).or(of.first);
-        of.then = of.end.zip(done).map_or(0, |(end, done)| end - done);
+        let done = known(found.committed_offset).unwrap_or(of.begin);
+        of.then = of.end.map_or(0, |end| end - done);
+        of.unreadable = match (known(found.ls_offset), known(found.hi_offset)) {
+            (Some(readable), Some(end)) => (end - readable).max(0),
+            _ => 0,
+        };
         of.is_fetched = end.is_some_and(|end| found.next_offset >= end && found.app_offset >= end);
     }
 
     /// Kafka says that a partition holds the offsets from `first` to before `end`.
-    pub(super) fn bounds(&mut self, partition: &TopicPartition, (first, end): (i64, i64)) {
+    pub(super) fn bounds(&mut self, partition: &TopicPartition, (_, end): (i64, i64)) {
         let Some(of) = self.known.get_mut(partition) else { return };
-        of.first = of.first.or(Some(if self.from_end { end } else { first }));
         if of.end < Some(end) {
             of.end = Some(end);
             of.is_fetched = false;
@@ -106,16 +106,17 @@ impl Lags {
     ) -> Lag {
         let Some(of) = self.known.get_mut(partition) else { return Lag::default() };
         let Some(end) = of.end else { return Lag::default() };
-        let Some(done) = committed.or(of.committed).or(of.first) else { return Lag::default() };
+        let done = committed.or(of.committed).unwrap_or(of.begin);
         let messages = if of.is_fetched && all_committed { 0 } else { of.then.max(end - done) };
         if messages <= 0 {
             of.quiet_ms = Some(now_ms);
-            return Lag { messages: Some(0), seconds: 0.0 };
+            return Lag { messages: Some(0), seconds: 0.0, unreadable: of.unreadable };
         }
         // The first message that waits is no older than the last that is durable, and came after
         // the last moment in which none waited.
         let since = durable_ms.max(of.quiet_ms).unwrap_or(of.assigned_ms);
-        Lag { messages: Some(messages), seconds: (now_ms - since).max(0) as f64 / 1e3 }
+        let seconds = (now_ms - since).max(0) as f64 / 1e3;
+        Lag { messages: Some(messages), seconds, unreadable: of.unreadable }
     }
 }
 
@@ -145,9 +146,13 @@ mod tests {
     }
 
     fn assigned() -> Lags {
-        let mut lags = Lags::new(false);
-        lags.assigned(partition(), NOW);
+        let mut lags = Lags::default();
+        lags.assigned(partition(), 100, NOW);
         lags
+    }
+
+    fn behind(messages: i64, seconds: f64) -> Lag {
+        Lag { messages: Some(messages), seconds, unreadable: 0 }
     }
 
     #[test]
@@ -158,20 +163,32 @@ mod tests {
         assert_eq!(lags.to_ask(false), [partition()]);
         lags.bounds(&partition(), (100, 20_100));
         let lag = lags.lag(&partition(), None, true, None, NOW + 30_000);
-        assert_eq!(lag, Lag { messages: Some(20_000), seconds: 30.0 }, "since it was assigned");
+        assert_eq!(lag, behind(20_000, 30.0), "since it was assigned");
         assert_eq!(lags.to_ask(false), []);
         let lag = lags.lag(&partition(), Some(1_100), true, Some(NOW - 60_000), NOW);
-        assert_eq!(lag, Lag { messages: Some(19_000), seconds: 60.0 });
+        assert_eq!(lag, behind(19_000, 60.0));
     }
 
     #[test]
-    fn of_a_group_that_begins_at_the_end() {
-        let mut lags = Lags::new(true);
-        lags.assigned(partition(), NOW);
+    fn of_a_partition_that_begins_at_the_end() {
+        let mut lags = Lags::default();
+        lags.assigned(partition(), 20_100, NOW);
         lags.bounds(&partition(), (100, 20_100));
         assert_eq!(lags.lag(&partition(), None, true, None, NOW).messages, Some(0));
         lags.bounds(&partition(), (100, 20_105));
         assert_eq!(lags.lag(&partition(), None, true, None, NOW).messages, Some(5));
+    }
+
+    #[test]
+    fn what_an_open_transaction_hides_is_no_lag_and_is_said() {
+        let mut lags = assigned();
+        let found = statistics(|found| {
+            (found.ls_offset, found.hi_offset) = (400, 450);
+            (found.next_offset, found.app_offset) = (400, 400);
+        });
+        lags.statistics(&partition(), &found);
+        let lag = lags.lag(&partition(), Some(400), true, Some(NOW), NOW);
+        assert_eq!(lag, Lag { messages: Some(0), seconds: 0.0, unreadable: 50 });
     }
 
     #[test]
@@ -230,6 +247,6 @@ mod tests {
         );
         lags.statistics(&partition(), &found(11));
         let lag = lags.lag(&partition(), Some(10), true, Some(NOW), NOW + 8_001_000);
-        assert_eq!(lag, Lag { messages: Some(1), seconds: 1.0 });
+        assert_eq!(lag, behind(1, 1.0));
     }
 }

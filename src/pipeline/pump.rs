@@ -12,25 +12,26 @@
 //! Working ── stop, end reached ───▶ Stopping ── drained, or too late ──▶ done
 //! ```
 
+use super::begin::{self, Begin, NoBegin, Reset, Surprise};
 use super::intake::Message;
 use super::lag::Lags;
+use super::losses::{Gaps, Lost};
 use super::state::State;
 use super::until_end::UntilEnd;
-use super::{Flushed, Now, OffsetsByPartition, POLL_IDLE, PipelineError, Sealed, Setup};
-use crate::commit::TopicPartition;
+use super::{Flushed, Now, POLL_IDLE, PipelineError, Sealed, Setup};
+use crate::commit::{Arrival, TopicPartition};
+use crate::consume::{Bounds, Committed, Known, Offsets, OffsetsByPartition};
 use crate::metrics::{PartitionState, PipelineMetrics, Trouble};
-use rdkafka::statistics::Statistics;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use rdkafka::statistics::{Partition, Statistics};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// How long the writers may be behind before consumption is paused.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
 /// The pause before a failed commit is repeated.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
-
-/// Offsets by partition.
-pub type Offsets = Vec<(TopicPartition, i64)>;
 
 /// What the pump tells others to do. None of it blocks.
 pub trait Port {
@@ -38,8 +39,11 @@ pub trait Port {
     fn write(&mut self, sealed: Sealed);
     /// Commit these offsets; [`Pump::committed`] is told the answer. There is one commit at a time.
     fn commit(&mut self, offsets: Offsets);
-    /// Answer the earliest rebalance that is not answered yet.
-    fn answer_rebalance(&mut self);
+    /// Answer the earliest rebalance that is not answered yet, an assignment: read its partitions from
+    /// these offsets.
+    fn begin(&mut self, begins: Vec<(TopicPartition, i64)>);
+    /// Answer the earliest rebalance that is not answered yet, a revocation.
+    fn give_up(&mut self);
     /// Stop fetching, or go on; tells whether that worked.
     fn set_paused(&mut self, paused: bool) -> bool;
 }
@@ -48,8 +52,8 @@ pub trait Port {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rebalance {
     /// These are given to this instance.
-    Assign(Vec<TopicPartition>),
-    /// These are to be given up. If they are lost, they belong to somebody else already.
+    Assign(Vec<Known>),
+    /// These are to be given up. If they are lost, another instance has them already.
     Revoke {
         /// The partitions.
         partitions: Vec<TopicPartition>,
@@ -69,6 +73,13 @@ pub enum Next {
     Done(bool),
 }
 
+/// A rebalance to be answered.
+#[derive(Debug)]
+enum Change {
+    Assigned(Vec<Begin>),
+    Revoked { partitions: Vec<TopicPartition>, lost: bool },
+}
+
 #[derive(Debug)]
 enum Phase {
     Working,
@@ -80,7 +91,8 @@ enum Phase {
 pub struct Pump {
     state: State,
     phase: Phase,
-    rebalances: VecDeque<Rebalance>,
+    changes: VecDeque<Change>,
+    reset: Reset,
     until_end: Option<UntilEnd>,
     stop_by: Option<Instant>,
     paused: bool,
@@ -92,8 +104,9 @@ pub struct Pump {
     failed_commits: Vec<TopicPartition>,
     failed_at: Option<Instant>,
     lags: Lags,
+    gaps: Gaps,
     /// What Kafka has taken.
-    committed: HashMap<TopicPartition, i64>,
+    acknowledged: HashMap<TopicPartition, i64>,
 }
 
 impl Pump {
@@ -101,12 +114,13 @@ impl Pump {
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         let metrics = PipelineMetrics::new(&setup.mapping, &setup.config);
-        let begins = setup.config.kafka.properties.get("auto.offset.reset");
-        let lags = Lags::new(begins.is_some_and(|begins| begins == "latest"));
+        let reset = setup.config.kafka.properties.get("auto.offset.reset");
+        let reset = Reset::named(reset.map_or("", String::as_str));
         Self {
             state: State::new(setup, metrics),
             phase: Phase::Working,
-            rebalances: VecDeque::new(),
+            changes: VecDeque::new(),
+            reset,
             until_end: None,
             stop_by: None,
             paused: false,
@@ -115,8 +129,9 @@ impl Pump {
             commit_in_trouble: false,
             failed_commits: Vec::new(),
             failed_at: None,
-            lags,
-            committed: HashMap::new(),
+            lags: Lags::default(),
+            gaps: Gaps::default(),
+            acknowledged: HashMap::new(),
         }
     }
 
@@ -140,8 +155,27 @@ impl Pump {
 
     /// A message came. Tells whether there is room for another one before the next [`Self::step`].
     pub fn message(&mut self, message: &Message<'_>, now: Now) -> bool {
-        self.state.take(message, now, self.until_end.as_mut());
+        match self.state.take(message, now, self.until_end.as_mut()) {
+            Arrival::InOrder => {}
+            arrival => self.out_of_order(message, arrival),
+        }
         self.state.due(now).is_none()
+    }
+
+    #[cold]
+    fn out_of_order(&mut self, message: &Message<'_>, arrival: Arrival) {
+        let Message { topic, partition, offset, .. } = *message;
+        let partition = TopicPartition { topic: topic.into(), partition };
+        match arrival {
+            Arrival::InOrder => {}
+            Arrival::Gap { from } => self.gaps.note(&partition, from, offset),
+            Arrival::Back { expected } => warn!(
+                %partition,
+                offset,
+                expected,
+                "consume: the partition goes back: its topic was deleted and created anew, or a leader lost records; reading from there"
+            ),
+        }
     }
 
     /// A writer is done with a batch.
@@ -152,29 +186,52 @@ impl Pump {
         self.state.flushed(flushed, now)
     }
 
-    /// Partitions change hands; it is answered through [`Port::answer_rebalance`] when everything
-    /// that is to be done before is done.
-    pub fn rebalance(&mut self, rebalance: Rebalance) {
-        self.rebalances.push_back(rebalance);
+    /// Partitions change hands; it is answered through [`Port::begin`] and [`Port::give_up`] when
+    /// everything that is to be done before is done.
+    ///
+    /// # Errors
+    /// When there is no offset to begin from and `kafka.auto_offset_reset` is `error`.
+    pub fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), PipelineError> {
+        let change = match rebalance {
+            Rebalance::Revoke { partitions, lost } => Change::Revoked { partitions, lost },
+            Rebalance::Assign(known) => {
+                let begins = known.iter().map(|known| begin::begin(known, self.reset));
+                Change::Assigned(begins.collect::<Result<_, _>>()?)
+            }
+        };
+        self.changes.push_back(change);
+        Ok(())
     }
 
-    /// Kafka has answered a commit, with what was wrong if it failed. What failed is repeated.
-    pub fn committed(&mut self, offsets: Offsets, failure: Option<&str>, now: Now) {
+    /// Kafka has answered a commit. What failed is repeated.
+    pub fn committed(&mut self, committed: Committed, now: Now) {
+        let Committed { taken, failed, gone, error } = committed;
         self.commit_is_open = false;
+        if !taken.is_empty() {
+            self.state.metrics.commits.increment(1);
+        }
+        let gone_topics: HashSet<Arc<str>> =
+            gone.iter().map(|(partition, _)| Arc::clone(&partition.topic)).collect();
+        for topic in gone_topics {
+            info!(
+                topic = &*topic,
+                "commit: the topic does not exist any more; its offsets are not needed"
+            );
+        }
+        self.acknowledged.extend(taken.into_iter().chain(gone));
         let health = &self.state.setup.health;
-        let Some(error) = failure else {
+        if failed.is_empty() {
             if std::mem::take(&mut self.commit_in_trouble) {
                 health.set_trouble(Trouble::Commit, None);
             }
-            self.committed.extend(offsets);
-            self.state.metrics.commits.increment(1);
             return;
-        };
+        }
+        let error = error.unwrap_or_default();
         self.commit_in_trouble = true;
         self.state.metrics.commit_failures.increment(1);
-        warn!(error, "commit: Kafka did not take the offsets; they will be committed again");
+        warn!(error, "commit: Kafka did not take the offsets; retrying");
         health.set_trouble(Trouble::Commit, Some(format!("offsets are not committed: {error}")));
-        self.failed_commits.extend(offsets.into_iter().map(|(partition, _)| partition));
+        self.failed_commits.extend(failed.into_iter().map(|(partition, _)| partition));
         self.failed_at = Some(now.at);
     }
 
@@ -185,11 +242,67 @@ impl Pump {
                 let partition =
                     TopicPartition { topic: topic.as_str().into(), partition: found.partition };
                 self.lags.statistics(&partition, found);
+                self.find_losses(&partition, found);
             }
         }
-        if let Some(end) = &mut self.until_end {
+        if let Some(end) = &mut self.until_end
+            && !self.paused
+        {
             end.statistics(statistics, |partition| self.state.owns(partition));
         }
+    }
+
+    fn find_losses(&mut self, partition: &TopicPartition, found: &Partition) {
+        let first = found.lo_offset;
+        let Some(next) = self.state.assignment.next(partition).filter(|_| first >= 0) else {
+            return;
+        };
+        let lost = self.gaps.held_against(partition, first);
+        lost.into_iter().for_each(|lost| self.lost(lost));
+        let is_quiet = !self.paused && found.fetchq_cnt == 0 && found.next_offset >= first;
+        if first > next
+            && is_quiet
+            && let Some(lost) = self.gaps.overtaken(partition, next, first)
+        {
+            self.lost(lost);
+            self.state.assignment.advance(partition, first);
+        }
+    }
+
+    /// Records were deleted before they were read.
+    fn lost(&mut self, lost: Lost) {
+        error!(
+            partition = %lost.partition,
+            from = lost.from,
+            to = lost.next - 1,
+            messages = lost.next - lost.from,
+            "consume: records were deleted before they were read (retention, or kafka-delete-records); so many messages are lost at most"
+        );
+        self.state.metrics.lost(&lost.partition.topic, lost.next - lost.from);
+        if let Some(end) = &mut self.until_end {
+            end.lost(&lost);
+        }
+    }
+
+    /// Up to where each partition was handed out, markers of transactions included. What lies between
+    /// the last message and there is committed as well, so that it is not read again.
+    pub fn positions(&mut self, positions: &OffsetsByPartition) {
+        for (partition, position) in positions {
+            self.state.assignment.advance(partition, *position);
+            if let Some(end) = &mut self.until_end
+                && self.state.owns(partition)
+            {
+                end.consumed(partition, position - 1);
+            }
+        }
+    }
+
+    /// Whether it is finishing what it has, so that [`Self::positions`] is wanted now.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        !matches!(self.phase, Phase::Working)
+            || self.stop_by.is_some()
+            || self.until_end.as_ref().is_some_and(UntilEnd::is_reached)
     }
 
     /// The partitions whose first and next offsets librdkafka does not tell, or not any more.
@@ -198,10 +311,37 @@ impl Pump {
     }
 
     /// Kafka's own word on partitions.
-    pub(super) fn bounds(&mut self, bounds: &BTreeMap<TopicPartition, (i64, i64)>) {
+    pub(super) fn bounds(&mut self, bounds: &Bounds) {
         for (partition, bounds) in bounds {
             self.lags.bounds(partition, *bounds);
         }
+    }
+
+    /// With an end to reach: the partitions that have not been read up to it.
+    pub(super) fn pending(&self) -> Vec<TopicPartition> {
+        self.until_end.iter().flat_map(UntilEnd::pending).cloned().collect()
+    }
+
+    /// With an end to reach: what there is by now of the partitions that have not been read up to it.
+    pub(super) fn present_ends(&mut self, bounds: &Bounds, missing: &BTreeSet<Arc<str>>) {
+        if let Some(end) = &mut self.until_end {
+            end.present(bounds, missing);
+        }
+    }
+
+    /// With an end to reach: what was there at the start and was not loaded, if anything.
+    pub(super) fn left_out(&mut self) -> Option<Vec<String>> {
+        self.until_end.as_mut().map(UntilEnd::take_left_out).filter(|left| !left.is_empty())
+    }
+
+    /// Of assigned partitions, the one whose next message is not there any more.
+    pub(super) fn out_of_range(&self, bounds: &Bounds) -> Option<NoBegin> {
+        bounds.iter().find_map(|(partition, &(first, end))| {
+            let committed = self.state.assignment.next(partition)?;
+            let partition = partition.clone();
+            let error = NoBegin::OutOfRange { partition, committed, first, end };
+            (!(first..=end).contains(&committed)).then_some(error)
+        })
     }
 
     /// With an end to reach: the partitions that other instances have to do, or may have done.
@@ -226,7 +366,7 @@ impl Pump {
         let open: HashSet<&TopicPartition> =
             open.filter_map(|range| assignment.partition(range.slot)).collect();
         for (partition, watermark) in assignment.watermarks() {
-            let committed = self.committed.get(partition).copied();
+            let committed = self.acknowledged.get(partition).copied();
             let now_ms = now.micros / 1000;
             let all_committed = watermark.is_idle()
                 && !open.contains(partition)
@@ -239,6 +379,7 @@ impl Pump {
                     is_assigned: true,
                     lag: lag.messages,
                     lag_seconds: lag.seconds,
+                    unreadable: lag.unreadable,
                     durable: watermark.durable(),
                     committed,
                 },
@@ -260,8 +401,8 @@ impl Pump {
                 Phase::Working => {
                     if let Some(deadline) = self.stop_by {
                         self.phase = Phase::Stopping { deadline };
-                    } else if let Some(rebalance) = self.rebalances.pop_front() {
-                        self.begin(rebalance, now, port);
+                    } else if let Some(change) = self.changes.pop_front() {
+                        self.change(change, now, port);
                     } else if self.until_end.as_ref().is_some_and(UntilEnd::is_reached) {
                         // However long the server takes: nobody asked to stop.
                         if !self.state.seal_open(now, port) || self.state.in_flight > 0 {
@@ -304,9 +445,12 @@ impl Pump {
         }
         self.blocked_since = None;
         if self.paused && port.set_paused(false) {
-            info!("consume: goes on");
+            info!("consume: resumed");
             self.paused = false;
             self.state.metrics.paused.set(0.0);
+            if let Some(end) = &mut self.until_end {
+                end.interrupted();
+            }
         }
         Next::Poll(self.state.patience(now))
     }
@@ -346,7 +490,7 @@ impl Pump {
             self.commit_is_open = true;
             port.commit(commits);
         } else if std::mem::take(&mut self.commit_in_trouble) {
-            // What could not be committed is somebody else's by now.
+            // What could not be committed is another instance's by now.
             self.state.setup.health.set_trouble(Trouble::Commit, None);
         }
     }
@@ -356,43 +500,72 @@ impl Pump {
         !self.commit_is_open && self.failed_at.is_none() && !self.state.assignment.has_commits()
     }
 
-    fn begin(&mut self, rebalance: Rebalance, now: Now, port: &mut impl Port) {
-        let (Rebalance::Assign(partitions) | Rebalance::Revoke { partitions, .. }) = &rebalance;
-        if !partitions.is_empty() {
+    fn change(&mut self, change: Change, now: Now, port: &mut impl Port) {
+        let count = match &change {
+            Change::Assigned(begins) => begins.len(),
+            Change::Revoked { partitions, .. } => partitions.len(),
+        };
+        if count > 0 {
             self.state.metrics.rebalances.increment(1);
         }
         if let Some(end) = &mut self.until_end {
-            end.rebalanced();
+            end.interrupted();
         }
-        match rebalance {
-            Rebalance::Assign(partitions) => {
-                info!(partitions = shown(&partitions), "rebalance: assigned");
-                for partition in partitions {
-                    if let Some(end) = &mut self.until_end {
-                        end.inherited(&partition);
-                    }
-                    self.lags.assigned(partition.clone(), now.micros / 1000);
-                    self.state.assignment.assign(partition);
-                }
-                self.count_partitions();
-                port.answer_rebalance();
-                self.state.setup.health.set_assigned(true);
-                if self.paused {
-                    self.paused = port.set_paused(true);
-                }
-            }
-            Rebalance::Revoke { partitions, lost: true } => {
+        match change {
+            Change::Assigned(begins) => self.begin(begins, now, port),
+            Change::Revoked { partitions, lost: true } => {
                 warn!(
                     partitions = shown(&partitions),
                     "rebalance: lost, their next owner has them"
                 );
                 self.release(&partitions, port);
             }
-            Rebalance::Revoke { partitions, lost: false } => {
+            Change::Revoked { partitions, lost: false } => {
                 info!(partitions = shown(&partitions), "rebalance: revoked");
                 let deadline = now.at + self.state.setup.config.kafka.revoke_timeout;
                 self.phase = Phase::GivingUp { partitions, deadline };
             }
+        }
+    }
+
+    /// Partitions are this instance's from now on.
+    fn begin(&mut self, begins: Vec<Begin>, now: Now, port: &mut impl Port) {
+        let partitions: Vec<TopicPartition> =
+            begins.iter().map(|begin| begin.partition.clone()).collect();
+        info!(partitions = shown(&partitions), "rebalance: assigned");
+        for Begin { partition, offset, committed, surprise } in &begins {
+            if let Some(end) = &mut self.until_end {
+                end.inherited(partition);
+            }
+            if let Some(committed) = committed {
+                self.acknowledged.insert(partition.clone(), *committed);
+            }
+            self.lags.assigned(partition.clone(), *offset, now.micros / 1000);
+            self.state.assignment.assign(partition.clone(), *offset, *committed);
+            self.say(partition, *surprise);
+        }
+        self.count_partitions();
+        let begins = begins.into_iter().map(|begin| (begin.partition, begin.offset));
+        port.begin(begins.collect());
+        self.state.setup.health.set_assigned(true);
+        self.state.setup.health.set_trouble(Trouble::Group, None);
+        if self.paused {
+            self.paused = port.set_paused(true);
+        }
+    }
+
+    fn say(&mut self, partition: &TopicPartition, surprise: Option<Surprise>) {
+        match surprise {
+            None => {}
+            Some(Surprise::Deleted { from, first }) => {
+                self.lost(Lost { partition: partition.clone(), from, next: first });
+            }
+            Some(Surprise::Truncated { committed, end }) => error!(
+                %partition,
+                committed,
+                end,
+                "consume: the partition ends before the group's offset: its topic was deleted and created anew, or a leader lost records; reading from its first offset"
+            ),
         }
     }
 
@@ -411,7 +584,7 @@ impl Pump {
         self.release(&partitions, port);
     }
 
-    /// From now on these partitions are somebody else's.
+    /// From now on these partitions are another instance's.
     fn release(&mut self, partitions: &[TopicPartition], port: &mut impl Port) {
         for partition in partitions {
             self.state.assignment.revoke(partition);
@@ -419,14 +592,15 @@ impl Pump {
                 end.given_up(partition);
             }
             self.lags.revoked(partition);
-            self.committed.remove(partition);
+            self.gaps.forget(partition);
+            self.acknowledged.remove(partition);
             // From now on its next owner says how far it is.
             let caught_up = PartitionState { lag: Some(0), ..PartitionState::default() };
             self.state.metrics.partition(partition, &caught_up);
         }
         let some_left = self.count_partitions() > 0;
         self.state.setup.health.set_assigned(some_left);
-        port.answer_rebalance();
+        port.give_up();
     }
 
     fn count_partitions(&self) -> usize {

@@ -10,9 +10,9 @@
 
 use super::intake::{Intake, Message};
 use super::{Now, Setup};
-use crate::buffer::Batch;
+use crate::buffer::{Batch, OffsetRange};
 use crate::commit::TopicPartition;
-use crate::consume::{RereadError, reread};
+use crate::consume::{Wanted, reread};
 use crate::flush::{Refused, RefusedRow, Writer, Written};
 use crate::mapping::{Mapping, Table};
 use crate::reject::{Code, Reject};
@@ -64,6 +64,9 @@ impl Rescuer {
             "flush: the server refuses rows that passed validation; the batch is written without their events, which become dead letters (server_refused)"
         );
         let Some(mut suspects) = self.messages(batch, partitions).await else {
+            // The rest must not be lost with them: what is left of these messages in Kafka is read again
+            // after the next start, and only that.
+            writer.flush_without(batch, &refused.rows).await?;
             return Err(refused);
         };
         let mut written = self.write_the_fine(writer, batch, refused, &mut suspects).await?;
@@ -129,7 +132,7 @@ impl Rescuer {
         writer.flush(&letter).await
     }
 
-    /// The messages of a batch, from Kafka. `None` if they cannot be had.
+    /// The messages of a batch, from Kafka. `None` if they are not all there any more.
     async fn messages(
         &mut self,
         batch: &Batch,
@@ -137,9 +140,11 @@ impl Rescuer {
     ) -> Option<Vec<Suspect>> {
         // What was lost meanwhile is written by its next owner.
         let with_owner = batch.ranges().iter().zip(partitions);
-        let ranges: Vec<(TopicPartition, i64, i64)> = with_owner
-            .filter_map(|(range, owner)| Some((owner.clone()?, range.from, range.next)))
-            .collect();
+        let wanted = with_owner.filter_map(|(range, owner)| {
+            let OffsetRange { from, next, messages, .. } = *range;
+            Some(Wanted { partition: owner.clone()?, from, next, messages })
+        });
+        let wanted: Vec<Wanted> = wanted.collect();
         let properties = self.setup.config.kafka.properties.clone();
         let (send, messages) = oneshot::channel();
         // Not a task of the runtime, which would wait for it when the process is to end.
@@ -147,13 +152,13 @@ impl Rescuer {
             .name("reread".to_owned())
             .spawn(move || {
                 // Nobody listens any more only if the pipeline has ended.
-                let _ = send.send(reread(&properties, &ranges));
+                let _ = send.send(reread(&properties, &wanted));
             })
             .ok()?;
         let messages = match messages.await.ok()? {
             Ok(messages) => messages,
-            Err(error @ (RereadError::Gone | RereadError::Kafka(_))) => {
-                error!(%error, "flush: the messages of the refused batch cannot be read again");
+            Err(error) => {
+                error!(%error, "flush: the messages of the refused batch cannot be read again; writing what the server takes of it, and stopping");
                 return None;
             }
         };

@@ -4,7 +4,7 @@ use super::intake::{Intake, Message, Taken};
 use super::until_end::UntilEnd;
 use super::{Flushed, Now, POLL_BUSY, POLL_IDLE, PipelineError, Port, Sealed, Setup};
 use crate::buffer::{self, Batch, Sample};
-use crate::commit::{Assignment, TopicPartition};
+use crate::commit::{Arrival, Assignment, TopicPartition};
 use crate::flatten::Loaded;
 use crate::metrics::{PipelineMetrics, Tally};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,21 +55,26 @@ impl State {
         }
     }
 
-    /// Appends a message to the open batch: as rows, as a dead letter, or as a counted skip.
+    /// Appends a message to the open batch: as rows, as a dead letter, or as a counted skip. Tells how
+    /// its offset goes with the one before.
     pub(super) fn take(
         &mut self,
         message: &Message<'_>,
         now: Now,
         until_end: Option<&mut UntilEnd>,
-    ) {
+    ) -> Arrival {
         let Message { topic, partition, offset, timestamp_ms, .. } = *message;
         if !self.assignment.is_slot(self.last_slot, topic, partition) {
             // A message of a partition that was given up meanwhile: its next owner has it.
-            let Some(slot) = self.assignment.slot(topic, partition) else { return };
+            let Some(slot) = self.assignment.slot(topic, partition) else {
+                return Arrival::InOrder;
+            };
             self.last_slot = slot;
         }
         let slot = self.last_slot;
-        let Some(owner) = self.assignment.partition(slot) else { return };
+        let Some((owner, arrival)) = self.assignment.arrive(slot, offset) else {
+            return Arrival::InOrder;
+        };
         let topic = &owner.topic;
         self.tally.message(topic, message.payload.map_or(0, <[u8]>::len));
         match self.intake.take(topic, message, now.micros, &mut self.open) {
@@ -85,6 +90,7 @@ impl State {
         }
         self.open.cover(slot, offset, timestamp_ms);
         self.opened.get_or_insert(now.at);
+        arrival
     }
 
     /// Whether the open batch is to be sealed, and why. Old age alone is no reason while every

@@ -1,39 +1,49 @@
-//! When everything that was there at the start has been done.
+//! When everything that was there at the start has been done, and what of it could not be.
 
+use super::losses::Lost;
 use crate::commit::TopicPartition;
+use crate::consume::Bounds;
 use rdkafka::statistics::Statistics;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// The end offsets at the start, and which partitions have been consumed up to them.
+/// What was there at the start, and which partitions have been consumed up to its end.
 #[derive(Debug)]
 pub(super) struct UntilEnd {
-    ends: BTreeMap<TopicPartition, i64>,
+    /// First and next offset at the start.
+    bounds: Bounds,
     pending: BTreeSet<TopicPartition>,
     /// Came to us since the group was last asked what it has committed: their owner before may have
     /// done them.
     inherited: BTreeSet<TopicPartition>,
-    /// Statistics that may still speak of the assignment before.
-    stale_statistics: u32,
+    /// How many statistics in a row said that nothing is left of a partition.
+    quiet: BTreeMap<TopicPartition, u32>,
+    /// How many answers in a row said that a partition is gone, or ends before the end at the start.
+    shortened: BTreeMap<TopicPartition, u32>,
+    /// What was there at the start and cannot be loaded any more, for people.
+    left_out: Vec<String>,
 }
 
-/// Statistics come once a second, and one may be under way while partitions change hands.
-const STALE_STATISTICS: u32 = 2;
+/// librdkafka purges its queue when partitions are paused or change hands, and its statistics tell so
+/// only after a moment. So many in a row have to agree that everything was handed out.
+const QUIET_STATISTICS: u32 = 3;
+/// So many answers in a row have to agree that a topic is gone: a broker that has just started may not
+/// know all of them yet.
+const SHORTENED_ANSWERS: u32 = 2;
 
 impl UntilEnd {
     /// From the first and next offsets of every partition. Empty ones are done already, and so are
     /// those that the group has committed up to the end.
-    pub(super) fn new(
-        bounds: &BTreeMap<TopicPartition, (i64, i64)>,
-        committed: &BTreeMap<TopicPartition, i64>,
-    ) -> Self {
+    pub(super) fn new(bounds: &Bounds, committed: &BTreeMap<TopicPartition, i64>) -> Self {
         let with_messages = bounds.iter().filter(|(_, (first, end))| first < end);
-        let ends: BTreeMap<_, _> =
-            with_messages.map(|(key, (_, end))| (key.clone(), *end)).collect();
+        let bounds: Bounds = with_messages.map(|(key, both)| (key.clone(), *both)).collect();
         let mut this = Self {
-            pending: ends.keys().cloned().collect(),
-            ends,
+            pending: bounds.keys().cloned().collect(),
+            bounds,
             inherited: BTreeSet::new(),
-            stale_statistics: 0,
+            quiet: BTreeMap::new(),
+            shortened: BTreeMap::new(),
+            left_out: Vec::new(),
         };
         this.committed(committed);
         this
@@ -48,51 +58,96 @@ impl UntilEnd {
 
     /// A partition goes to another instance: done is what that one commits.
     pub(super) fn given_up(&mut self, partition: &TopicPartition) {
-        if self.ends.contains_key(partition) {
+        if self.bounds.contains_key(partition) {
             self.pending.insert(partition.clone());
         }
     }
 
-    /// The message at `offset` has been consumed.
+    /// Everything of a partition up to and with `offset` has been consumed.
     pub(super) fn consumed(&mut self, partition: &TopicPartition, offset: i64) {
-        if self.ends.get(partition).is_some_and(|end| offset + 1 >= *end) {
+        if self.bounds.get(partition).is_some_and(|(_, end)| offset + 1 >= *end) {
             self.pending.remove(partition);
         }
     }
 
     /// The group has committed these offsets, by whichever instance.
     pub(super) fn committed(&mut self, committed: &BTreeMap<TopicPartition, i64>) {
-        self.pending.retain(|key| committed.get(key).is_none_or(|offset| *offset < self.ends[key]));
+        let bounds = &self.bounds;
+        let is_left = |key: &TopicPartition| {
+            let end = bounds.get(key).map_or(0, |(_, end)| *end);
+            committed.get(key).is_none_or(|offset| *offset < end)
+        };
+        self.pending.retain(is_left);
         self.inherited.clear();
     }
 
-    /// librdkafka has read up to the end without handing out a message: what is left are
-    /// transaction markers or compacted records.
+    /// librdkafka has read up to the end without handing out a message: what is left was removed by
+    /// compaction.
     pub(super) fn statistics(
         &mut self,
         statistics: &Statistics,
         is_ours: impl Fn(&TopicPartition) -> bool,
     ) {
-        if self.stale_statistics > 0 {
-            self.stale_statistics -= 1;
-            return;
-        }
-        self.pending.retain(|key @ TopicPartition { topic, partition }| {
-            if !is_ours(key) {
-                return true;
+        for (partition, (_, end)) in &self.bounds {
+            let topic = statistics.topics.get(&*partition.topic);
+            let found = topic.and_then(|topic| topic.partitions.get(&partition.partition));
+            let is_quiet = is_ours(partition)
+                && found.is_some_and(|found| {
+                    found.fetchq_cnt == 0 && found.eof_offset >= *end && found.next_offset >= *end
+                });
+            let times = self.quiet.entry(partition.clone()).or_default();
+            *times = if is_quiet { *times + 1 } else { 0 };
+            if *times >= QUIET_STATISTICS {
+                self.pending.remove(partition);
             }
-            let end = self.ends[key];
-            let found =
-                statistics.topics.get(&**topic).and_then(|topic| topic.partitions.get(partition));
-            !found.is_some_and(|found| {
-                found.fetchq_cnt == 0 && found.eof_offset >= end && found.next_offset >= end
-            })
-        });
+        }
     }
 
-    /// Partitions were assigned or revoked.
-    pub(super) fn rebalanced(&mut self) {
-        self.stale_statistics = STALE_STATISTICS;
+    /// Partitions changed hands or were paused: what librdkafka had in its queue is fetched again.
+    pub(super) fn interrupted(&mut self) {
+        self.quiet.clear();
+    }
+
+    /// Records were deleted before they were read.
+    pub(super) fn lost(&mut self, lost: &Lost) {
+        let Some(&(first, end)) = self.bounds.get(&lost.partition) else { return };
+        let (from, next) = (lost.from.max(first), lost.next.min(end));
+        if from < next {
+            let lost = Lost { from, next, ..lost.clone() };
+            self.left_out.push(format!("{lost}: deleted before they were read"));
+        }
+        self.consumed(&lost.partition, lost.next - 1);
+    }
+
+    /// What there is by now of partitions that were not read up to their end.
+    pub(super) fn present(&mut self, bounds: &Bounds, missing: &BTreeSet<Arc<str>>) {
+        for partition in self.pending.clone() {
+            let (first, end) = self.bounds[&partition];
+            let what = match bounds.get(&partition) {
+                _ if missing.contains(&partition.topic) => "the topic was deleted",
+                Some((_, now)) if *now < end => {
+                    "the partition was truncated, or its topic deleted and created anew"
+                }
+                Some(_) => {
+                    self.shortened.remove(&partition);
+                    continue;
+                }
+                None => continue,
+            };
+            let answers = self.shortened.entry(partition.clone()).or_default();
+            *answers += 1;
+            if *answers >= SHORTENED_ANSWERS {
+                self.left_out
+                    .push(format!("{partition}, of offsets {first} to {}: {what}", end - 1));
+                self.pending.remove(&partition);
+                self.bounds.remove(&partition);
+            }
+        }
+    }
+
+    /// The partitions that were not read up to their end.
+    pub(super) fn pending(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.pending.iter()
     }
 
     /// Partitions of which the group's offsets say more than the messages that come.
@@ -104,9 +159,19 @@ impl UntilEnd {
         pending.filter(move |key| !is_ours(key) || self.inherited.contains(*key))
     }
 
-    /// Whether every message that was there at the start has been consumed.
+    /// Whether nothing that was there at the start is left to consume.
     pub(super) fn is_reached(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    /// What was there at the start and was not loaded: it is gone, or the run was stopped before.
+    pub(super) fn take_left_out(&mut self) -> Vec<String> {
+        let mut left_out = std::mem::take(&mut self.left_out);
+        left_out.extend(self.pending.iter().map(|partition| {
+            let end = self.bounds.get(partition).map_or(0, |(_, end)| *end);
+            format!("{partition}, up to offset {}: stopped before", end - 1)
+        }));
+        left_out
     }
 }
 
@@ -159,5 +224,65 @@ mod tests {
         assert!(!end.is_reached());
         end.consumed(&partition(1), 9);
         assert!(end.is_reached());
+    }
+
+    fn statistics(next_offset: i64, queued: i64) -> Statistics {
+        let mut statistics = Statistics::default();
+        let found = rdkafka::statistics::Partition {
+            partition: 0,
+            next_offset,
+            eof_offset: next_offset,
+            fetchq_cnt: queued,
+            ..Default::default()
+        };
+        let topic =
+            rdkafka::statistics::Topic { partitions: [(0, found)].into(), ..Default::default() };
+        statistics.topics.insert("user".to_owned(), topic);
+        statistics
+    }
+
+    /// While partitions are paused, the queue is empty and the next offset is still the old one.
+    #[test]
+    fn an_empty_queue_is_the_end_only_if_it_stays_empty() {
+        let bounds = BTreeMap::from([(partition(0), (0, 10))]);
+        let mut end = UntilEnd::new(&bounds, &BTreeMap::new());
+        let is_ours = |_: &TopicPartition| true;
+        end.statistics(&statistics(10, 0), is_ours);
+        end.statistics(&statistics(10, 0), is_ours);
+        end.interrupted();
+        end.statistics(&statistics(10, 0), is_ours);
+        end.statistics(&statistics(10, 4), is_ours);
+        assert!(!end.is_reached());
+        for _ in 0..QUIET_STATISTICS {
+            end.statistics(&statistics(10, 0), is_ours);
+        }
+        assert!(end.is_reached());
+    }
+
+    #[test]
+    fn what_was_deleted_is_left_out() {
+        let bounds = BTreeMap::from([(partition(0), (5, 10)), (partition(1), (0, 10))]);
+        let mut end = UntilEnd::new(&bounds, &BTreeMap::new());
+        end.lost(&Lost { partition: partition(0), from: 0, next: 5 });
+        assert!(end.left_out.is_empty(), "it was not there at the start");
+        end.lost(&Lost { partition: partition(0), from: 8, next: 30 });
+        end.lost(&Lost { partition: partition(1), from: 12, next: 20 });
+        assert!(end.is_reached());
+        let left_out = end.take_left_out();
+        assert!(left_out.len() == 1 && left_out[0].contains("offsets 8 to 9"), "{left_out:?}");
+    }
+
+    #[test]
+    fn a_topic_that_is_gone_or_begins_anew_is_left_out() {
+        let other = TopicPartition { topic: "post".into(), partition: 0 };
+        let bounds = BTreeMap::from([(partition(0), (0, 10)), (other, (0, 10))]);
+        let mut end = UntilEnd::new(&bounds, &BTreeMap::new());
+        let missing = BTreeSet::from([Arc::from("post")]);
+        let now = BTreeMap::from([(partition(0), (0, 4))]);
+        end.present(&now, &missing);
+        assert!(!end.is_reached(), "one answer may be too early");
+        end.present(&now, &missing);
+        assert!(end.is_reached());
+        assert_eq!(end.take_left_out().len(), 2);
     }
 }

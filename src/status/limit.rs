@@ -30,6 +30,15 @@ pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush:
             let text = "It has just got its partitions; how much waits in them is not known yet.";
             return say("unknown", text.to_owned());
         }
+        let hidden = now.sum("sluicegate_consume_unreadable_messages");
+        if hidden > 0.0 {
+            return say(
+                "transaction",
+                format!(
+                    "It has caught up with what can be read; {hidden:.0} messages cannot be read before an open transaction ends."
+                ),
+            );
+        }
         return say("nothing", "It has caught up; it writes what comes.".to_owned());
     }
     let busiest = flush
@@ -99,6 +108,10 @@ mod tests {
         let writers = "sluicegate_flush_writers 2\n";
         let quiet = format!("{writers}sluicegate_consume_messages_total{{topic=\"user\"}} 1000\n");
         assert_eq!(limit_of(&quiet, None, 0.1).by, "nothing");
+        let hidden = format!(
+            "{quiet}sluicegate_consume_unreadable_messages{{topic=\"user\",partition=\"0\"}} 31\n"
+        );
+        assert_eq!(limit_of(&hidden, None, 0.1).by, "transaction");
         assert_eq!(limit_of(&quiet, Some("MySQL: read-only"), 2.0).by, "outage");
         let poison = format!(
             "{quiet}sluicegate_decode_rejected_total{{topic=\"user\",reason=\"json_invalid\"}} 400\n"

@@ -1,8 +1,8 @@
 //! What Kafka knows of a test's topics and of the group's offsets.
 
 use crate::instance::until;
-use crate::support::World;
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use crate::support::{DEADLINE, World};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -75,6 +75,36 @@ pub(crate) async fn add_partitions(world: &World, topic: &str, count: usize) {
     let name = format!("{}{topic}", world.prefix);
     let more = NewPartitions::new(&name, count);
     for result in admin(world).create_partitions([&more], &options()).await.unwrap() {
+        result.unwrap();
+    }
+}
+
+/// Creates a topic with settings of its own.
+pub(crate) async fn create_topic(
+    world: &World,
+    topic: &str,
+    partitions: i32,
+    settings: &[(&str, &str)],
+) {
+    let name = format!("{}{topic}", world.prefix);
+    let new = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+    let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
+    // Its namesake may be on its way out.
+    until(
+        DEADLINE,
+        || format!("topic {name}"),
+        async || {
+            let created = admin(world).create_topics([&new], &options()).await.unwrap();
+            created.iter().all(Result::is_ok)
+        },
+    )
+    .await;
+}
+
+/// Deletes a topic.
+pub(crate) async fn delete_topic(world: &World, topic: &str) {
+    let name = format!("{}{topic}", world.prefix);
+    for result in admin(world).delete_topics(&[&name], &options()).await.unwrap() {
         result.unwrap();
     }
 }

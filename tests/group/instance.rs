@@ -21,7 +21,16 @@ pub(crate) struct Instance {
 impl Instance {
     /// `run` with the world's settings.
     pub(crate) fn start(world: &World) -> Self {
-        let mut child = world.command().arg("run").spawn().unwrap();
+        Self::spawn(world, &["run"])
+    }
+
+    /// `run --until-end`.
+    pub(crate) fn until_end(world: &World) -> Self {
+        Self::spawn(world, &["run", "--until-end"])
+    }
+
+    fn spawn(world: &World, arguments: &[&str]) -> Self {
+        let mut child = world.command().args(arguments).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(String::new()));
         let sink = Arc::clone(&log);

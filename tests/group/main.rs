@@ -17,6 +17,8 @@ mod offsets;
 mod rebalance;
 mod slow;
 mod stop;
+mod transactions;
+mod until_end;
 
 use support::{Server, World, assert_table};
 

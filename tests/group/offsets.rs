@@ -1,9 +1,9 @@
 //! Committed offsets whose messages Kafka has deleted.
 
-use crate::group::{Group, delete_messages};
-use crate::instance::Instance;
-use crate::support::{Server, World};
-use crate::{assert_tables, migrated};
+use crate::group::{Group, add_partitions, delete_messages};
+use crate::instance::{ASSIGNED, Instance, until};
+use crate::support::{DEADLINE, Server, World};
+use crate::{assert_tables, impatient_group, migrated};
 use loadgen::{Generator, Message, Plan};
 
 /// What is committed when the messages go, the first offset that is left, and the end.
@@ -15,10 +15,7 @@ const END: usize = 600;
 /// it ever had.
 async fn gap() -> Option<(World, Vec<Message>)> {
     let world = migrated(Server::MariaDb, 1).await?;
-    let messages: Vec<Message> = Generator::new(Plan { events: 4_000, ..Plan::default() })
-        .filter(|message| message.topic == "user")
-        .take(END)
-        .collect();
+    let messages = users(END);
     assert_eq!(messages.len(), END);
     world.produce(messages[..COMMITTED].to_vec()).await;
     world.load();
@@ -28,14 +25,18 @@ async fn gap() -> Option<(World, Vec<Message>)> {
 }
 
 #[tokio::test]
-async fn earliest_goes_on_and_says_so() {
+async fn earliest_continues_and_says_so() {
     let Some((world, messages)) = gap().await else { return };
     let instance = Instance::start(&world);
     Group::new(&world).is_done().await;
     let log = instance.leave();
-    let reset = format!("{}user [0]: offset reset (at offset {COMMITTED} ", world.prefix);
-    let told = log.lines().find(|line| line.contains("\"WARN\"") && line.contains(&reset));
-    assert!(told.is_some(), "topic, partition and offset:\n{log}");
+    let told = log.lines().find(|line| line.contains("deleted before they were read"));
+    let told: serde_json::Value =
+        serde_json::from_str(told.unwrap_or_else(|| panic!("{log}"))).unwrap();
+    let fields = &told["fields"];
+    assert_eq!(told["level"], "ERROR", "{told}");
+    assert_eq!(fields["partition"], format!("{}user/0", world.prefix), "{told}");
+    assert_eq!((fields["from"].as_u64(), fields["to"].as_u64()), (Some(300), Some(399)), "{told}");
     let left = [&messages[..COMMITTED], &messages[FIRST_LEFT..]].concat();
     assert_tables("what Kafka still had", &world, &left).await;
     world.end().await;
@@ -48,8 +49,70 @@ async fn error_stops() {
     let (status, log) = Instance::start(&world).end();
     assert_eq!(status.code(), Some(1), "{log}");
     let last = log.lines().last().unwrap();
-    assert!(last.to_lowercase().contains("offset"), "it ends with the reason:\n{log}");
+    let reason = format!("offset {COMMITTED} for {}user/0 is out of range", world.prefix);
+    assert!(last.contains(&reason), "it ends with topic, partition and offset:\n{log}");
     let left = &messages[..COMMITTED];
     assert_tables("what was committed before", &world, left).await;
     world.end().await;
+}
+
+/// A partition that is added has no committed offset, and its group knows the topic.
+#[tokio::test]
+async fn error_reads_an_added_partition() {
+    let Some(mut world) = migrated(Server::MariaDb, 1).await else { return };
+    let messages = users(60);
+    world.produce(messages[..30].to_vec()).await;
+    world.load();
+    add_partitions(&world, "user", 3).await;
+    world.produce(messages[30..].to_vec()).await;
+    world.set("kafka.auto_offset_reset", "error");
+    world.load();
+    assert_tables("a partition was added", &world, &messages).await;
+    world.end().await;
+}
+
+/// What is there before a group's first start is for a person to decide, who has to know where.
+#[tokio::test]
+async fn error_names_a_partition_that_nothing_was_committed_for() {
+    let Some(mut world) = migrated(Server::MariaDb, 1).await else { return };
+    world.set("kafka.auto_offset_reset", "error");
+    let (status, log) = Instance::start(&world).end();
+    assert_eq!(status.code(), Some(1), "{log}");
+    let last = log.lines().last().unwrap();
+    assert!(last.contains("no committed offset for") && last.contains(&world.prefix), "{log}");
+    world.end().await;
+}
+
+/// Where a group begins at the end, that end is found once.
+#[tokio::test]
+async fn latest_is_committed_at_once() {
+    let Some(mut world) = migrated(Server::MariaDb, 2).await else { return };
+    let messages = users(40);
+    world.produce(messages[..20].to_vec()).await;
+    world.set("kafka.auto_offset_reset", "latest");
+    let group = Group::new(&world);
+    let instance = Instance::started(&world, ASSIGNED).await;
+    until(
+        DEADLINE,
+        || "the first positions".to_owned(),
+        async || {
+            let (end, committed) = group.offsets();
+            end == 20 && committed == end
+        },
+    )
+    .await;
+    instance.kill();
+    world.produce(messages[20..].to_vec()).await;
+    impatient_group(&mut world);
+    let instance = Instance::start(&world);
+    group.is_done().await;
+    instance.leave();
+    assert_tables("what came after the first start", &world, &messages[20..]).await;
+    world.end().await;
+}
+
+/// Events of users.
+fn users(count: usize) -> Vec<Message> {
+    let all = Generator::new(Plan { events: 4_000, ..Plan::default() });
+    all.filter(|message| message.topic == "user").take(count).collect()
 }

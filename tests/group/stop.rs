@@ -90,7 +90,7 @@ async fn no_server_at_the_start() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     world.set("mysql.host", "127.0.0.1").set("mysql.port", port);
     world.set("flush.retry_first", "1m").set("flush.retry_longest", "1m");
-    let instance = Instance::started(&world, "it is waited for").await;
+    let instance = Instance::started(&world, "MySQL is not ready; retrying").await;
     ends_promptly(instance);
 }
 

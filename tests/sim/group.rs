@@ -2,15 +2,21 @@
 //! one and given to another, cooperatively, or at once from one that is silent.
 
 use sluicegate::commit::TopicPartition;
-use sluicegate::pipeline::pump::Rebalance;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Number of an incarnation of an instance.
 pub(crate) type Member = usize;
 
+/// Partitions change hands.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Assign(Vec<TopicPartition>),
+    Revoke { partitions: Vec<TopicPartition>, lost: bool },
+}
+
 /// A change that a member was told and has not answered.
 struct Told {
-    change: Rebalance,
+    change: Change,
     /// Whether the answer still matters: a member that was thrown out is not asked any more.
     counts: bool,
 }
@@ -22,9 +28,11 @@ pub(crate) struct Group {
     /// Partitions on their way to or from their owner.
     moving: BTreeSet<TopicPartition>,
     told: BTreeMap<Member, VecDeque<Told>>,
+    /// How often each member was thrown out: what it sent before is not taken any more.
+    generations: BTreeMap<Member, u32>,
     pub(crate) committed: BTreeMap<TopicPartition, i64>,
     /// Told to members since somebody asked last.
-    news: Vec<(Member, Rebalance)>,
+    news: Vec<(Member, Change)>,
 }
 
 impl Group {
@@ -50,12 +58,13 @@ impl Group {
         let mut lost: Vec<TopicPartition> = self.owned(member);
         for told in self.told.entry(member).or_default() {
             told.counts = false;
-            if let Rebalance::Assign(partitions) = &told.change {
+            if let Change::Assign(partitions) = &told.change {
                 lost.extend(partitions.iter().cloned());
             }
         }
+        *self.generations.entry(member).or_default() += 1;
         self.free(member);
-        self.tell(member, Rebalance::Revoke { partitions: lost, lost: true }, false);
+        self.tell(member, Change::Revoke { partitions: lost, lost: true }, false);
         self.members.remove(&member);
         self.balance();
         self.join(member);
@@ -70,24 +79,24 @@ impl Group {
         }
     }
 
-    fn tell(&mut self, member: Member, change: Rebalance, counts: bool) {
+    fn tell(&mut self, member: Member, change: Change, counts: bool) {
         self.news.push((member, change.clone()));
         self.told.entry(member).or_default().push_back(Told { change, counts });
     }
 
-    pub(crate) fn take_news(&mut self) -> Vec<(Member, Rebalance)> {
+    pub(crate) fn take_news(&mut self) -> Vec<(Member, Change)> {
         std::mem::take(&mut self.news)
     }
 
     /// A member answers the first change that it was told. Gives the change, if it still counts.
-    pub(crate) fn answered(&mut self, member: Member) -> Option<Rebalance> {
+    pub(crate) fn answered(&mut self, member: Member) -> Option<Change> {
         let told = self.told.get_mut(&member).and_then(VecDeque::pop_front)?;
         match &told.change {
             _ if !told.counts => return None,
-            Rebalance::Assign(partitions) => {
+            Change::Assign(partitions) => {
                 self.moving.retain(|partition| !partitions.contains(partition));
             }
-            Rebalance::Revoke { partitions, .. } => {
+            Change::Revoke { partitions, .. } => {
                 self.moving.retain(|partition| !partitions.contains(partition));
                 self.owners.extend(partitions.iter().map(|partition| (partition.clone(), None)));
                 self.balance();
@@ -99,6 +108,16 @@ impl Group {
     pub(crate) fn owned(&self, member: Member) -> Vec<TopicPartition> {
         let is_owned = |(_, owner): &(&TopicPartition, &Option<Member>)| **owner == Some(member);
         self.owners.iter().filter(is_owned).map(|(partition, _)| partition.clone()).collect()
+    }
+
+    /// How often it was thrown out.
+    pub(crate) fn generation(&self, member: Member) -> u32 {
+        self.generations.get(&member).copied().unwrap_or_default()
+    }
+
+    /// Whether a member has answered everything from before it was thrown out: only then it joins anew.
+    pub(crate) fn is_up_to_date(&self, member: Member) -> bool {
+        self.told.get(&member).is_none_or(|told| told.iter().all(|told| told.counts))
     }
 
     /// Whether a member may commit and fetch.
@@ -125,7 +144,7 @@ impl Group {
             given.entry(least).or_default().push(partition);
         }
         for (member, partitions) in given {
-            self.tell(member, Rebalance::Assign(partitions), true);
+            self.tell(member, Change::Assign(partitions), true);
         }
         let most = self.owners.len().div_ceil(self.members.len());
         for member in self.members.clone() {
@@ -135,7 +154,7 @@ impl Group {
             let taken: Vec<TopicPartition> = settled.take(surplus).cloned().collect();
             if !taken.is_empty() {
                 self.moving.extend(taken.iter().cloned());
-                self.tell(member, Rebalance::Revoke { partitions: taken, lost: false }, true);
+                self.tell(member, Change::Revoke { partitions: taken, lost: false }, true);
             }
         }
     }

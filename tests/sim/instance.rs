@@ -2,8 +2,9 @@
 
 use crate::group::Member;
 use sluicegate::commit::TopicPartition;
+use sluicegate::consume::Offsets;
 use sluicegate::metrics::Health;
-use sluicegate::pipeline::pump::{Offsets, Port, Pump};
+use sluicegate::pipeline::pump::{Port, Pump};
 use sluicegate::pipeline::{Sealed, Setup};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 pub(crate) struct Instance {
     pub(crate) member: Member,
+    /// Of its membership: what an earlier one sent is not taken.
+    pub(crate) generation: u32,
     pub(crate) pump: Pump,
     pub(crate) asked: Asked,
     pub(crate) health: Arc<Health>,
@@ -35,7 +38,7 @@ pub(crate) struct Job {
 pub(crate) struct Asked {
     pub(crate) writes: Vec<Sealed>,
     pub(crate) commits: Vec<Offsets>,
-    pub(crate) answers: usize,
+    pub(crate) answers: Vec<Vec<(TopicPartition, i64)>>,
     pub(crate) pause: Option<bool>,
 }
 
@@ -48,8 +51,12 @@ impl Port for Asked {
         self.commits.push(offsets);
     }
 
-    fn answer_rebalance(&mut self) {
-        self.answers += 1;
+    fn begin(&mut self, begins: Vec<(TopicPartition, i64)>) {
+        self.answers.push(begins);
+    }
+
+    fn give_up(&mut self) {
+        self.answers.push(Vec::new());
     }
 
     fn set_paused(&mut self, paused: bool) -> bool {
@@ -62,6 +69,7 @@ impl Instance {
     pub(crate) fn new(member: Member, setup: Setup, writers: usize, wakes: Duration) -> Self {
         Self {
             member,
+            generation: 0,
             health: Arc::clone(&setup.health),
             pump: Pump::new(setup),
             asked: Asked::default(),

@@ -3,6 +3,7 @@
 use crate::instance::Asked;
 use crate::world::Inputs;
 use sluicegate::commit::TopicPartition;
+use sluicegate::consume::Known;
 use sluicegate::flush::Written;
 use sluicegate::pipeline::pump::{Next, Pump, Rebalance};
 use sluicegate::pipeline::{Flushed, Message, Now, Sealed};
@@ -22,7 +23,9 @@ impl Bench {
     fn new() -> Self {
         let mut pump = Pump::new(Inputs::new().setup());
         let partition = TopicPartition { topic: "user".into(), partition: 0 };
-        pump.rebalance(Rebalance::Assign(vec![partition]));
+        let known =
+            Known { partition, committed: Some(0), first: 0, end: 0, group_knows_topic: true };
+        pump.rebalance(Rebalance::Assign(vec![known])).unwrap();
         let mut bench = Self { pump, asked: Asked::default(), now: Now::read(), offset: 0 };
         bench.step();
         bench

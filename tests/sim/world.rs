@@ -2,17 +2,18 @@
 
 use crate::chance::Chance;
 use crate::database::{Database, Place};
-use crate::group::{Group, Member};
+use crate::group::{Change, Group, Member};
 use crate::instance::{Asked, Instance, Job};
 use loadgen::{Generator, Kind, Mix, Plan as Load};
 use sluicegate::commit::TopicPartition;
 use sluicegate::config::{Config, Sources};
+use sluicegate::consume::{Committed, Known, Offsets};
 use sluicegate::flatten::JsonLimits;
 use sluicegate::flush::retry::Class;
 use sluicegate::flush::statement::Statements;
 use sluicegate::flush::{Dialect, Plan, Written};
 use sluicegate::mapping::Mapping;
-use sluicegate::pipeline::pump::{Next, Offsets, Rebalance};
+use sluicegate::pipeline::pump::{Next, Rebalance};
 use sluicegate::pipeline::{Flushed, Message, Now, Progress, Sealed, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -175,12 +176,12 @@ enum Event {
     AttemptEnds(Member, usize),
     /// The instance hears that a batch is durable.
     Hears(Member, usize),
-    /// Kafka gets offsets.
-    Commits(Member, Offsets),
+    /// Kafka gets offsets, from a member of this generation.
+    Commits(Member, u32, Offsets),
     /// The instance hears Kafka's answer.
     Answer(Member, Offsets, bool),
     /// A member learns that partitions change hands.
-    Told(Member, Rebalance),
+    Told(Member, Change),
     /// The session of a killed member is over.
     Forgotten(Member),
     /// An instance starts.
@@ -298,18 +299,33 @@ impl<'i> World<'i> {
             Event::Wakes(member) => self.wakes(member)?,
             Event::AttemptEnds(member, writer) => self.attempt_ends(member, writer),
             Event::Hears(member, writer) => self.hears(member, writer)?,
-            Event::Commits(member, offsets) => self.commits(member, offsets)?,
+            Event::Commits(member, generation, offsets) => {
+                self.commits(member, generation, offsets)?;
+            }
             Event::Answer(member, offsets, is_taken) => {
                 let now = self.now();
                 if let Some(instance) = self.instances.get_mut(&member) {
-                    let failure = (!is_taken).then_some("simulated");
-                    instance.pump.committed(offsets, failure, now);
+                    let error = (!is_taken).then(|| "simulated".to_owned());
+                    let none = Committed::default();
+                    instance.pump.committed(
+                        match is_taken {
+                            true => Committed { taken: offsets, ..none },
+                            false => Committed { failed: offsets, error, ..none },
+                        },
+                        now,
+                    );
                     self.wake(member);
                 }
             }
             Event::Told(member, change) => {
+                let rebalance = match change {
+                    Change::Revoke { partitions, lost } => Rebalance::Revoke { partitions, lost },
+                    Change::Assign(partitions) => {
+                        Rebalance::Assign(partitions.iter().map(|one| self.known(one)).collect())
+                    }
+                };
                 if let Some(instance) = self.instances.get_mut(&member) {
-                    instance.pump.rebalance(change);
+                    instance.pump.rebalance(rebalance).map_err(|error| error.to_string())?;
                     self.wake(member);
                 }
             }
@@ -325,13 +341,25 @@ impl<'i> World<'i> {
     fn spread_news(&mut self) {
         for (member, change) in self.group.take_news() {
             self.summary.rebalances += 1;
-            if matches!(change, Rebalance::Revoke { lost: true, .. })
+            if matches!(change, Change::Revoke { lost: true, .. })
                 && let Some(instance) = self.instances.get_mut(&member)
             {
                 instance.positions.clear();
             }
             // In order: the delay is the same for all.
             self.at(Duration::from_millis(5), Event::Told(member, change));
+        }
+    }
+
+    /// What Kafka says of a partition when it is assigned.
+    fn known(&self, partition: &TopicPartition) -> Known {
+        let committed = &self.group.committed;
+        Known {
+            partition: partition.clone(),
+            committed: committed.get(partition).copied(),
+            first: 0,
+            end: i64::try_from(self.log[partition].len()).unwrap(),
+            group_knows_topic: committed.keys().any(|known| known.topic == partition.topic),
         }
     }
 
@@ -411,27 +439,29 @@ impl<'i> World<'i> {
         }
         for offsets in commits {
             let delay = self.chance.millis(1, 30);
-            self.at(delay, Event::Commits(member, offsets));
+            let generation = self.instances[&member].generation;
+            self.at(delay, Event::Commits(member, generation, offsets));
         }
-        let answers = if self.plant == Some(Plant::NoAnswer) { 0 } else { answers };
-        for _ in 0..answers {
-            self.answers(member);
+        if self.plant != Some(Plant::NoAnswer) {
+            for begins in answers {
+                self.answers(member, begins);
+            }
         }
         self.give_work(member);
         Ok(())
     }
 
-    fn answers(&mut self, member: Member) {
+    fn answers(&mut self, member: Member, begins: Vec<(TopicPartition, i64)>) {
         let change = self.group.answered(member);
-        let positions = &mut self.instances.get_mut(&member).unwrap().positions;
+        let instance = self.instances.get_mut(&member).unwrap();
+        if self.group.is_up_to_date(member) {
+            instance.generation = self.group.generation(member);
+        }
+        let positions = &mut instance.positions;
         match change {
             None => {}
-            Some(Rebalance::Assign(partitions)) => {
-                let committed = &self.group.committed;
-                let from = |partition| committed.get(partition).copied().unwrap_or(0);
-                positions.extend(partitions.iter().map(|p| (p.clone(), from(p))));
-            }
-            Some(Rebalance::Revoke { partitions, .. }) => {
+            Some(Change::Assign(_)) => positions.extend(begins),
+            Some(Change::Revoke { partitions, .. }) => {
                 positions.retain(|partition, _| !partitions.contains(partition));
             }
         }
@@ -555,11 +585,12 @@ impl<'i> World<'i> {
         Ok(())
     }
 
-    fn commits(&mut self, member: Member, offsets: Offsets) -> Result<(), String> {
+    fn commits(&mut self, member: Member, generation: u32, offsets: Offsets) -> Result<(), String> {
         let is_calm = self.elapsed > FAULTS_END;
         let fails = !is_calm && self.chance.once_in(8);
         // Kafka may have taken what it does not answer for.
         let mut is_taken = !fails || self.chance.once_in(2);
+        is_taken &= generation == self.group.generation(member);
         is_taken &= offsets.iter().all(|(partition, _)| self.group.is_owner(member, partition));
         if is_taken {
             for (partition, offset) in &offsets {

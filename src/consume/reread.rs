@@ -1,0 +1,137 @@
+//! A second look at messages, beside the group.
+
+use super::asker::exists;
+use super::{QUERY_TIMEOUT, bootstrap_again, offsets_of};
+use crate::commit::TopicPartition;
+use rdkafka::Message as _;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::OwnedMessage;
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use tracing::warn;
+
+/// Messages cannot be read a second time.
+#[derive(Debug, thiserror::Error)]
+pub enum RereadError {
+    /// Retention or compaction has removed some of them meanwhile.
+    #[error("Kafka has removed {missing} of {wanted} messages meanwhile (retention, compaction or a deleted topic): {partition}, offsets {from} to {}", .next - 1)]
+    Gone {
+        /// Where they were.
+        partition: TopicPartition,
+        /// The first offset of the range.
+        from: i64,
+        /// The offset after its last one.
+        next: i64,
+        /// How many messages the range held.
+        wanted: usize,
+        /// How many of them did not come back.
+        missing: usize,
+    },
+    /// librdkafka does not take the properties.
+    #[error("{0}")]
+    Kafka(#[from] KafkaError),
+}
+
+/// Messages of a partition that are wanted again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Their partition.
+    pub partition: TopicPartition,
+    /// The first offset.
+    pub from: i64,
+    /// The offset after the last one.
+    pub next: i64,
+    /// How many messages came in between: fewer than offsets where markers or compaction left gaps.
+    pub messages: usize,
+}
+
+impl Wanted {
+    fn gone(&self, missing: usize) -> RereadError {
+        let Self { partition, from, next, messages } = self.clone();
+        RereadError::Gone { partition, from, next, wanted: messages, missing }
+    }
+}
+
+/// Reads ranges of offsets a second time. Waits for as long as Kafka does not answer.
+///
+/// # Errors
+/// When messages are gone, or librdkafka does not take the properties.
+pub fn reread(
+    properties: &BTreeMap<String, String>,
+    ranges: &[Wanted],
+) -> Result<Vec<OwnedMessage>, RereadError> {
+    let mut config = ClientConfig::new();
+    for (name, value) in properties.iter().filter(|(name, _)| *name != "group.instance.id") {
+        config.set(name, value);
+    }
+    config.set("enable.auto.commit", "false").set("auto.offset.reset", "error");
+    let consumer: BaseConsumer = config.create()?;
+    let mut list = TopicPartitionList::with_capacity(ranges.len());
+    let mut left = BTreeMap::new();
+    for wanted in ranges {
+        let TopicPartition { topic, partition } = &wanted.partition;
+        list.add_partition_offset(topic, *partition, Offset::Offset(wanted.from))?;
+        if left.insert(wanted.partition.clone(), (wanted, 0)).is_some() {
+            // The partition was truncated between two of its ranges: the first one is gone.
+            return Err(wanted.gone(wanted.messages));
+        }
+    }
+    consumer.assign(&list)?;
+    let mut messages = Vec::new();
+    while !left.is_empty() {
+        match consumer.poll(QUERY_TIMEOUT) {
+            None => {
+                warn!("consume: Kafka does not send messages a second time; retrying");
+                bootstrap_again(consumer.client(), &properties["bootstrap.servers"]);
+                if let Some((wanted, found)) = ended(&consumer, &left) {
+                    return Err(wanted.gone(wanted.messages - found));
+                }
+            }
+            Some(Ok(message)) => {
+                let partition = TopicPartition {
+                    topic: message.topic().into(),
+                    partition: message.partition(),
+                };
+                let Some((wanted, found)) = left.get_mut(&partition) else { continue };
+                let (wanted, offset) = (*wanted, message.offset());
+                if offset < wanted.next {
+                    *found += 1;
+                    messages.push(message.detach());
+                }
+                if offset + 1 >= wanted.next {
+                    if *found < wanted.messages {
+                        return Err(wanted.gone(wanted.messages - *found));
+                    }
+                    left.remove(&partition);
+                    let mut done = TopicPartitionList::new();
+                    done.add_partition(&partition.topic, partition.partition);
+                    consumer.pause(&done)?;
+                }
+            }
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
+                // librdkafka does not say of which partition.
+                let (wanted, found) = left.values().next().copied().unwrap_or((&ranges[0], 0));
+                return Err(wanted.gone(wanted.messages - found));
+            }
+            Some(Err(error)) => {
+                warn!(%error, "consume: Kafka reports a problem while messages are read again; retrying");
+            }
+        }
+    }
+    Ok(messages)
+}
+
+/// A range that will never be complete: its topic was deleted, or only markers are left up to its end.
+fn ended<'w>(
+    consumer: &BaseConsumer,
+    left: &BTreeMap<TopicPartition, (&'w Wanted, usize)>,
+) -> Option<(&'w Wanted, usize)> {
+    let positions = consumer.position().map(offsets_of).unwrap_or_default();
+    let is_over = |(partition, (wanted, _)): &(&TopicPartition, &(&Wanted, usize))| {
+        positions.get(*partition).is_some_and(|position| *position >= wanted.next)
+            || exists(consumer, &partition.topic, QUERY_TIMEOUT).is_ok_and(|exists| !exists)
+    };
+    left.iter().find(is_over).map(|(_, found)| *found)
+}

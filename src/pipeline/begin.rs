@@ -1,0 +1,160 @@
+//! Where an assigned partition begins.
+//!
+//! Takes what Kafka knows of a partition and `kafka.auto_offset_reset`, gives the offset to read from.
+//! Holds true: a first position is found once, since it is committed before the first message is; a
+//! partition that appears in a topic that the group knows already is read from its first offset, because
+//! its messages are newer than the group's start. Fails where `error` was asked for. Absent: IO.
+//!
+//! ```text
+//!           committed   partition holds   begins
+//! usual         120       [100, 200)       120
+//! retention      40       [100, 200)       100   60 messages are gone
+//! truncated     900       [100, 200)       100   deleted and created anew, or a leader that lost records
+//! new           none      [100, 200)       100 or 200: auto_offset_reset, or the first offset if the
+//!                                          group knows the topic
+//! ```
+
+use crate::commit::TopicPartition;
+use crate::consume::Known;
+
+/// `kafka.auto_offset_reset`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// The first offset that is there.
+    Earliest,
+    /// The end.
+    Latest,
+    /// Stop, and leave it to a person.
+    Error,
+}
+
+impl Reset {
+    /// By its name in librdkafka, of which some have several.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        match name {
+            "latest" | "largest" | "end" => Self::Latest,
+            "error" => Self::Error,
+            _ => Self::Earliest,
+        }
+    }
+}
+
+/// Where a partition begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Begin {
+    /// The partition.
+    pub(super) partition: TopicPartition,
+    /// The offset to read from.
+    pub(super) offset: i64,
+    /// What Kafka has as the group's offset.
+    pub(super) committed: Option<i64>,
+    /// What is remarkable about it.
+    pub(super) surprise: Option<Surprise>,
+}
+
+/// A partition does not begin where the group had been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Surprise {
+    /// Messages from `from` on were deleted before they were read.
+    Deleted {
+        /// The first of them.
+        from: i64,
+        /// The first offset that is left.
+        first: i64,
+    },
+    /// The partition ends before the committed offset.
+    Truncated {
+        /// The committed offset.
+        committed: i64,
+        /// Its end.
+        end: i64,
+    },
+}
+
+/// No offset to begin from, and `kafka.auto_offset_reset` is `error`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoBegin {
+    /// The group is new to the topic.
+    #[error(
+        "group has no committed offset for {0}, and kafka.auto_offset_reset is \"error\"; commit one with kafka-consumer-groups --reset-offsets, or set kafka.auto_offset_reset to \"earliest\" or \"latest\""
+    )]
+    Uncommitted(TopicPartition),
+    /// The committed offset is not there (any more).
+    #[error(
+        "the group's offset {committed} for {partition} is out of range: the partition holds {first} to before {end}, and kafka.auto_offset_reset is \"error\"; reset the offset with kafka-consumer-groups, or set kafka.auto_offset_reset to \"earliest\""
+    )]
+    OutOfRange {
+        /// The partition.
+        partition: TopicPartition,
+        /// The offset.
+        committed: i64,
+        /// The first offset that is there.
+        first: i64,
+        /// The offset after the last one.
+        end: i64,
+    },
+}
+
+/// Finds where a partition begins.
+///
+/// # Errors
+/// See [`NoBegin`].
+pub(super) fn begin(known: &Known, reset: Reset) -> Result<Begin, NoBegin> {
+    let Known { partition, committed, first, end, group_knows_topic } = known.clone();
+    let at = |partition, offset, surprise| Begin { partition, offset, committed, surprise };
+    match committed {
+        None if group_knows_topic || reset == Reset::Earliest => Ok(at(partition, first, None)),
+        None if reset == Reset::Latest => Ok(at(partition, end, None)),
+        None => Err(NoBegin::Uncommitted(partition)),
+        Some(committed) if (first..=end).contains(&committed) => Ok(at(partition, committed, None)),
+        Some(committed) if reset == Reset::Error => {
+            Err(NoBegin::OutOfRange { partition, committed, first, end })
+        }
+        Some(committed) if committed < first => {
+            let surprise = Surprise::Deleted { from: committed, first };
+            Ok(at(partition, first, Some(surprise)))
+        }
+        Some(committed) => Ok(at(partition, first, Some(Surprise::Truncated { committed, end }))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(committed: Option<i64>, group_knows_topic: bool) -> Known {
+        let partition = TopicPartition { topic: "order".into(), partition: 3 };
+        Known { partition, committed, first: 100, end: 200, group_knows_topic }
+    }
+
+    #[test]
+    fn the_worked_example() {
+        let check = |committed, knows, reset, expected: Option<(i64, bool)>| {
+            let found = begin(&known(committed, knows), reset).ok();
+            let found = found.map(|begin| (begin.offset, begin.surprise.is_some()));
+            assert_eq!(found, expected, "{committed:?} {knows} {reset:?}");
+        };
+        for reset in [Reset::Earliest, Reset::Latest, Reset::Error] {
+            check(Some(120), true, reset, Some((120, false)));
+            check(Some(200), true, reset, Some((200, false)));
+            check(None, true, reset, Some((100, false)));
+        }
+        check(Some(40), true, Reset::Earliest, Some((100, true)));
+        check(Some(40), true, Reset::Latest, Some((100, true)));
+        check(Some(900), true, Reset::Latest, Some((100, true)));
+        check(None, false, Reset::Earliest, Some((100, false)));
+        check(None, false, Reset::Latest, Some((200, false)));
+        check(None, false, Reset::Error, None);
+        check(Some(40), true, Reset::Error, None);
+        check(Some(900), true, Reset::Error, None);
+    }
+
+    #[test]
+    fn errors_name_the_partition() {
+        let uncommitted = begin(&known(None, false), Reset::Error).unwrap_err().to_string();
+        assert!(uncommitted.contains("order/3"), "{uncommitted}");
+        let out = begin(&known(Some(40), true), Reset::Error).unwrap_err().to_string();
+        assert!(out.contains("order/3") && out.contains("40") && out.contains("100"), "{out}");
+    }
+}
