@@ -251,10 +251,9 @@ impl Drive {
                 self.ticked = Instant::now();
                 self.tick()?;
             }
-            if self.setup.until_end && self.looked_at_end.elapsed() >= LOOK_AT_END {
+            if self.looked_at_end.elapsed() >= LOOK_AT_END {
                 self.looked_at_end = Instant::now();
-                self.pump.positions(&self.link.consumer.positions());
-                self.link.consumer.ask(Question::Committed(self.pump.left_to_others()));
+                self.look_at_end();
             }
             if self.pump.is_draining() {
                 self.pump.positions(&self.link.consumer.positions());
@@ -273,6 +272,16 @@ impl Drive {
                 Next::Done(in_time) => return Ok(in_time),
             }
         }
+    }
+
+    /// Whether the end is reached, if there is one, and whether nothing is left out.
+    fn look_at_end(&mut self) {
+        let consumer = &self.link.consumer;
+        if self.setup.until_end {
+            self.pump.positions(&consumer.positions());
+            consumer.ask(Question::Committed(self.pump.left_to_others()));
+        }
+        consumer.ask(Question::Bounds(self.pump.unexplained()));
     }
 
     fn happened(&mut self, event: Event) -> Result<(), PipelineError> {

@@ -31,8 +31,9 @@ impl std::fmt::Display for Lost {
     }
 }
 
-/// Statistics that a gap is held against: the first may have been made before it.
-const LOOKS: u32 = 2;
+/// How often a gap is held against the first offset: the first statistics and the first answer of Kafka's
+/// may be from before it.
+const LOOKS: u32 = 3;
 /// Gaps of a partition that are told apart; beyond, they are taken together.
 const GAPS_MAX: usize = 256;
 
@@ -103,6 +104,11 @@ impl Gaps {
         Some(Lost { partition: partition.clone(), from: next, next: first })
     }
 
+    /// The partitions with gaps that were not explained yet.
+    pub(super) fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.by_partition.keys()
+    }
+
     pub(super) fn forget(&mut self, partition: &TopicPartition) {
         self.by_partition.remove(partition);
         self.overtaken.remove(partition);
@@ -134,8 +140,9 @@ mod tests {
         for marker in 0..1_000 {
             gaps.note(&partition(), marker * 10, marker * 10 + 1);
         }
-        assert_eq!(gaps.held_against(&partition(), 0), []);
-        assert_eq!(gaps.held_against(&partition(), 0), []);
+        for _ in 0..LOOKS {
+            assert_eq!(gaps.held_against(&partition(), 0), []);
+        }
         assert_eq!(gaps.held_against(&partition(), 9_000), [], "explained before");
     }
 
@@ -143,8 +150,9 @@ mod tests {
     #[test]
     fn everything_was_deleted() {
         let mut gaps = Gaps::default();
-        assert_eq!(gaps.overtaken(&partition(), 100, 400), None);
-        assert_eq!(gaps.overtaken(&partition(), 100, 400), None);
+        for _ in 0..LOOKS {
+            assert_eq!(gaps.overtaken(&partition(), 100, 400), None);
+        }
         let lost = Lost { partition: partition(), from: 100, next: 400 };
         assert_eq!(gaps.overtaken(&partition(), 100, 400), Some(lost));
     }

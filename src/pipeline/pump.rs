@@ -30,6 +30,8 @@ use tracing::{error, info, warn};
 
 /// How long the writers may be behind before consumption is paused.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
+/// How long a stop waits to learn why offsets were left out.
+const EXPLAIN_WITHIN: Duration = Duration::from_secs(2);
 /// The pause before a failed commit is repeated.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
 
@@ -84,7 +86,7 @@ enum Change {
 enum Phase {
     Working,
     GivingUp { partitions: Vec<TopicPartition>, deadline: Instant },
-    Stopping { deadline: Instant },
+    Stopping { since: Instant, deadline: Instant },
 }
 
 /// The state of the pipeline.
@@ -103,6 +105,8 @@ pub struct Pump {
     /// Partitions whose last commit failed, and when.
     failed_commits: Vec<TopicPartition>,
     failed_at: Option<Instant>,
+    /// Topics of which it was said that they were deleted.
+    deleted: BTreeSet<Arc<str>>,
     lags: Lags,
     gaps: Gaps,
     /// What Kafka has taken.
@@ -129,6 +133,7 @@ impl Pump {
             commit_in_trouble: false,
             failed_commits: Vec::new(),
             failed_at: None,
+            deleted: BTreeSet::new(),
             lags: Lags::default(),
             gaps: Gaps::default(),
             acknowledged: HashMap::new(),
@@ -210,13 +215,13 @@ impl Pump {
         if !taken.is_empty() {
             self.state.metrics.commits.increment(1);
         }
-        let gone_topics: HashSet<Arc<str>> =
-            gone.iter().map(|(partition, _)| Arc::clone(&partition.topic)).collect();
-        for topic in gone_topics {
-            info!(
-                topic = &*topic,
-                "commit: the topic does not exist any more; its offsets are not needed"
-            );
+        for (TopicPartition { topic, .. }, _) in &gone {
+            if self.deleted.insert(Arc::clone(topic)) {
+                warn!(
+                    topic = &**topic,
+                    "commit: the topic does not exist any more, so its offsets are not committed"
+                );
+            }
         }
         self.acknowledged.extend(taken.into_iter().chain(gone));
         let health = &self.state.setup.health;
@@ -314,7 +319,23 @@ impl Pump {
     pub(super) fn bounds(&mut self, bounds: &Bounds) {
         for (partition, bounds) in bounds {
             self.lags.bounds(partition, *bounds);
+            let lost = self.gaps.held_against(partition, bounds.0);
+            lost.into_iter().for_each(|lost| self.lost(lost));
         }
+    }
+
+    /// When it is about to end: the partitions of which offsets did not come, and it is not known why.
+    pub(super) fn unexplained(&self) -> Vec<TopicPartition> {
+        match self.is_draining() {
+            true => self.gaps.partitions().cloned().collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Whether no offsets are left out without a known reason, or the time to find one is over.
+    fn gaps_are_explained(&self, now: Now, since: Option<Instant>) -> bool {
+        self.gaps.partitions().next().is_none()
+            || since.is_some_and(|since| now.at.saturating_duration_since(since) >= EXPLAIN_WITHIN)
     }
 
     /// With an end to reach: the partitions that have not been read up to it.
@@ -400,13 +421,16 @@ impl Pump {
             match &self.phase {
                 Phase::Working => {
                     if let Some(deadline) = self.stop_by {
-                        self.phase = Phase::Stopping { deadline };
+                        self.phase = Phase::Stopping { since: now.at, deadline };
                     } else if let Some(change) = self.changes.pop_front() {
                         self.change(change, now, port);
                     } else if self.until_end.as_ref().is_some_and(UntilEnd::is_reached) {
                         // However long the server takes: nobody asked to stop.
                         if !self.state.seal_open(now, port) || self.state.in_flight > 0 {
                             return self.wait_for_a_writer(now, port);
+                        }
+                        if !self.gaps_are_explained(now, None) {
+                            return Next::Wait(POLL_IDLE);
                         }
                         self.stop(now);
                     } else {
@@ -423,10 +447,12 @@ impl Pump {
                     }
                     self.give_up(port);
                 }
-                Phase::Stopping { deadline } => {
-                    let deadline = *deadline;
+                Phase::Stopping { since, deadline } => {
+                    let (since, deadline) = (*since, *deadline);
                     let drained = self.state.seal_open(now, port) && self.state.in_flight == 0;
-                    let done = drained && self.commits_are_settled();
+                    let done = drained
+                        && self.commits_are_settled()
+                        && self.gaps_are_explained(now, Some(since));
                     if done || now.at >= deadline {
                         return Next::Done(done);
                     }
@@ -540,6 +566,7 @@ impl Pump {
             if let Some(committed) = committed {
                 self.acknowledged.insert(partition.clone(), *committed);
             }
+            self.deleted.remove(&partition.topic);
             self.lags.assigned(partition.clone(), *offset, now.micros / 1000);
             self.state.assignment.assign(partition.clone(), *offset, *committed);
             self.say(partition, *surprise);

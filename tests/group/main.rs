@@ -17,6 +17,7 @@ mod offsets;
 mod rebalance;
 mod slow;
 mod stop;
+mod topics;
 mod transactions;
 mod until_end;
 

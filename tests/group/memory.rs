@@ -6,6 +6,8 @@ use crate::instance::{Instance, PAUSED, done};
 use crate::support::{Server, World};
 use crate::{lock, migrated};
 use loadgen::{Generator, Kind, Message, Plan};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use sqlx::Connection;
 use std::time::Duration;
 
@@ -122,4 +124,54 @@ async fn large_messages_mysql() {
 #[tokio::test]
 async fn large_messages_mariadb() {
     large_messages(Server::MariaDb, 150).await;
+}
+
+/// Messages that shrink to a thousandth: librdkafka unpacks a response of the broker as a whole.
+async fn compressed_messages(server: Server, codec: &'static str) {
+    let Some(world) = migrated(server, 2).await else { return };
+    let (kafka, topic) = (world.kafka.clone(), format!("{}user", world.prefix));
+    tokio::task::spawn_blocking(move || {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &kafka)
+            .set("compression.codec", codec)
+            .set("linger.ms", "5")
+            .create()
+            .unwrap();
+        for number in 0..600 {
+            let value = same_letter(number, 900_000);
+            let mut record = BaseRecord::to(&topic).key("").payload(&value);
+            record.partition = Some(number % 2);
+            while let Err((_, again)) = producer.send(record) {
+                producer.poll(Duration::from_millis(10));
+                record = again;
+            }
+        }
+        producer.flush(Duration::from_secs(60)).unwrap();
+    })
+    .await
+    .unwrap();
+    let instance = Instance::start(&world);
+    Group::new(&world).is_done().await;
+    assert_bounded(&format!("{}, 600 messages packed by {codec}", server.name()), &instance);
+    let log = instance.leave();
+    assert_eq!(done(&log, "messages"), 600);
+    assert_eq!(world.rows("user_events").await.len(), 600);
+    world.end().await;
+}
+
+fn same_letter(number: i32, count: usize) -> String {
+    let text = "x".repeat(count);
+    format!(
+        r#"{{"event_type":"user.noted","event_id":"e{number}","timestamp":"2025-01-06T08:00:00Z","entity_id":"u{number}","data":{{"note":"{text}"}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn compressed_messages_mysql() {
+    compressed_messages(Server::MySql, "zstd").await;
+}
+
+#[tokio::test]
+async fn compressed_messages_mariadb() {
+    compressed_messages(Server::MariaDb, "gzip").await;
 }

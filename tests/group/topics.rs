@@ -1,0 +1,175 @@
+//! Topics that change underneath: deleted, emptied, compacted.
+
+use crate::group::{Group, create_topic, delete_messages, delete_topic};
+use crate::instance::{Instance, PAUSED, until};
+use crate::support::{DEADLINE, Server, World, free_port, get};
+use crate::{assert_tables, lock, migrated};
+use loadgen::{Generator, Kind, Message, Plan};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use sqlx::{Connection, Executor};
+use std::time::Duration;
+
+/// The others are loaded and committed, it is said once, and stopping is polite.
+#[tokio::test]
+async fn one_of_several_deleted_with_a_commit_pending() {
+    let Some(mut world) = migrated(Server::MariaDb, 1).await else { return };
+    let messages: Vec<Message> =
+        Generator::new(Plan { events: 3_000, ..Plan::default() }).collect();
+    world.produce(messages.clone()).await;
+    let port = free_port();
+    world.set("batch.rows", 100).set("http.address", format!("127.0.0.1:{port}"));
+    let locked = lock(&world, "user_events").await;
+    let instance = Instance::started(&world, PAUSED).await;
+    delete_topic(&world, "user").await;
+    locked.close().await.unwrap();
+    instance.says("does not exist any more").await;
+    Group::new(&world).is_done().await;
+    let ready = || get(port, "/readyz").unwrap_or_default();
+    until(
+        DEADLINE,
+        || format!("{}\n{}", ready(), instance.log()),
+        async || ready().contains("200 OK"),
+    )
+    .await;
+    let log = instance.leave();
+    let said = log.matches("does not exist any more").count();
+    assert_eq!(said, 1, "{log}");
+    let others: Vec<Message> =
+        messages.into_iter().filter(|message| message.topic != "user").collect();
+    let expected = crate::reference::fold(others.iter().map(crate::input), 31).tables;
+    for table in ["orders", "order_items", "posts", "products", "communities"] {
+        let found = world.rows(table).await;
+        crate::support::assert_table("without users", table, &found, &expected[table]);
+    }
+    world.end().await;
+}
+
+/// No message shows that records are gone if none is left.
+#[tokio::test]
+async fn emptied_before_it_was_read() {
+    let Some(mut world) = migrated(Server::MariaDb, 1).await else { return };
+    let all = Generator::new(Plan { events: 2_000, ..Plan::default() });
+    let users: Vec<Message> = all.filter(|message| message.topic == "user").collect();
+    world.produce(users[..100].to_vec()).await;
+    world.load();
+    world.produce(users[100..300].to_vec()).await;
+    delete_messages(&world, "user", 300).await;
+    let port = free_port();
+    world.set("http.address", format!("127.0.0.1:{port}"));
+    let instance = Instance::started(&world, "deleted before they were read").await;
+    let lost = format!("lost_messages_total{{topic=\"{}user\"}} 200", world.prefix);
+    let metrics = || get(port, "/metrics").unwrap_or_default();
+    until(DEADLINE, metrics, async || metrics().contains(&lost)).await;
+    Group::new(&world).is_done().await;
+    instance.leave();
+    assert_tables("what came before", &world, &users[..100]).await;
+    world.end().await;
+}
+
+fn user(key: &str, number: usize, event: &str) -> Message {
+    let value = format!(
+        r#"{{"event_type":"user.{event}","event_id":"e{number}","timestamp":"2025-01-06T08:00:00Z","entity_id":"u{number}","data":{{}}}}"#
+    );
+    Message {
+        topic: "user".into(),
+        key: Some(key.as_bytes().to_vec()),
+        value: Some(value.into_bytes()),
+        kind: Kind::Valid,
+    }
+}
+
+/// Offsets of the messages that a topic's first partition still has, up to before `end`.
+fn offsets(world: &World, topic: &str, end: i64) -> Vec<i64> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &world.kafka)
+        .set("group.id", "none")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&format!("{}{topic}", world.prefix), 0, Offset::Beginning).unwrap();
+    consumer.assign(&list).unwrap();
+    let mut found = Vec::new();
+    loop {
+        let message = consumer.poll(Duration::from_secs(30)).unwrap().unwrap();
+        found.push(message.offset());
+        if message.offset() + 1 >= end {
+            return found;
+        }
+    }
+}
+
+/// The server refuses one event of a batch, and meanwhile compaction has removed others of it from Kafka:
+/// they are written from what was read, and the run does not end well.
+async fn compacted(server: Server) {
+    let Some(mut world) = World::new(server).await else { return };
+    let settings = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "50"),
+        ("min.cleanable.dirty.ratio", "0.001"),
+        ("max.compaction.lag.ms", "100"),
+    ];
+    create_topic(&world, "user", 1, &settings).await;
+    world.set("kafka.topics", "user").set("batch.rows", 10);
+    world.succeed(&["migrate"]);
+    let refuse = "ALTER TABLE user_events ADD CONSTRAINT chk CHECK (event_id <> 'e5')";
+    world.connect().await.execute(refuse).await.unwrap();
+    // Of the first ten, all but the one to be refused have a key that comes again.
+    let first: Vec<Message> =
+        (0..10).map(|n| user(if n == 5 { "other" } else { "same" }, n, "noted")).collect();
+    world.produce(first.clone()).await;
+    let locked = lock(&world, "user_events").await;
+    let instance = Instance::until_end(&world);
+    // The batch is at a writer by then, which waits for the lock.
+    let waits = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND STATE LIKE 'Waiting for table%'";
+    let mut connection = world.connect().await;
+    until(
+        DEADLINE,
+        || format!("a writer that waits\n{}", instance.log()),
+        async || {
+            let count: i64 = sqlx::query_scalar(waits).fetch_one(&mut connection).await.unwrap();
+            count > 0
+        },
+    )
+    .await;
+    let mut number = 10;
+    until(
+        DEADLINE,
+        || format!("compaction: {:?}", offsets(&world, "user", 10)),
+        async || {
+            // A new segment each time, so that the one before can be cleaned.
+            world.produce(vec![user("same", number, "noted")]).await;
+            number += 1;
+            offsets(&world, "user", 10).iter().filter(|offset| **offset < 10).count() < 4
+        },
+    )
+    .await;
+    locked.close().await.unwrap();
+    let (status, log) = instance.end();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("Kafka has removed"), "{log}");
+    let ids: Vec<String> = world
+        .rows("user_events")
+        .await
+        .iter()
+        .map(|row| row["event_id"].as_str().unwrap().to_owned())
+        .collect();
+    for id in (0..10).filter(|id| *id != 5).map(|id| format!("e{id}")) {
+        assert!(ids.contains(&id), "{id} is lost: {ids:?}\n{log}");
+    }
+    world.load();
+    let letters = world.rows("dead_letters").await;
+    assert_eq!(letters.len(), 1, "the refused one has its dead letter after the next start");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn compacted_mysql() {
+    compacted(Server::MySql).await;
+}
+
+#[tokio::test]
+async fn compacted_mariadb() {
+    compacted(Server::MariaDb).await;
+}
