@@ -37,7 +37,7 @@ pub struct Document<'d> {
 /// The envelope of an event; see the contract for what each field means.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'d> {
-    /// `<topic>.<action>`, `[a-z0-9_]`, at most 100 characters.
+    /// `<topic>.<action>` with an action in `[a-z0-9_]`, at most 100 characters.
     pub event_type: &'d str,
     /// 1 to 50 printable ASCII characters.
     pub event_id: &'d str,
@@ -303,30 +303,48 @@ pub fn skip_string(source: &[u8], mut at: usize) -> usize {
 }
 
 fn event_type<'d>(text: &'d str, topic: &str) -> Result<&'d str, Reject> {
-    if !is_event_type(text) {
-        return Err(Reject::new(
-            Code::EventTypeInvalid,
-            format!(
-                "event_type is not <topic>.<action> in [a-z0-9_] of at most {EVENT_TYPE_CHARS_MAX} characters"
-            ),
-        ));
-    }
+    if is_event_type_of(text, topic) { Ok(text) } else { Err(wrong_event_type(text, topic)) }
+}
+
+#[cold]
+fn wrong_event_type(text: &str, topic: &str) -> Reject {
     match text.split_once('.') {
-        Some((of, _)) if of != topic => Err(Reject::new(
+        Some((of, action)) if of != topic && is_word(of) && is_action(action, text) => Reject::new(
             Code::TopicMismatch,
             format!("event_type belongs to topic {of}, but the event came in topic {topic}"),
-        )),
-        _ => Ok(text),
+        ),
+        _ => Reject::new(
+            Code::EventTypeInvalid,
+            format!(
+                "event_type is not {topic}.<action> with an action in [a-z0-9_], at most {EVENT_TYPE_CHARS_MAX} characters in all"
+            ),
+        ),
     }
 }
 
+/// Whether this is an event type of `topic`: `<topic>.<action>` with an action in `[a-z0-9_]`, at
+/// most [`EVENT_TYPE_CHARS_MAX`] characters. The topic may have any name that Kafka takes.
+#[must_use]
+pub fn is_event_type_of(text: &str, topic: &str) -> bool {
+    let rest = text.strip_prefix(topic).and_then(|rest| rest.strip_prefix('.'));
+    rest.is_some_and(|action| is_action(action, text))
+}
+
+fn is_action(action: &str, event_type: &str) -> bool {
+    event_type.len() <= EVENT_TYPE_CHARS_MAX && is_word(action)
+}
+
+fn is_word(text: &str) -> bool {
+    let is_of_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    !text.is_empty() && text.bytes().all(is_of_word)
+}
+
+/// Whether this could be an event type of some topic.
 fn is_event_type(text: &str) -> bool {
-    let is_word = |part: &str| {
-        let is_of_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        !part.is_empty() && part.bytes().all(is_of_word)
-    };
-    text.len() <= EVENT_TYPE_CHARS_MAX
-        && text.split_once('.').is_some_and(|(of, action)| is_word(of) && is_word(action))
+    let is_of_topic = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    text.rsplit_once('.').is_some_and(|(topic, action)| {
+        !topic.is_empty() && topic.bytes().all(is_of_topic) && is_action(action, text)
+    })
 }
 
 fn id<'d>(text: &'d str, name: &str, code: Code) -> Result<&'d str, Reject> {
