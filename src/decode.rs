@@ -17,8 +17,17 @@ pub const EVENT_TYPE_CHARS_MAX: usize = 100;
 /// Longest `event_id` and `entity_id`, in characters.
 pub const ID_CHARS_MAX: usize = 50;
 
+/// Messages from this size on do not leave their scratch space behind, in bytes.
+pub const LARGE: usize = 256 * 1024;
+/// Scratch space for a byte of a message: its copy, and room to unescape a string.
+const SCRATCH_A_BYTE: usize = 2;
+/// Scratch space for each bracket, comma, colon and beginning of a value or key: simd-json notes its
+/// place and reserves a node for it, and what is looked for in it needs less than that.
+const SCRATCH_A_STRUCTURAL: usize = 32;
+
 /// Scratch space that is reused from message to message.
 pub struct Decoder {
+    bytes_max: usize,
     input: Vec<u8>,
     buffers: Buffers,
     tape: Tape<'static>,
@@ -64,15 +73,23 @@ pub struct Identity {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { input: Vec::new(), buffers: Buffers::new(0), tape: Tape(Vec::new()) }
+        Self::within(usize::MAX)
     }
 }
 
 impl Decoder {
+    /// A decoder that takes at most `bytes_max` bytes of memory for a message.
+    #[must_use]
+    pub fn within(bytes_max: usize) -> Self {
+        let (buffers, tape) = (Buffers::new(0), Tape(Vec::new()));
+        Self { bytes_max, input: Vec::new(), buffers, tape }
+    }
+
     /// Parses `message` and hands the document to `read`.
     ///
     /// # Errors
-    /// [`Code::JsonInvalid`] when the message is not one strict JSON document.
+    /// [`Code::JsonInvalid`] when the message is not one strict JSON document,
+    /// [`Code::EventTooLarge`] when it takes more memory than there is to find that out.
     pub fn decode<R>(
         &mut self,
         message: &[u8],
@@ -81,6 +98,7 @@ impl Decoder {
         if message.is_empty() {
             return Err(Reject::new(Code::JsonInvalid, "the message is empty: zero bytes"));
         }
+        self.check_size(message)?;
         self.input.clear();
         self.input.reserve(message.len() + INPUT_PADDING);
         self.input.extend_from_slice(message);
@@ -98,8 +116,39 @@ impl Decoder {
             Err(error) => Err(json_invalid(&error, message)),
         };
         self.tape = tape.reset();
+        if message.len() >= LARGE {
+            *self = Self::within(self.bytes_max);
+        }
         result
     }
+
+    /// Whether there is memory for the message. Most are so small that there is whatever they hold.
+    fn check_size(&self, message: &[u8]) -> Result<(), Reject> {
+        let at_most = message.len().saturating_mul(SCRATCH_A_BYTE + SCRATCH_A_STRUCTURAL);
+        if at_most <= self.bytes_max {
+            return Ok(());
+        }
+        let needed = message.len() * SCRATCH_A_BYTE + structurals(message) * SCRATCH_A_STRUCTURAL;
+        if needed <= self.bytes_max {
+            return Ok(());
+        }
+        Err(Reject::new(
+            Code::EventTooLarge,
+            format!(
+                "the message of {} bytes takes up to {needed} bytes of memory to read, and there is room for {} (a sixteenth of memory.limit); raise memory.limit, then replay",
+                message.len(),
+                self.bytes_max
+            ),
+        ))
+    }
+}
+
+/// At least as many as there are brackets, commas, colons and beginnings of values and keys; those in
+/// strings are counted, too.
+fn structurals(message: &[u8]) -> usize {
+    let count = |bytes: &[u8]| message.iter().filter(|byte| bytes.contains(byte)).count();
+    // Each key or value that is no bracket itself follows a comma, a colon or an opening bracket.
+    count(b"{}[]") + 2 * count(b",:") + count(b"{[") + 1
 }
 
 /// simd-json is fast since it does not keep track of where it is, so a slower parser finds the

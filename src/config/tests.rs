@@ -33,7 +33,7 @@ fn the_defaults_are_valid() {
     let (config, _) = load("", &[], &[]);
     let config = config.unwrap();
     assert_eq!(config.kafka.properties["group.id"], "mysql-analytics-service");
-    assert_eq!(config.batch.bytes, 8 * 1024 * 1024);
+    assert_eq!(config.batch.bytes, 9 * 1024 * 1024);
     assert_eq!(config.flush.batches(), 4);
 }
 

@@ -44,7 +44,7 @@ pub struct Metric {
 }
 
 /// Every metric of sluicegate's own.
-pub const METRICS: [Metric; 39] = [
+pub const METRICS: [Metric; 40] = [
     Metric {
         name: "sluicegate_build_info",
         kind: Kind::Gauge,
@@ -137,6 +137,13 @@ pub const METRICS: [Metric; 39] = [
         question: "What happens, and is a new type in use?",
     },
     Metric {
+        name: "sluicegate_decode_ignored_total",
+        kind: Kind::Counter,
+        labels: &["topic"],
+        help: "Valid events that the mapping says to ignore: counted above, and in no table",
+        question: "How much is skipped on purpose?",
+    },
+    Metric {
         name: "sluicegate_decode_rejected_total",
         kind: Kind::Counter,
         labels: &["topic", "reason"],
@@ -161,7 +168,7 @@ pub const METRICS: [Metric; 39] = [
         name: "sluicegate_buffer_batch_bytes",
         kind: Kind::Histogram,
         labels: &[],
-        help: "Bytes of values in a sealed batch",
+        help: "Bytes of memory that a sealed batch takes",
         question: "The same for wide rows",
     },
     Metric {
@@ -182,7 +189,7 @@ pub const METRICS: [Metric; 39] = [
         name: "sluicegate_buffer_bytes",
         kind: Kind::Gauge,
         labels: &[],
-        help: "Bytes of values in the batches that are filled or flushed",
+        help: "Bytes of memory that the batches take that are filled or flushed",
         question: "How full are the buffers?",
     },
     Metric {
