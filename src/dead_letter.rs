@@ -81,7 +81,7 @@ impl DeadLetter {
         if let Some((end, _)) = reject.text.char_indices().nth(TEXT_CHARS_MAX) {
             reject.text.truncate(end);
         }
-        // A mask may be longer than what it hides.
+        // Whatever masking makes of it, its column holds so much and no more.
         let key = origin.key.map(|key| {
             let mut key = mask::mask(&key[..key.len().min(KEY_BYTES_MAX)], secrets);
             key.truncate(KEY_BYTES_MAX);

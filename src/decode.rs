@@ -155,7 +155,7 @@ fn structurals(message: &[u8]) -> usize {
 /// place. Neither's words quote the message, as far as they are passed on.
 fn json_invalid(error: &simd_json::Error, message: &[u8]) -> Reject {
     let reason = match std::str::from_utf8(message) {
-        Err(error) => format!("byte {} is no UTF-8", error.valid_up_to()),
+        Err(error) => format!("byte {} is not UTF-8", error.valid_up_to()),
         Ok(text) => match serde_json::from_str::<serde::de::IgnoredAny>(text) {
             Err(error) => error.to_string(),
             Ok(_) => {

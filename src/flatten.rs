@@ -24,8 +24,8 @@ use simd_json::Node;
 use std::sync::Arc;
 use walk::{ABSENT, Found};
 
-pub(crate) use redact::redact;
 pub use limits::{Bounds, JsonLimits};
+pub(crate) use redact::redact;
 
 /// Turns messages into rows of a batch. Owns scratch space that is reused from message to message.
 pub struct Flattener {

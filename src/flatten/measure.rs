@@ -39,8 +39,7 @@ pub(super) fn make_room(
     if event.document.source.len() < MESSAGE_BYTES && lines < LINES {
         return Ok(());
     }
-    let bytes: usize =
-        shares(event, plan).map(|share| share.rows * CELL_BYTES + share.bytes).sum();
+    let bytes: usize = shares(event, plan).map(|share| share.rows * CELL_BYTES + share.bytes).sum();
     if bytes > bounds.rows {
         return Err(rows_too_large(bytes, bounds.rows));
     }

@@ -11,7 +11,7 @@ pub(super) fn all(value: &[u8]) -> impl Iterator<Item = &[u8]> {
                 b'"' => at = skip_string(value, at),
                 b'-' | b'0'..=b'9' => {
                     let start = at;
-                    at += value[at..].iter().take_while(|byte| is_of_number(byte)).count();
+                    at += value[at..].iter().take_while(is_of_number).count();
                     return Some(&value[start..at]);
                 }
                 _ => at += 1,
@@ -44,7 +44,8 @@ pub(super) fn zero_exponent(number: &[u8]) -> usize {
         [_, b'-', ..] | [] => &[],
         [_, rest @ ..] => rest,
     };
-    let add = |sum: usize, digit: &u8| sum.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
+    let add =
+        |sum: usize, digit: &u8| sum.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
     exponent.iter().fold(0, add).saturating_sub(fraction)
 }
 

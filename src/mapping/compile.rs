@@ -1,7 +1,7 @@
 //! Mapping files → [`Mapping`]: every name resolved, every fault reported.
 
 use super::columns::{self, Rules};
-use super::file::{ColumnEntry, DomainFile, NOT_TOML, EntityEntry, LinesEntry, LogEntry};
+use super::file::{ColumnEntry, DomainFile, EntityEntry, LinesEntry, LogEntry, NOT_TOML};
 use super::paths::PathSet;
 use super::plan::{
     Cell, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
@@ -355,7 +355,8 @@ fn check_lines(report: &mut Report<'_>, entry: &EntityEntry, rules: Rules<'_>) {
         let each = lines.each.get_ref();
         let values = entry.columns.iter().flat_map(ColumnEntry::paths);
         for path in values.chain(entry.changing.iter().map(|changing| &changing.from)) {
-            if path.get_ref().strip_prefix(each.as_str()).is_some_and(|rest| rest.starts_with('.')) {
+            if path.get_ref().strip_prefix(each.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            {
                 let problem = format!(
                     "leads into the array {each}, whose elements are lines; make it a column of [[entity.lines]]"
                 );

@@ -12,7 +12,10 @@ pub(super) fn check(file: &DomainFile, report: &mut Report<'_>) {
     for event in &file.ignore {
         match (is_any(event), user_of(file, event.get_ref())) {
             (true, _) if logs_any => {
-                report.fault(event, "ignores what a log table takes with \"*\"; remove one of the two");
+                report.fault(
+                    event,
+                    "ignores what a log table takes with \"*\"; remove one of the two",
+                );
             }
             (true, _) => {}
             (false, Some(user)) => {

@@ -18,8 +18,7 @@ pub(super) fn compile(directory: &Path) -> Result<Mapping, Vec<MappingError>> {
         }
     }
     own.sort();
-    let topics: Vec<String> =
-        own.iter().filter_map(|(_, text)| compile::topic_of(text)).collect();
+    let topics: Vec<String> = own.iter().filter_map(|(_, text)| compile::topic_of(text)).collect();
     let is_replaced =
         |text: &str| compile::topic_of(text).is_some_and(|topic| topics.contains(&topic));
     let built_in = BUILT_IN.into_iter().filter(|(_, text)| !is_replaced(text));
@@ -55,7 +54,8 @@ fn files(directory: &Path, faults: &mut Vec<MappingError>) -> Vec<PathBuf> {
     }
     others.sort();
     for path in others.iter().filter(|path| is_nearly(&extension(path))) {
-        let problem = "is not read, since its name does not end in .toml; rename it or move it away";
+        let problem =
+            "is not read, since its name does not end in .toml; rename it or move it away";
         faults.push(fault(path, problem.to_owned()));
     }
     if files.is_empty() {

@@ -44,7 +44,8 @@ pub(super) fn check_table(
 ) {
     let table = name.get_ref();
     if let Some(other) = tables.iter().find(|other| other.name.eq_ignore_ascii_case(table)) {
-        report.fault(name, &format!("another table is mapped by this name already: {}", other.name));
+        report
+            .fault(name, &format!("another table is mapped by this name already: {}", other.name));
     }
     let is_own = |own: &str| own.eq_ignore_ascii_case(table);
     if OWN_TABLES.into_iter().any(is_own) || table.to_ascii_lowercase().starts_with(OWN_PREFIX) {

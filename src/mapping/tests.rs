@@ -139,7 +139,11 @@ fn one_fault_hides_no_other() {
         &with_columns(
             "{ name = 'v' type = 'text' },\n{ name = 'w', type = 'number', from = 'a[0]' }",
         ),
-        &["x.toml:7: TOML: ", "x.toml:8: number: unknown type", "x.toml:8: w: \"a[0]\" points into"],
+        &[
+            "x.toml:7: TOML: ",
+            "x.toml:8: number: unknown type",
+            "x.toml:8: w: \"a[0]\" points into",
+        ],
     );
 }
 
@@ -150,10 +154,7 @@ fn every_event_type_goes_somewhere() {
     check(file, &[nowhere]);
     check(&format!("{file}ignore = ['a.ping']"), &[nowhere]);
     check(&format!("{file}{ENTITY}"), &[nowhere]);
-    check(
-        &with_log("").replace("'*'", "'a.b', 'a.c'"),
-        &[nowhere],
-    );
+    check(&with_log("").replace("'*'", "'a.b', 'a.c'"), &[nowhere]);
     check(&with_log(""), &[]);
     let ignoring = |what: &str, rest: &str| format!("ignore = [{what}]\n{rest}");
     check(&ignoring("'*'", file), &[]);
@@ -162,10 +163,13 @@ fn every_event_type_goes_somewhere() {
     // What is ignored goes nowhere else.
     check(&ignoring("'*'", &with_log("")), &["x.toml:1: *: ignores what a log table takes"]);
     check(
-        &ignoring("'a.made', 'a.b', 'a.c', 'b.c', 'a.C'", &with_log(&format!(
-            "{ENTITY}[[entity.changing]]\nname = 's'\ntype = 'text'\nfrom = 's'\n\
+        &ignoring(
+            "'a.made', 'a.b', 'a.c', 'b.c', 'a.C'",
+            &with_log(&format!(
+                "{ENTITY}[[entity.changing]]\nname = 's'\ntype = 'text'\nfrom = 's'\n\
              on = [{{ event = 'a.b', value = 'x' }}, {{ event = 'a.c', from = 's', if_present = true }}]"
-        ))),
+            )),
+        ),
         &[
             "x.toml:1: a.made: is ignored, but a takes it; remove one of the two",
             "x.toml:1: a.b: is ignored, but a takes it",
@@ -194,7 +198,10 @@ fn topics_have_any_name_that_kafka_takes() {
     }
     for topic in ["", ".", "..", "a b", "a/b", "\u{e4}", &"x".repeat(99)] {
         let file = with_log("").replace("topic = 'a'", &format!("topic = '{topic}'"));
-        check(&file, &[if topic.len() == 99 { "at most 98" } else { "is not the name of a Kafka topic" }]);
+        check(
+            &file,
+            &[if topic.len() == 99 { "at most 98" } else { "is not the name of a Kafka topic" }],
+        );
     }
     let long = format!("a.{}", "x".repeat(99));
     for event in ["a.", "a", "a.b.c", "a.B", "a.b-c", "A.b", "b.c", long.as_str()] {
@@ -220,7 +227,10 @@ fn a_path_that_can_never_match_is_a_fault() {
             "{ name = 'v', type = 'varchar(100)', from = ['$event_type', 'a'] },\n\
              { name = 'w', type = 'text', from = '$.a' }",
         ),
-        &["x.toml:7: $event_type: is always there", "x.toml:8: w: $.a: there is $event_type and $data"],
+        &[
+            "x.toml:7: $event_type: is always there",
+            "x.toml:8: w: $.a: there is $event_type and $data",
+        ],
     );
     check(
         &with_log(
@@ -247,8 +257,10 @@ fn a_path_that_can_never_match_is_a_fault() {
 #[test]
 fn no_path_leads_through_a_secret() {
     check(
-        &format!("redact = ['Pin']\n{}", with_log(
-            "[entity]\ntable = 'a'\ncreated_by = 'a.made'\ncolumns = [\n\
+        &format!(
+            "redact = ['Pin']\n{}",
+            with_log(
+                "[entity]\ntable = 'a'\ncreated_by = 'a.made'\ncolumns = [\n\
              { name = 'c1', type = 'text', from = 'Payment.card' },\n\
              { name = 'c2', type = 'bigint', from = 'audit', convert = 'length' },\n\
              { name = 'c3', type = 'text', from = ['x', 'y.PIN'] },\n\
@@ -261,7 +273,8 @@ fn no_path_leads_through_a_secret() {
              [[entity.lines]]\ntable = 'a_lines'\neach = 'payment.cards'\nnumber = 'n'\ncolumns = [\n\
              { name = 'd', type = 'text', from = 'number' },\n\
              { name = 'e', type = 'text', from = 'x.Api_Key' }]",
-        )),
+            )
+        ),
         &[
             "x.toml:12: c1: Payment.card leads through a redacted key",
             "x.toml:13: c2: audit leads through a redacted key",
@@ -319,8 +332,7 @@ fn in_directory(files: &[(&str, &str)]) -> Result<Mapping, Vec<String>> {
     Mapping::with_directory(directory.path()).map_err(faults)
 }
 
-const ORDER: &str =
-    "topic = 'order'\nkey = 'order_id'\n[[log]]\ntable = 'order_events'\nevents = ['*']\ncolumns = []";
+const ORDER: &str = "topic = 'order'\nkey = 'order_id'\n[[log]]\ntable = 'order_events'\nevents = ['*']\ncolumns = []";
 
 #[test]
 fn a_directory_replaces_and_extends() {
@@ -351,7 +363,10 @@ fn a_directory_without_mapping_files_is_a_fault() {
         (&[("order.toml.bak", ORDER)], &["(there are order.toml.bak)"]),
         (
             &[("order.tml", ORDER)],
-            &["order.tml:0: file: is not read, since its name does not end in .toml", "has no mapping file"],
+            &[
+                "order.tml:0: file: is not read, since its name does not end in .toml",
+                "has no mapping file",
+            ],
         ),
         (&[("mine.toml", ORDER), ("user.TOML", ORDER)], &["user.TOML:0: file: is not read"]),
         (

@@ -111,7 +111,8 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
             wrong_type(value, key, wanted, self.report);
             return Vec::new();
         };
-        let own = |name: &Spanned<DeString<'t>>| Spanned::new(name.span(), name.get_ref().to_string());
+        let own =
+            |name: &Spanned<DeString<'t>>| Spanned::new(name.span(), name.get_ref().to_string());
         table.iter().map(|(name, value)| (own(name), value)).collect()
     }
 
@@ -128,11 +129,9 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
             });
             let problem = match nearest {
                 Some(nearest) => format!("is not a key of {}; is it {nearest}?", self.name),
-                None => format!(
-                    "is not a key of {}; there are {}",
-                    self.name,
-                    self.known.join(", ")
-                ),
+                None => {
+                    format!("is not a key of {}; there are {}", self.name, self.known.join(", "))
+                }
             };
             self.report.fault_at(key.span().start, name, &problem);
         }

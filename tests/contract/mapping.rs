@@ -5,11 +5,14 @@ use sqlx::{AssertSqlSafe, Executor};
 use std::path::Path;
 use std::process::Output;
 
+/// Names and texts of mapping files.
+type Files<'f> = &'f [(&'f str, &'f str)];
+
 /// Loads `files` from a directory of its own into `tables`, made as `ddl` says.
 async fn world_with(
     server: Server,
     directory: &Path,
-    files: &[(&str, &str)],
+    files: Files<'_>,
     tables: &[&str],
 ) -> Option<World> {
     let mut world = World::new(server).await?;
@@ -161,7 +164,7 @@ async fn faults_of_mapping_files_are_listed_by_check_and_run() {
     let only_names = "topic = 'ticket'\nkey = 'ticket_id'\n";
     let secret = "topic = 'card'\nkey = 'card_id'\nignore = ['*']\n[entity]\ntable = 'cards'\ncreated_by = 'card.made'\ncolumns = []\n[[entity.changing]]\nname = 'number'\ntype = 'text'\nfrom = 'Payment.number'\non = [{ event = 'card.used', from = 'payment.number' }]\n[[entity.lines]]\ntable = 'card_uses'\neach = 'audit.uses'\nnumber = 'n'\ncolumns = [{ name = 'sku', type = 'text', from = 'items[0].sku' }]\n";
     let nothing = "event types that this file does not name would go nowhere";
-    let cases: [(&[(&str, &str)], &[&str]); 5] = [
+    let cases: [(Files<'_>, &[&str]); 5] = [
         (&[("ticket.toml", only_names)], &["ticket.toml:1: ticket: ", nothing]),
         (
             &[("one.toml", TICKET), ("two.toml", TICKET)],
@@ -179,7 +182,12 @@ async fn faults_of_mapping_files_are_listed_by_check_and_run() {
         ),
         (
             &[("a.toml", "topic = 7\nkee = 'x'"), ("b.toml", only_names)],
-            &["a.toml:1: topic: takes a string", "a.toml:2: kee: is not a key", "is it key?", "b.toml:1: ticket"],
+            &[
+                "a.toml:1: topic: takes a string",
+                "a.toml:2: kee: is not a key",
+                "is it key?",
+                "b.toml:1: ticket",
+            ],
         ),
     ];
     for (files, expected) in cases {
@@ -203,8 +211,12 @@ async fn faults_of_mapping_files_are_listed_by_check_and_run() {
 async fn any_topic_into_a_table_named_new(server: Server) {
     let topic = "shop.Orders-v2";
     let directory = tempfile::tempdir().unwrap();
-    let file = TICKET.replace("ticket.", &format!("{topic}.")).replace("\"ticket\"", &format!("{topic:?}"));
-    let file = file.replace("\"tickets\"", "\"new\"").replace("ignore = [\"*\", \"shop.Orders-v2.beat\"]", "");
+    let file = TICKET
+        .replace("ticket.", &format!("{topic}."))
+        .replace("\"ticket\"", &format!("{topic:?}"));
+    let file = file
+        .replace("\"tickets\"", "\"new\"")
+        .replace("ignore = [\"*\", \"shop.Orders-v2.beat\"]", "");
     let file = format!(
         "{file}\n[[log]]\ntable = \"new_events\"\nevents = [\"*\"]\ncolumns = [{{ name = \"event_type\", type = \"varchar(100)\", from = \"$event_type\" }}]"
     );
@@ -212,7 +224,12 @@ async fn any_topic_into_a_table_named_new(server: Server) {
          status_changed_by VARCHAR(50) CHARACTER SET ascii COLLATE ascii_bin NULL,";
     let tables = [
         table("new", "ticket_id", columns, "ticket_id"),
-        table("new_events", "ticket_id", "event_type VARCHAR(100) NOT NULL,", "event_timestamp, event_id"),
+        table(
+            "new_events",
+            "ticket_id",
+            "event_type VARCHAR(100) NOT NULL,",
+            "event_timestamp, event_id",
+        ),
     ];
     let tables = [tables[0].as_str(), &tables[1]];
     let files = [("shop.toml", file.as_str())];
@@ -225,10 +242,7 @@ async fn any_topic_into_a_table_named_new(server: Server) {
         .produce(vec![
             event(topic, "viewed", 2, r#"{"status":"seen"}"#),
             event(topic, "opened", 1, r#"{"title":"t","status":"fresh"}"#),
-            loadgen::Message {
-                topic: topic.into(),
-                ..event("shop.orders", "opened", 3, "{}")
-            },
+            loadgen::Message { topic: topic.into(), ..event("shop.orders", "opened", 3, "{}") },
         ])
         .await;
     let log = world.load();

@@ -50,9 +50,8 @@ enum Written {
 
 impl std::fmt::Display for Written {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let list = |f: &mut std::fmt::Formatter<'_>, parts: Vec<String>| {
-            f.write_str(&parts.join(","))
-        };
+        let list =
+            |f: &mut std::fmt::Formatter<'_>, parts: Vec<String>| f.write_str(&parts.join(","));
         match self {
             Self::Text(text) => f.write_str(text),
             Self::Array(elements) => {
@@ -72,7 +71,14 @@ impl std::fmt::Display for Written {
 fn value() -> impl Strategy<Value = Written> {
     let leaf = prop::sample::select(vec!["null", "5", "\"x\"", "true", "-1", "\"5\"", "[]", "{}"]);
     let key = prop::sample::select(vec![
-        "items", "customer", "totals", "product_snapshot", "quantity", "status", "note", "user_id",
+        "items",
+        "customer",
+        "totals",
+        "product_snapshot",
+        "quantity",
+        "status",
+        "note",
+        "user_id",
         "token",
     ]);
     leaf.prop_map(Written::Text).prop_recursive(4, 24, 4, move |inner| {

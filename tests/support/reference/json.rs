@@ -35,7 +35,11 @@ pub(crate) fn document(bytes: &[u8]) -> Result<Document, String> {
     let value = reader.value(1)?;
     let has_huge_zero = reader.data_has_huge_zero;
     reader.blanks();
-    if reader.rest.is_empty() { Ok(Document { value, has_huge_zero }) } else { Err("JSON: text after the document".to_owned()) }
+    if reader.rest.is_empty() {
+        Ok(Document { value, has_huge_zero })
+    } else {
+        Err("JSON: text after the document".to_owned())
+    }
 }
 
 struct Reader<'a> {
