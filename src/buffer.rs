@@ -11,6 +11,6 @@ mod limits;
 mod rows;
 
 pub use batch::{Batch, OffsetRange, Sample, Slot};
-pub use column::{Column, NULL};
+pub use column::{CELL_BYTES, Column, NULL};
 pub use limits::{Limits, Sealed};
 pub use rows::Rows;

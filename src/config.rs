@@ -9,6 +9,7 @@ mod layers;
 mod raw;
 
 use crate::buffer::Limits;
+use crate::flatten::Bounds;
 use crate::flush::connect::Server;
 use crate::flush::retry::Backoff;
 use crate::flush::statement::StatementLimits;
@@ -38,6 +39,8 @@ pub struct Config {
     pub mapping_directory: Option<PathBuf>,
     /// What the process is to get by with, in bytes.
     pub memory_limit: usize,
+    /// The memory that there is for one message.
+    pub message_bounds: Bounds,
     /// How much of a faulty message a dead letter keeps, in bytes.
     pub dead_letter_payload_bytes: usize,
     /// Where metrics and health are served; `None` if they are not.

@@ -76,10 +76,17 @@ impl DeadLetter {
         let crate::flatten::Faulty { mut reject, identity, mut payload } = faulty;
         let payload_cut = payload.len() > payload_bytes_max;
         payload.truncate(payload_bytes_max);
+        // The letter counts what it keeps, not the message that it is of.
+        payload.shrink_to_fit();
         if let Some((end, _)) = reject.text.char_indices().nth(TEXT_CHARS_MAX) {
             reject.text.truncate(end);
         }
-        let key = origin.key.map(|key| mask::mask(&key[..key.len().min(KEY_BYTES_MAX)], secrets));
+        // Whatever masking makes of it, its column holds so much and no more.
+        let key = origin.key.map(|key| {
+            let mut key = mask::mask(&key[..key.len().min(KEY_BYTES_MAX)], secrets);
+            key.truncate(KEY_BYTES_MAX);
+            key
+        });
         Self {
             topic: origin.topic,
             partition: origin.partition,

@@ -17,8 +17,17 @@ pub const EVENT_TYPE_CHARS_MAX: usize = 100;
 /// Longest `event_id` and `entity_id`, in characters.
 pub const ID_CHARS_MAX: usize = 50;
 
+/// Messages from this size on do not leave their scratch space behind, in bytes.
+pub const LARGE: usize = 256 * 1024;
+/// Scratch space for a byte of a message: its copy, and room to unescape a string.
+const SCRATCH_A_BYTE: usize = 2;
+/// Scratch space for each bracket, comma, colon and beginning of a value or key: simd-json notes its
+/// place and reserves a node for it, and what is looked for in it needs less than that.
+const SCRATCH_A_STRUCTURAL: usize = 32;
+
 /// Scratch space that is reused from message to message.
 pub struct Decoder {
+    bytes_max: usize,
     input: Vec<u8>,
     buffers: Buffers,
     tape: Tape<'static>,
@@ -37,7 +46,7 @@ pub struct Document<'d> {
 /// The envelope of an event; see the contract for what each field means.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'d> {
-    /// `<topic>.<action>`, `[a-z0-9_]`, at most 100 characters.
+    /// `<topic>.<action>` with an action in `[a-z0-9_]`, at most 100 characters.
     pub event_type: &'d str,
     /// 1 to 50 printable ASCII characters.
     pub event_id: &'d str,
@@ -64,15 +73,23 @@ pub struct Identity {
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { input: Vec::new(), buffers: Buffers::new(0), tape: Tape(Vec::new()) }
+        Self::within(usize::MAX)
     }
 }
 
 impl Decoder {
+    /// A decoder that takes at most `bytes_max` bytes of memory for a message.
+    #[must_use]
+    pub fn within(bytes_max: usize) -> Self {
+        let (buffers, tape) = (Buffers::new(0), Tape(Vec::new()));
+        Self { bytes_max, input: Vec::new(), buffers, tape }
+    }
+
     /// Parses `message` and hands the document to `read`.
     ///
     /// # Errors
-    /// [`Code::JsonInvalid`] when the message is not one strict JSON document.
+    /// [`Code::JsonInvalid`] when the message is not one strict JSON document,
+    /// [`Code::EventTooLarge`] when it takes more memory than there is to find that out.
     pub fn decode<R>(
         &mut self,
         message: &[u8],
@@ -81,6 +98,7 @@ impl Decoder {
         if message.is_empty() {
             return Err(Reject::new(Code::JsonInvalid, "the message is empty: zero bytes"));
         }
+        self.check_size(message)?;
         self.input.clear();
         self.input.reserve(message.len() + INPUT_PADDING);
         self.input.extend_from_slice(message);
@@ -98,15 +116,46 @@ impl Decoder {
             Err(error) => Err(json_invalid(&error, message)),
         };
         self.tape = tape.reset();
+        if message.len() >= LARGE {
+            *self = Self::within(self.bytes_max);
+        }
         result
     }
+
+    /// Whether there is memory for the message. Most are so small that there is whatever they hold.
+    fn check_size(&self, message: &[u8]) -> Result<(), Reject> {
+        let at_most = message.len().saturating_mul(SCRATCH_A_BYTE + SCRATCH_A_STRUCTURAL);
+        if at_most <= self.bytes_max {
+            return Ok(());
+        }
+        let needed = message.len() * SCRATCH_A_BYTE + structurals(message) * SCRATCH_A_STRUCTURAL;
+        if needed <= self.bytes_max {
+            return Ok(());
+        }
+        Err(Reject::new(
+            Code::EventTooLarge,
+            format!(
+                "the message of {} bytes takes up to {needed} bytes of memory to read, and there is room for {} (a sixteenth of memory.limit); raise memory.limit, then replay",
+                message.len(),
+                self.bytes_max
+            ),
+        ))
+    }
+}
+
+/// At least as many as there are brackets, commas, colons and beginnings of values and keys; those in
+/// strings are counted, too.
+fn structurals(message: &[u8]) -> usize {
+    let count = |bytes: &[u8]| message.iter().filter(|byte| bytes.contains(byte)).count();
+    // Each key or value that is no bracket itself follows a comma, a colon or an opening bracket.
+    count(b"{}[]") + 2 * count(b",:") + count(b"{[") + 1
 }
 
 /// simd-json is fast since it does not keep track of where it is, so a slower parser finds the
 /// place. Neither's words quote the message, as far as they are passed on.
 fn json_invalid(error: &simd_json::Error, message: &[u8]) -> Reject {
     let reason = match std::str::from_utf8(message) {
-        Err(error) => format!("byte {} is no UTF-8", error.valid_up_to()),
+        Err(error) => format!("byte {} is not UTF-8", error.valid_up_to()),
         Ok(text) => match serde_json::from_str::<serde::de::IgnoredAny>(text) {
             Err(error) => error.to_string(),
             Ok(_) => {
@@ -303,30 +352,48 @@ pub fn skip_string(source: &[u8], mut at: usize) -> usize {
 }
 
 fn event_type<'d>(text: &'d str, topic: &str) -> Result<&'d str, Reject> {
-    if !is_event_type(text) {
-        return Err(Reject::new(
-            Code::EventTypeInvalid,
-            format!(
-                "event_type is not <topic>.<action> in [a-z0-9_] of at most {EVENT_TYPE_CHARS_MAX} characters"
-            ),
-        ));
-    }
+    if is_event_type_of(text, topic) { Ok(text) } else { Err(wrong_event_type(text, topic)) }
+}
+
+#[cold]
+fn wrong_event_type(text: &str, topic: &str) -> Reject {
     match text.split_once('.') {
-        Some((of, _)) if of != topic => Err(Reject::new(
+        Some((of, action)) if of != topic && is_word(of) && is_action(action, text) => Reject::new(
             Code::TopicMismatch,
             format!("event_type belongs to topic {of}, but the event came in topic {topic}"),
-        )),
-        _ => Ok(text),
+        ),
+        _ => Reject::new(
+            Code::EventTypeInvalid,
+            format!(
+                "event_type is not {topic}.<action> with an action in [a-z0-9_], at most {EVENT_TYPE_CHARS_MAX} characters in all"
+            ),
+        ),
     }
 }
 
+/// Whether this is an event type of `topic`: `<topic>.<action>` with an action in `[a-z0-9_]`, at
+/// most [`EVENT_TYPE_CHARS_MAX`] characters. The topic may have any name that Kafka takes.
+#[must_use]
+pub fn is_event_type_of(text: &str, topic: &str) -> bool {
+    let rest = text.strip_prefix(topic).and_then(|rest| rest.strip_prefix('.'));
+    rest.is_some_and(|action| is_action(action, text))
+}
+
+fn is_action(action: &str, event_type: &str) -> bool {
+    event_type.len() <= EVENT_TYPE_CHARS_MAX && is_word(action)
+}
+
+fn is_word(text: &str) -> bool {
+    let is_of_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    !text.is_empty() && text.bytes().all(is_of_word)
+}
+
+/// Whether this could be an event type of some topic.
 fn is_event_type(text: &str) -> bool {
-    let is_word = |part: &str| {
-        let is_of_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-        !part.is_empty() && part.bytes().all(is_of_word)
-    };
-    text.len() <= EVENT_TYPE_CHARS_MAX
-        && text.split_once('.').is_some_and(|(of, action)| is_word(of) && is_word(action))
+    let is_of_topic = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    text.rsplit_once('.').is_some_and(|(topic, action)| {
+        !topic.is_empty() && topic.bytes().all(is_of_topic) && is_action(action, text)
+    })
 }
 
 fn id<'d>(text: &'d str, name: &str, code: Code) -> Result<&'d str, Reject> {

@@ -5,13 +5,16 @@
 //! field, column and limit. Absent: IO, the clock, SQL.
 
 mod cells;
+mod limits;
+mod measure;
+mod numbers;
 mod redact;
 mod walk;
 
 use crate::buffer::{Batch, Rows};
 use crate::datetime::Micros;
 use crate::dead_letter::mask::mask;
-use crate::decode::{Decoder, Document, Envelope, Identity};
+use crate::decode::{self, Decoder, Document, Envelope, Identity};
 use crate::mapping::{
     Cell, EventPlan, LabelId, LinesPlan, Mapping, Role, RowPlan, Source, Table, TableId,
 };
@@ -21,25 +24,28 @@ use simd_json::Node;
 use std::sync::Arc;
 use walk::{ABSENT, Found};
 
+pub use limits::{Bounds, JsonLimits};
 pub(crate) use redact::redact;
-pub use walk::JsonLimits;
 
 /// Turns messages into rows of a batch. Owns scratch space that is reused from message to message.
 pub struct Flattener {
     mapping: Arc<Mapping>,
     limits: JsonLimits,
+    bounds: Bounds,
     decoder: Decoder,
     found: Found,
     undo: Vec<(TableId, usize)>,
 }
 
-/// An event whose rows are in the batch.
+/// An event whose rows are in the batch, or that the mapping ignores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loaded {
     /// What it is counted as.
     pub label: LabelId,
     /// When it happened.
     pub timestamp: Micros,
+    /// It has no rows, since the mapping ignores it.
+    pub is_ignored: bool,
 }
 
 /// A message that cannot be loaded.
@@ -60,10 +66,17 @@ impl Flattener {
         Self {
             mapping,
             limits,
+            bounds: Bounds::NONE,
             decoder: Decoder::default(),
             found: Found::default(),
             undo: Vec::new(),
         }
+    }
+
+    /// The same with bounds on the memory for one message.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        Self { bounds, decoder: Decoder::within(bounds.decode), ..self }
     }
 
     /// Appends the rows of a message of `topic` to `batch`, or leaves the batch as it was.
@@ -76,9 +89,10 @@ impl Flattener {
         message: &[u8],
         batch: &mut Batch,
     ) -> Result<Loaded, Box<Faulty>> {
-        let Self { mapping, limits, decoder, found, undo } = self;
+        let Self { mapping, limits, bounds, decoder, found, undo } = self;
+        let (limits, bounds) = (*limits, *bounds);
         let decoded = decoder.decode(message, |document| {
-            let load = &mut Load { document, mapping, limits: *limits, found, undo, batch };
+            let load = &mut Load { document, mapping, limits, bounds, found, undo, batch };
             load_document(load, topic).map_err(|reject| {
                 // A document that is no object or array has no keys to redact by.
                 let payload = match document.tape[0] {
@@ -90,6 +104,10 @@ impl Flattener {
                 Box::new(Faulty { reject, identity: document.identity(), payload })
             })
         });
+        if message.len() >= decode::LARGE {
+            // What it took would stay for all the small ones that follow.
+            *found = Found::default();
+        }
         decoded.unwrap_or_else(|reject| {
             let payload = mask(message, &mapping.secrets);
             Err(Box::new(Faulty { reject, identity: Identity::default(), payload }))
@@ -118,6 +136,7 @@ struct Load<'l, 'd> {
     document: &'l Document<'d>,
     mapping: &'l Mapping,
     limits: JsonLimits,
+    bounds: Bounds,
     found: &'l mut Found,
     undo: &'l mut Vec<(TableId, usize)>,
     batch: &'l mut Batch,
@@ -129,7 +148,13 @@ fn load_document(load: &mut Load<'_, '_>, topic: &str) -> Result<Loaded, Reject>
     })?;
     let envelope = load.document.envelope(topic)?;
     let plan = topic_plan.events.get(envelope.event_type).unwrap_or(&topic_plan.other);
-    walk::walk(load.document, envelope.data, plan, &load.mapping.secrets, load.limits, load.found)?;
+    let loaded =
+        |is_ignored| Loaded { label: plan.label, timestamp: envelope.timestamp, is_ignored };
+    if plan.rows.is_empty() {
+        return Ok(loaded(true));
+    }
+    let limits = (load.limits, load.bounds.rows);
+    walk::walk(load.document, envelope.data, plan, &load.mapping.secrets, limits, load.found)?;
     load.undo.clear();
     if let Err(reject) = append(load, plan, &envelope) {
         for &(table, len) in load.undo.iter() {
@@ -143,7 +168,8 @@ fn load_document(load: &mut Load<'_, '_>, topic: &str) -> Result<Loaded, Reject>
             load.batch.fold_last(row.table, &load.mapping.tables[row.table]);
         }
     }
-    Ok(Loaded { label: plan.label, timestamp: envelope.timestamp })
+    // A change that finds nothing to change gives no row either; a mapping without a log of it ignores it.
+    Ok(loaded(load.undo.is_empty()))
 }
 
 fn append(
@@ -153,6 +179,7 @@ fn append(
 ) -> Result<(), Reject> {
     let Load { document, mapping, found, undo, batch, .. } = load;
     let event = Event { document, envelope, found };
+    measure::make_room(&event, plan, load.bounds, batch)?;
     for row in &plan.rows {
         if !event.changes_something(row, &mapping.tables[row.table]) {
             continue;

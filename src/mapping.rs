@@ -3,19 +3,23 @@
 //! Takes TOML files, one a domain, and gives a [`Mapping`] in which every name is resolved to an
 //! index, so that the hot path only indexes. Holds true: what a [`Mapping`] describes is complete
 //! and consistent in itself; whether the database agrees is for the schema check to say. Fails with
-//! every [`MappingError`] at once: file, line, key, and the likely mend.
+//! every [`MappingError`] at once: file, line, key, and the likely fix.
 
 mod columns;
 mod compile;
+mod coverage;
+mod directory;
 mod file;
 mod key_filter;
+mod names;
 mod paths;
 pub mod plan;
+mod report;
 mod secrets;
 pub mod table;
+mod tree;
 
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use plan::{
@@ -59,7 +63,7 @@ pub struct MappingError {
     pub line: usize,
     /// The key or name that the fault is about.
     pub key: String,
-    /// What is wrong and the likely mend.
+    /// What is wrong and the likely fix.
     pub problem: String,
 }
 
@@ -76,30 +80,9 @@ impl Mapping {
     /// is the same, or beside them.
     ///
     /// # Errors
-    /// With every fault in the files, or the one reason why a file cannot be read.
+    /// With every fault in the files and in their names.
     pub fn with_directory(directory: &Path) -> Result<Self, Vec<MappingError>> {
-        let unreadable = |path: &Path, error: std::io::Error| {
-            vec![MappingError {
-                file: path.display().to_string(),
-                line: 0,
-                key: "file".to_owned(),
-                problem: format!("cannot be read: {error}"),
-            }]
-        };
-        let mut files: BTreeMap<String, String> =
-            BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        let entries = std::fs::read_dir(directory).map_err(|e| unreadable(directory, e))?;
-        for entry in entries {
-            let path = entry.map_err(|e| unreadable(directory, e))?.path();
-            if path.extension().is_none_or(|extension| extension != "toml") {
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
-            let topic = compile::topic_of(&text);
-            files.retain(|_, other| topic.is_none() || compile::topic_of(other) != topic);
-            files.insert(path.display().to_string(), text);
-        }
-        Self::compile(files.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+        directory::compile(directory)
     }
 
     /// Compiles files, given as name and text.

@@ -141,6 +141,7 @@ struct TopicMetrics {
     bytes: Counter,
     skipped: Counter,
     lost: Counter,
+    ignored: Counter,
     rejected: HashMap<Code, Counter>,
 }
 
@@ -227,6 +228,7 @@ struct TopicTally {
     messages: u64,
     bytes: u64,
     skipped: u64,
+    ignored: u64,
     rejected: HashMap<Code, u64>,
 }
 
@@ -252,6 +254,12 @@ impl Tally {
     /// It was a tombstone.
     pub fn skipped(&mut self, topic: &Arc<str>) {
         self.topic(topic).skipped += 1;
+    }
+
+    /// It was an event of this label that the mapping ignores.
+    pub fn ignored(&mut self, topic: &Arc<str>, label: usize) {
+        self.event(label);
+        self.topic(topic).ignored += 1;
     }
 
     /// It was faulty.
@@ -334,6 +342,7 @@ impl PipelineMetrics {
             metrics.messages.increment(std::mem::take(&mut tally.messages));
             metrics.bytes.increment(std::mem::take(&mut tally.bytes));
             metrics.skipped.increment(std::mem::take(&mut tally.skipped));
+            metrics.ignored.increment(std::mem::take(&mut tally.ignored));
             for (code, count) in tally.rejected.drain() {
                 metrics.rejected[&code].increment(count);
             }
@@ -453,6 +462,7 @@ impl TopicMetrics {
             bytes: counter!("sluicegate_consume_bytes_total", "topic" => topic.clone()),
             skipped: counter!("sluicegate_consume_tombstones_total", "topic" => topic.clone()),
             lost: counter!("sluicegate_consume_lost_messages_total", "topic" => topic.clone()),
+            ignored: counter!("sluicegate_decode_ignored_total", "topic" => topic.clone()),
             rejected: Code::ALL.into_iter().map(rejected).collect(),
         }
     }

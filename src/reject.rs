@@ -8,8 +8,10 @@ use std::fmt;
 pub enum Code {
     /// Not one strict JSON document in UTF-8.
     JsonInvalid,
-    /// Nested deeper than the server's JSON column takes, or a key that it does not take.
+    /// Nested deeper than the server's JSON column takes, or a key or a number that it does not take.
     JsonLimit,
+    /// Reading the message, or its rows, takes more memory than there is for one.
+    EventTooLarge,
     /// A JSON document, but not an object.
     EnvelopeNotObject,
     /// `event_type`, `event_id`, `timestamp`, `entity_id` or `data` is missing or null.
@@ -46,9 +48,10 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and for metrics that start at zero.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::JsonInvalid,
         Self::JsonLimit,
+        Self::EventTooLarge,
         Self::EnvelopeNotObject,
         Self::EnvelopeFieldMissing,
         Self::EnvelopeFieldType,
@@ -73,6 +76,7 @@ impl Code {
         match self {
             Self::JsonInvalid => "json_invalid",
             Self::JsonLimit => "json_limit",
+            Self::EventTooLarge => "event_too_large",
             Self::EnvelopeNotObject => "envelope_not_object",
             Self::EnvelopeFieldMissing => "envelope_field_missing",
             Self::EnvelopeFieldType => "envelope_field_type",

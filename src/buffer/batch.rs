@@ -152,7 +152,7 @@ impl Batch {
         self.tables.iter().map(Rows::len).sum::<usize>() + self.dead_letters.len()
     }
 
-    /// Bytes of values in the batch.
+    /// Bytes of memory that the rows and dead letters take.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.tables.iter().map(Rows::bytes).sum::<usize>() + self.dead_letter_bytes

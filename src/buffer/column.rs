@@ -6,6 +6,10 @@ pub const NULL: i64 = i64::MIN;
 
 const NULL_LEN: u32 = u32::MAX;
 
+/// Memory that a cell takes beside its text, NULL or not: a number, or the span of a text.
+pub const CELL_BYTES: usize = 8;
+const _: () = assert!(size_of::<Span>() == CELL_BYTES && size_of::<i64>() == CELL_BYTES);
+
 /// A column of a [`super::Rows`].
 #[derive(Debug, Clone)]
 pub enum Column {
@@ -106,6 +110,18 @@ impl Column {
         match self {
             Self::Text(column) => column.spans.truncate(len),
             Self::Number(column) => column.truncate(len),
+        }
+    }
+
+    /// Makes room for `rows` rows with `bytes` of text in all, and no more than that: a vector that
+    /// grows by itself takes twice what it needs.
+    pub(super) fn reserve(&mut self, rows: usize, bytes: usize) {
+        match self {
+            Self::Text(column) => {
+                column.spans.reserve_exact(rows);
+                column.arena.reserve_exact(bytes);
+            }
+            Self::Number(column) => column.reserve_exact(rows),
         }
     }
 

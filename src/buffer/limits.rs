@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Rows, dead letters included.
     pub rows: usize,
-    /// Bytes of values.
+    /// Bytes of memory that rows and dead letters take.
     pub bytes: usize,
     /// Time since its first message.
     pub age: Duration,

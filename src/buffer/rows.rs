@@ -1,16 +1,20 @@
 //! The rows of one table in one batch.
 
-use super::column::{Column, NULL, TextColumn};
+use super::column::{CELL_BYTES, Column, NULL, TextColumn};
 use crate::mapping::{Table, TableKind};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
+
+/// Memory that a row takes in the index by key.
+const INDEX_BYTES: usize = 8;
 
 /// Rows of one table, column by column.
 #[derive(Debug)]
 pub struct Rows {
     columns: Vec<Column>,
     len: usize,
+    /// Of texts.
     bytes: usize,
     /// Of an entity's table: the row of each key.
     by_key: Option<HashTable<u32>>,
@@ -47,10 +51,12 @@ impl Rows {
         self.len == 0
     }
 
-    /// Bytes of the values that were appended, also of those that folding or a verdict removed.
+    /// Bytes of memory that the rows take: their texts, also of those that folding or a verdict
+    /// removed, and [`CELL_BYTES`] a cell, NULL or not.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        let index = if self.by_key.is_some() { INDEX_BYTES } else { 0 };
+        self.bytes + self.len * (self.columns.len() * CELL_BYTES + index)
     }
 
     /// A column.
@@ -84,7 +90,6 @@ impl Rows {
             panic!("a column of texts takes no number");
         };
         column.push(value);
-        self.bytes += size_of::<i64>();
     }
 
     /// Appends NULL to the row that is being built.
@@ -93,6 +98,11 @@ impl Rows {
             Column::Text(column) => drop(column.push(None)),
             Column::Number(column) => column.push(NULL),
         }
+    }
+
+    /// Makes room in `column` for exactly `rows` more rows with `bytes` of text in all.
+    pub fn reserve(&mut self, column: usize, rows: usize, bytes: usize) {
+        self.columns[column].reserve(rows, bytes);
     }
 
     fn text_column(&mut self, column: usize) -> &mut TextColumn {

@@ -230,7 +230,8 @@ pub async fn replay(
     let config = Arc::new(config.clone());
     let setup = run::setup(Arc::clone(&config), Arc::clone(&mapping), &facts, false, health);
     let mut replay = Replay {
-        flattener: Flattener::new(Arc::clone(&mapping), facts.json_limits()),
+        flattener: Flattener::new(Arc::clone(&mapping), facts.json_limits())
+            .within(config.message_bounds),
         writer: Writer::new(
             0,
             Arc::new(config.server.clone()),

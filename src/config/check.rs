@@ -4,6 +4,7 @@ use super::layers::{ConfigError, Origin};
 use super::raw::RawConfig;
 use super::{Config, Flush, Kafka, Log};
 use crate::buffer::Limits;
+use crate::flatten::Bounds;
 use crate::flush::connect::{Server, Tls};
 use crate::flush::retry::Backoff;
 use crate::flush::statement::StatementLimits;
@@ -16,8 +17,12 @@ use toml::Value;
 const MIB: usize = 1024 * 1024;
 /// What the process takes before it reads a message: code, threads, librdkafka's own state.
 const BASE_BYTES: usize = 32 * MIB;
-/// A vector that grows holds up to twice what is in it.
+/// A vector that grows holds up to twice what is in it. One large event is no exception, since its
+/// room is reserved exactly.
 const GROWTH: usize = 2;
+/// Parts of the limit that are for librdkafka, and for reading a message.
+const QUEUE: usize = 4;
+const DECODE: usize = 16;
 /// A statement's text exists as text, as the driver's packet, and as that packet's growth.
 const STATEMENT_COPIES: usize = 3;
 /// Messages that librdkafka holds ready: a few batches. Each costs about 300 bytes beside its own.
@@ -34,6 +39,47 @@ const FETCH_WAIT_MS: usize = 20;
 const HEARTBEAT_MS: usize = 500;
 /// Below this a batch is not worth its commit.
 const BATCH_BYTES_MIN: usize = 256 * 1024;
+
+/// What `dead_letters.payload` holds, a `MEDIUMBLOB`.
+const PAYLOAD_BYTES_MAX: usize = 16_777_215;
+/// A statement writes a byte of a payload as two digits.
+const HEX: usize = 2;
+
+/// How `memory.limit` is divided, in bytes.
+struct Shares {
+    /// librdkafka's.
+    queue: usize,
+    /// For reading a message.
+    decode: usize,
+    /// A batch's, and the rows' of one event.
+    batch: usize,
+}
+
+impl Shares {
+    /// A row that is longer than `flush.statement_bytes` is a statement all the same, and the longest
+    /// row is an event that fills a batch. So either statements or batches decide:
+    ///
+    /// ```text
+    /// rest = batches · GROWTH · batch + writers · STATEMENT_COPIES · max(statement, batch)
+    /// ```
+    fn of(limit: usize, flush: &Flush) -> Self {
+        let (queue, decode) = (limit / QUEUE, limit / DECODE);
+        let rest = limit.saturating_sub(BASE_BYTES + queue + decode);
+        let (batches, copies) = (flush.batches() * GROWTH, flush.writers * STATEMENT_COPIES);
+        let statements = copies.saturating_mul(flush.statement.bytes);
+        let by_statements = rest.saturating_sub(statements) / batches;
+        let by_rows = rest / (batches + copies);
+        Self { queue, decode, batch: by_statements.min(by_rows) }
+    }
+
+    /// The least limit that leaves room for batches.
+    fn limit_min(flush: &Flush) -> usize {
+        let (batches, copies) = (flush.batches() * GROWTH, flush.writers * STATEMENT_COPIES);
+        let statements = copies.saturating_mul(flush.statement.bytes.max(BATCH_BYTES_MIN));
+        let least = (BASE_BYTES + batches * BATCH_BYTES_MIN).saturating_add(statements);
+        least.saturating_mul(QUEUE * DECODE) / (QUEUE * DECODE - QUEUE - DECODE)
+    }
+}
 
 pub(super) struct Check<'c> {
     all: &'c BTreeMap<String, (Value, Origin)>,
@@ -66,33 +112,30 @@ impl<'c> Check<'c> {
             age: self.duration("batch.age", &raw.batch.age),
         };
         let limit = self.bytes("memory.limit", &raw.memory.limit, 1);
-        let queue = limit / 4;
-        let statements = flush.writers * STATEMENT_COPIES * flush.statement.bytes;
-        let batches = limit.saturating_sub(BASE_BYTES + queue + statements);
-        let room = batches / (flush.batches() * GROWTH);
-        if room < BATCH_BYTES_MIN.min(batch.bytes) {
-            let least = BASE_BYTES + statements + flush.batches() * GROWTH * BATCH_BYTES_MIN;
+        let shares = Shares::of(limit, &flush);
+        if shares.batch < BATCH_BYTES_MIN.min(batch.bytes) {
             self.fault(
                 "memory.limit",
                 format!(
                     "leaves no room for {} batches beside {} writers' statements; give at least {} MiB or lower flush.writers or flush.statement_bytes",
                     flush.batches(),
                     flush.writers,
-                    (least * 4 / 3).div_ceil(MIB)
+                    Shares::limit_min(&flush).div_ceil(MIB)
                 ),
             );
         }
-        batch.bytes = batch.bytes.min(room.max(1));
+        batch.bytes = batch.bytes.min(shares.batch.max(1));
         Config {
-            kafka: self.kafka(raw, queue),
+            kafka: self.kafka(raw, shares.queue),
             server: self.server(raw),
             batch,
             flush,
             mapping_directory: path(&raw.mapping.directory),
             memory_limit: limit,
+            message_bounds: Bounds { decode: shares.decode, rows: shares.batch },
             dead_letter_payload_bytes: self
-                .bytes("dead_letters.payload_bytes", &raw.dead_letters.payload_bytes, 0)
-                .min(batch.bytes),
+                .payload_bytes(&raw.dead_letters.payload_bytes)
+                .min(shares.batch / HEX),
             http: self.http(&raw.http.address),
             log: self.log(raw),
             start_timeout: match raw.start.timeout.as_str() {
@@ -304,6 +347,18 @@ impl<'c> Check<'c> {
                 least
             }
         }
+    }
+
+    fn payload_bytes(&mut self, text: &str) -> usize {
+        const KEY: &str = "dead_letters.payload_bytes";
+        let bytes = self.bytes(KEY, text, 0);
+        if bytes > PAYLOAD_BYTES_MAX {
+            let problem = format!(
+                "must be at most {PAYLOAD_BYTES_MAX} bytes, which is what the column dead_letters.payload holds"
+            );
+            self.fault(KEY, problem);
+        }
+        bytes
     }
 
     fn duration(&mut self, key: &str, text: &str) -> Duration {

@@ -106,7 +106,7 @@ pub(super) struct MySql {
 pub(super) struct Batch {
     /// Rows, dead letters included, 1 to 1,000,000.
     pub(super) rows: i64,
-    /// Bytes of values; the memory limit may lower it.
+    /// Bytes of memory; `memory.limit` may lower it.
     pub(super) bytes: String,
     /// Time since its first message.
     pub(super) age: String,
@@ -150,7 +150,7 @@ pub(super) struct Mapping {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct DeadLetters {
-    /// Bytes of a faulty message that are kept.
+    /// Bytes of a faulty message that are kept, up to 16,777,215; `memory.limit` may lower it.
     pub(super) payload_bytes: String,
 }
 
@@ -232,7 +232,7 @@ impl Default for MySql {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { rows: 10_000, bytes: "8MiB".into(), age: "150ms".into() }
+        Self { rows: 10_000, bytes: "9MiB".into(), age: "150ms".into() }
     }
 }
 

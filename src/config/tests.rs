@@ -33,7 +33,7 @@ fn the_defaults_are_valid() {
     let (config, _) = load("", &[], &[]);
     let config = config.unwrap();
     assert_eq!(config.kafka.properties["group.id"], "mysql-analytics-service");
-    assert_eq!(config.batch.bytes, 8 * 1024 * 1024);
+    assert_eq!(config.batch.bytes, 9 * 1024 * 1024);
     assert_eq!(config.flush.batches(), 4);
 }
 
@@ -128,6 +128,38 @@ fn a_secret_of_the_wrong_type_is_not_quoted() {
 fn an_empty_property_removes_ours() {
     let (config, _) = load("[kafka.properties]\n\"session.timeout.ms\" = \"\"", &[], &[]);
     assert!(!config.unwrap().kafka.properties.contains_key("session.timeout.ms"));
+}
+
+#[test]
+fn a_dead_letter_keeps_what_its_column_holds() {
+    let kept = |payload: &str, limit: &str| {
+        let file =
+            format!("[dead_letters]\npayload_bytes = '{payload}'\n[memory]\nlimit = '{limit}'");
+        load(&file, &[], &[]).0.map(|config| config.dead_letter_payload_bytes)
+    };
+    assert_eq!(kept("16777215B", "4GiB"), Ok(16_777_215));
+    assert_eq!(kept("1MiB", "256MiB"), Ok(1 << 20));
+    assert!(
+        kept("1MiB", "64MiB").unwrap() < 1 << 19,
+        "a writer has three statements of it, as hex"
+    );
+    let faults = kept("16777216B", "4GiB").unwrap_err();
+    let expected = "s.toml:2: dead_letters.payload_bytes: must be at most 16777215 bytes";
+    assert!(faults[0].starts_with(expected), "{faults:?}");
+}
+
+/// What is written in docs/architecture.md; and an event may be as large as a batch.
+#[test]
+fn memory_is_divided() {
+    let shares = |limit: &str| {
+        let file = format!("[memory]\nlimit = '{limit}'\n[batch]\nbytes = '1GiB'");
+        let config = load(&file, &[], &[]).0.unwrap();
+        assert_eq!(config.message_bounds.rows, config.batch.bytes);
+        (config.batch.bytes >> 10, config.message_bounds.decode >> 20)
+    };
+    assert_eq!(shares("256MiB"), (10_532, 16));
+    assert_eq!(shares("128MiB"), (4_096, 8));
+    assert_eq!(shares("64MiB"), (877, 4));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The text of a document without its secrets.
 
-use super::walk::{Found, JsonLimits, walk};
+use super::limits::JsonLimits;
+use super::walk::{Found, walk};
 use crate::decode::Document;
 use crate::mapping::{EventPlan, Secrets};
 
@@ -19,7 +20,7 @@ pub(super) fn pieces<'s>(
 /// The whole document without its secrets, otherwise as it arrived.
 pub(crate) fn redact(document: &Document<'_>, secrets: &Secrets, found: &mut Found) -> Vec<u8> {
     let plan = EventPlan::default();
-    let walked = walk(document, 0, &plan, secrets, JsonLimits::NONE, found);
+    let walked = walk(document, 0, &plan, secrets, (JsonLimits::NONE, usize::MAX), found);
     debug_assert!(walked.is_ok(), "without wanted values and limits nothing can be wrong");
     let mut text = Vec::with_capacity(document.source.len());
     let mut from = 0;

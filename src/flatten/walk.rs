@@ -1,27 +1,12 @@
 //! One pass over the tape: finds the wanted values, the secrets to cut, and the nesting.
 
+use super::limits::{JsonLimits, rows_too_large};
+use super::numbers;
+use crate::buffer::CELL_BYTES;
 use crate::decode::{Document, after_colon, kind, skip_string, span};
 use crate::mapping::{EventPlan, PathNode, Secrets};
 use crate::reject::{Code, Reject};
 use simd_json::{Node, StaticNode};
-
-/// What the database's JSON column takes; it depends on the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct JsonLimits {
-    /// Nested arrays and objects, the document itself included.
-    pub depth: usize,
-    /// Length of a key in bytes.
-    pub key_bytes: usize,
-}
-
-impl JsonLimits {
-    /// MySQL: error 3157 beyond 100 levels, 3151 beyond 65,535 bytes in a key.
-    pub const MYSQL: Self = Self { depth: 100, key_bytes: 65_535 };
-    /// MariaDB: `json_valid` is false (error 4025) beyond 31 levels; keys are just text.
-    pub const MARIADB: Self = Self { depth: 31, key_bytes: usize::MAX };
-    /// Nothing is refused: for redaction alone.
-    pub(crate) const NONE: Self = Self { depth: usize::MAX, key_bytes: usize::MAX };
-}
 
 /// A place on the tape that no wanted value has: there is the root.
 pub(super) const ABSENT: u32 = 0;
@@ -35,6 +20,16 @@ pub(crate) struct Found {
     pub(super) lines: Vec<Elements>,
     /// Byte ranges of the message that hold secrets, in order.
     pub(super) cuts: Vec<(usize, usize)>,
+    /// What stands on the way to a wanted value; forgotten where its key comes again.
+    wrong: Vec<Wrong>,
+}
+
+/// Something else than the object or array that a wanted value needs.
+#[derive(Debug)]
+struct Wrong {
+    target: Target,
+    path: String,
+    reject: Reject,
 }
 
 /// The elements of an array that become lines.
@@ -48,13 +43,14 @@ pub(super) struct Elements {
 ///
 /// # Errors
 /// When something else than an object stands on the way to a wanted value, when an element that
-/// becomes a line is not an object, or when a limit is passed.
+/// becomes a line is not an object, or when a limit is passed. Lines of more than `rows_bytes` are not
+/// even looked for.
 pub(crate) fn walk(
     document: &Document<'_>,
     root: usize,
     plan: &EventPlan,
     secrets: &Secrets,
-    limits: JsonLimits,
+    (limits, rows_bytes): (JsonLimits, usize),
     found: &mut Found,
 ) -> Result<(), Reject> {
     found.slots.clear();
@@ -62,8 +58,14 @@ pub(crate) fn walk(
     found.lines.resize_with(plan.lines.len(), Elements::default);
     found.lines.iter_mut().for_each(Elements::clear);
     found.cuts.clear();
-    let mut walk = Walk { document, plan, secrets, limits, found };
-    walk.value(root, Some(Wanted { node: &plan.paths, target: Target::Event }), 1)
+    found.wrong.clear();
+    let mut walk =
+        Walk { document, plan, secrets, limits, rows_bytes, found, zero_in_array: false };
+    walk.value(root, Some(Wanted { node: &plan.paths, target: Target::Event }), 1)?;
+    match found.wrong.is_empty() {
+        true => Ok(()),
+        false => Err(found.wrong.swap_remove(0).reject),
+    }
 }
 
 /// A wanted place, and whose slots it fills.
@@ -73,7 +75,7 @@ struct Wanted<'p> {
     target: Target,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
     /// The event's.
     Event,
@@ -86,14 +88,18 @@ struct Walk<'w, 'd> {
     plan: &'w EventPlan,
     secrets: &'w Secrets,
     limits: JsonLimits,
+    rows_bytes: usize,
     found: &'w mut Found,
+    /// An array has a zero that was written with a fraction or an exponent, and the member that holds
+    /// the array has not been looked at since.
+    zero_in_array: bool,
 }
 
 impl<'w> Walk<'w, '_> {
     /// Walks the value at `at`, which is at nesting level `depth` if it is an array or object.
     fn value(&mut self, at: usize, wanted: Option<Wanted<'_>>, depth: usize) -> Result<(), Reject> {
         if let Some(wanted) = wanted {
-            self.note(at, wanted)?;
+            self.note(at, wanted);
         }
         match self.document.tape[at] {
             Node::Object { len, .. } => self.object(at, len, wanted, depth),
@@ -133,6 +139,9 @@ impl<'w> Walk<'w, '_> {
             if member.is_some() || matches!(value, Node::Object { .. } | Node::Array { .. }) {
                 self.value(at + 1, member, depth + 1)?;
             }
+            if is_zero(value) || self.zero_in_array {
+                self.check_zeros(key)?;
+            }
             at += 1 + span(value);
         }
         Ok(())
@@ -147,13 +156,12 @@ impl<'w> Walk<'w, '_> {
     ) -> Result<(), Reject> {
         self.check_depth(depth)?;
         let lines = wanted.and_then(|wanted| wanted.node.lines);
+        let lines = lines.filter(|lines| self.make_room(*lines, len));
         let mut at = array + 1;
         for number in 1..=len {
-            let element = match lines {
-                Some(lines) => Some(self.element(lines, at, number)?),
-                None => None,
-            };
+            let element = lines.and_then(|lines| self.element(lines, at, number));
             self.value(at, element, depth + 1)?;
+            self.zero_in_array |= is_zero(&self.document.tape[at]);
             at += span(&self.document.tape[at]);
         }
         Ok(())
@@ -161,8 +169,11 @@ impl<'w> Walk<'w, '_> {
 
     /// Notes where a wanted value stands, and that what may be below it is not known yet: of a key
     /// that comes twice, the last one counts.
-    fn note(&mut self, at: usize, wanted: Wanted<'_>) -> Result<(), Reject> {
+    fn note(&mut self, at: usize, wanted: Wanted<'_>) {
         let PathNode { slot, children, lines, slots_below: (first, end), path, .. } = wanted.node;
+        if !self.found.wrong.is_empty() {
+            self.forget(wanted);
+        }
         let slots = match wanted.target {
             Target::Event => &mut self.found.slots[..],
             Target::Element { lines, first } => &mut self.found.lines[lines].slots[first..],
@@ -172,32 +183,99 @@ impl<'w> Walk<'w, '_> {
             // simd-json takes documents below 4 GiB.
             slots[*slot] = u32::try_from(at).unwrap_or(ABSENT);
         }
-        let node = &self.document.tape[at];
-        if let Some(lines) = lines {
+        for lines in &wanted.node.lines_below {
             self.found.lines[*lines].clear();
+        }
+        let node = &self.document.tape[at];
+        if lines.is_some() {
             if !matches!(node, Node::Array { .. } | Node::Static(StaticNode::Null)) {
-                return Err(not_a(path, node, "an array"));
+                self.wrong(wanted.target, path, not_a(path, node, "an array"));
             }
         } else if !children.is_empty()
             && !matches!(node, Node::Object { .. } | Node::Static(StaticNode::Null))
         {
-            return Err(not_a(path, node, "an object"));
+            self.wrong(wanted.target, path, not_a(path, node, "an object"));
         }
-        Ok(())
     }
 
-    /// Makes room for the slots of an element that becomes a line.
-    fn element(&mut self, lines: usize, at: usize, number: usize) -> Result<Wanted<'w>, Reject> {
+    /// Notes something that must not be there, unless its key comes again. Of an array's elements the
+    /// first that has such a thing will do: an element does not come again without its array.
+    #[cold]
+    fn wrong(&mut self, target: Target, path: &str, reject: Reject) {
+        let is_known = self.found.wrong.iter().any(|known| match (known.target, target) {
+            (Target::Element { lines, first }, Target::Element { lines: of, first: at }) => {
+                lines == of && first != at
+            }
+            (known_target, target) => known_target == target && known.path == path,
+        });
+        if !is_known {
+            self.found.wrong.push(Wrong { target, path: path.to_owned(), reject });
+        }
+    }
+
+    /// Forgets what was wrong at `wanted` and below: its key has come again.
+    #[cold]
+    fn forget(&mut self, Wanted { node, target }: Wanted<'_>) {
+        let is_below = |path: &str| {
+            let rest = path.strip_prefix(node.path.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.found.wrong.retain(|wrong| match (wrong.target, target) {
+            (of, target) if of == target => !is_below(&wrong.path),
+            (Target::Element { lines, .. }, Target::Event) => !node.lines_below.contains(&lines),
+            _ => true,
+        });
+    }
+
+    /// Makes room for the slots of `len` elements that become lines, unless their rows alone would
+    /// take more memory than an event may.
+    fn make_room(&mut self, lines: usize, len: usize) -> bool {
+        let plan = &self.plan.lines[lines];
+        let bytes = len.saturating_mul(plan.cells.len()).saturating_mul(CELL_BYTES);
+        if bytes > self.rows_bytes {
+            self.wrong(Target::Event, &plan.path, rows_too_large(bytes, self.rows_bytes));
+            return false;
+        }
+        self.found.lines[lines].slots.reserve_exact(len * plan.slots);
+        true
+    }
+
+    /// The place of an element that becomes a line.
+    fn element(&mut self, lines: usize, at: usize, number: usize) -> Option<Wanted<'w>> {
         let plan = &self.plan.lines[lines];
         let node = &self.document.tape[at];
         if !matches!(node, Node::Object { .. }) {
-            return Err(not_a(&format!("{}[{}]", plan.path, number - 1), node, "an object"));
+            let reject = not_a(&format!("{}[{}]", plan.path, number - 1), node, "an object");
+            self.wrong(Target::Event, &plan.path, reject);
+            return None;
         }
         let elements = &mut self.found.lines[lines];
         let first = elements.slots.len();
         elements.slots.resize(first + plan.slots, ABSENT);
         elements.count = number;
-        Ok(Wanted { node: &plan.paths, target: Target::Element { lines, first } })
+        Some(Wanted { node: &plan.paths, target: Target::Element { lines, first } })
+    }
+
+    /// Checks the zeros in the value of a member: MySQL counts the exponent of a number that is zero
+    /// whatever the exponent.
+    #[cold]
+    fn check_zeros(&mut self, key: &str) -> Result<(), Reject> {
+        self.zero_in_array = false;
+        let (source, max) = (self.document.source, self.limits.zero_exponent);
+        if max == usize::MAX {
+            return Ok(());
+        }
+        let start = after_colon(source, self.document.offset_of(key) - 1);
+        let value = &source[start..skip_value(source, start)];
+        if numbers::all(value).all(|number| numbers::zero_exponent(number) <= max) {
+            return Ok(());
+        }
+        Err(Reject::new(
+            Code::JsonLimit,
+            format!(
+                "data has a zero with an exponent above {max}, which the server's JSON column does not take"
+            ),
+        ))
     }
 
     fn check_depth(&self, depth: usize) -> Result<(), Reject> {
@@ -245,6 +323,11 @@ impl Elements {
         self.slots.clear();
         self.count = 0;
     }
+}
+
+/// Whether this is a zero that was not written as a mere `0`.
+fn is_zero(node: &Node<'_>) -> bool {
+    matches!(node, Node::Static(StaticNode::F64(value)) if *value == 0.0)
 }
 
 #[cold]

@@ -17,10 +17,11 @@
 use super::Dialect;
 use crate::mapping::{Changing, Table, TableKind};
 
-/// The name of the row that could not be inserted.
-pub(super) const INCOMING: &str = "new";
+/// The name of the row that could not be inserted: with a blank in it, since no mapped table has one,
+/// and a table of the same name would be an error (1066).
+pub(super) const INCOMING: &str = "`new row`";
 
-/// The whole clause, from ` AS new` or ` ON` on.
+/// The whole clause, from ` AS` or ` ON` on.
 pub(super) fn on_duplicate(table: &Table, dialect: Dialect) -> String {
     let row = Row { table, dialect };
     match &table.kind {

@@ -1,113 +1,165 @@
 //! What can be wrong with a column's entry in a mapping file.
 
-use super::file::ColumnEntry;
+use super::Secrets;
+use super::file::{ChangingEntry, ColumnEntry};
+use super::report::Report;
 use super::table::ColumnType;
-use super::{MappingError, Secrets};
+use crate::decode::{self, EVENT_TYPE_CHARS_MAX};
 use toml::Spanned;
 
-/// Collects the faults of one file.
-pub(super) struct Report<'a> {
-    file: &'a str,
-    text: &'a str,
-    faults: &'a mut Vec<MappingError>,
+/// What the entries of one file are checked against.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'f> {
+    pub(super) secrets: &'f Secrets,
+    pub(super) topic: &'f str,
 }
 
-impl<'a> Report<'a> {
-    pub(super) fn new(file: &'a str, text: &'a str, faults: &'a mut Vec<MappingError>) -> Self {
-        Self { file, text, faults }
-    }
-
-    /// A fault in the value `at`.
-    pub(super) fn fault(&mut self, at: &Spanned<String>, problem: &str) {
-        self.fault_at(at.span().start, at.get_ref(), problem);
-    }
-
-    pub(super) fn fault_at(&mut self, byte: usize, key: &str, problem: &str) {
-        let line = self.text.as_bytes()[..byte.min(self.text.len())]
-            .iter()
-            .filter(|&&b| b == b'\n')
-            .count();
-        self.faults.push(MappingError {
-            file: self.file.to_owned(),
-            line: line + 1,
-            key: key.to_owned(),
-            problem: problem.to_owned(),
-        });
-    }
-
-    /// Checks an event type of `topic`.
-    pub(super) fn event_type(&mut self, event: &Spanned<String>, topic: &str) {
-        if event.get_ref().strip_prefix(topic).is_none_or(|rest| !rest.starts_with('.')) {
-            self.fault(
-                event,
-                &format!("is no event type of this topic; expected {topic}.<action>"),
-            );
-        }
+/// Checks an event type.
+pub(super) fn check_event_type(report: &mut Report<'_>, event: &Spanned<String>, topic: &str) {
+    if !decode::is_event_type_of(event.get_ref(), topic) {
+        let problem = format!(
+            "is not an event type of this topic; expected {topic}.<action> with an action of a-z, 0-9 and _, at most {EVENT_TYPE_CHARS_MAX} characters in all"
+        );
+        report.fault(event, &problem);
     }
 }
 
-/// Checks the source of a column.
+/// Checks the sources of a column.
 pub(super) fn check(
     report: &mut Report<'_>,
     entry: &ColumnEntry,
     ty: &ColumnType,
-    secrets: &Secrets,
-    topic: &str,
+    rules: Rules<'_>,
 ) {
-    for event in entry.from_on.keys().chain(entry.value_on.keys()) {
-        report.event_type(event, topic);
+    let events = entry.from_on.iter().map(|(event, _)| event);
+    for event in events.chain(entry.value_on.iter().map(|(event, _)| event)) {
+        check_event_type(report, event, rules.topic);
     }
-    for constant in entry.value_on.values() {
+    for (_, constant) in &entry.value_on {
         check_constant(report, constant, ty);
     }
-    let paths = entry.from.iter().flat_map(|from| from.get_ref().as_slice());
-    let paths: Vec<&String> =
-        paths.chain(entry.from_on.values().flat_map(|paths| paths.as_slice())).collect();
-    for path in &paths {
-        check_path(report, &entry.name, path, ty);
-        let secret = path.split('.').any(|key| secrets.contains(key));
-        if secret && !entry.keep_secret {
-            report.fault(
-                &entry.name,
-                &format!(
-                    "{path} leads through a redacted key; `keep_secret = true` if it must be kept"
-                ),
-            );
+    for path in entry.paths() {
+        check_type(report, &entry.name, path, ty);
+        if !path.get_ref().starts_with('$') {
+            check_path(report, &entry.name, path);
         }
+        if is_secret(path, rules.secrets) && !entry.keep_secret {
+            let problem = format!(
+                "{} leads through a redacted key; `keep_secret = true` if it must be kept",
+                path.get_ref()
+            );
+            report.fault_at(path.span().start, entry.name.get_ref(), &problem);
+        }
+    }
+    for paths in entry.from_on.iter().map(|(_, paths)| paths).chain([&entry.from]) {
+        let of_envelope = |path: &&Spanned<String>| path.get_ref().starts_with('$');
+        if let (Some(path), 2..) = (paths.iter().find(of_envelope), paths.len()) {
+            report.fault(path, "is always there, so it stands alone, not in a list");
+        }
+    }
+    if entry.keep_secret && !entry.paths().any(|path| is_secret(path, rules.secrets)) {
+        report.fault(&entry.name, "no path of it leads through a redacted key; remove keep_secret");
     }
     match entry.convert.as_ref() {
         Some(convert) if convert.get_ref() != "length" => {
-            report.fault(convert, "is no conversion; there is `length`");
+            report.fault(convert, "is not a conversion; there is `length`");
         }
-        Some(convert) if *ty != ColumnType::BigInt || paths.len() != 1 => {
+        Some(convert) if *ty != ColumnType::BigInt || entry.paths().count() != 1 => {
             report.fault(convert, "takes one path and a bigint column");
         }
         _ => {}
     }
-    if entry.required && paths.is_empty() && entry.value_on.is_empty() {
+    if entry.required && entry.paths().next().is_none() && entry.value_on.is_empty() {
         report.fault(&entry.name, "is required but has no source");
     }
 }
 
-fn check_path(report: &mut Report<'_>, name: &Spanned<String>, path: &str, ty: &ColumnType) {
-    match path {
-        "$event_type" if matches!(ty, ColumnType::Varchar(chars) if *chars >= 100) => {}
-        "$event_type" => report.fault(name, "$event_type needs varchar(100)"),
-        "$data" if *ty == ColumnType::Json => {}
-        "$data" => report.fault(name, "$data needs a json column"),
-        _ if *ty == ColumnType::Json => report.fault(name, "a json column takes $data only"),
-        _ if path.starts_with('$') => {
-            report.fault(name, &format!("{path}: there is $event_type and $data"));
+/// Checks a column that later events change.
+pub(super) fn check_changing(report: &mut Report<'_>, entry: &ChangingEntry, rules: Rules<'_>) {
+    let ty: ColumnType = entry.ty.get_ref().parse().unwrap_or(ColumnType::Text);
+    check_place(report, &entry.from, rules);
+    let mut seen: Vec<&str> = Vec::new();
+    for change in &entry.on {
+        check_event_type(report, &change.event, rules.topic);
+        if seen.contains(&change.event.get_ref().as_str()) {
+            report.fault(&change.event, "comes twice in `on`; only one of them could count");
         }
-        _ if path.split('.').any(str::is_empty) => {
-            report.fault(name, &format!("{path:?} is no dotted path such as \"a.b\""));
+        seen.push(change.event.get_ref());
+        if change.value.is_some() == change.from.is_some() {
+            report.fault(&change.event, "give either `value` or `from`");
         }
-        _ => {}
+        if change.default.is_some() && (change.if_present || change.from.is_none()) {
+            report.fault(&change.event, "`default` goes with `from` and without `if_present`");
+        }
+        if change.if_present && change.from.is_none() {
+            report.fault(&change.event, "`if_present` goes with `from`");
+        }
+        if let Some(path) = &change.from {
+            check_place(report, path, rules);
+        }
+        for constant in change.value.iter().chain(&change.default) {
+            check_constant(report, constant, &ty);
+        }
     }
 }
 
+/// Checks a path that stands alone: of a changing column, or of an array with lines. Nothing keeps a
+/// secret there.
+pub(super) fn check_place(report: &mut Report<'_>, path: &Spanned<String>, rules: Rules<'_>) {
+    if path.get_ref().starts_with('$') {
+        report.fault(path, "is not a path in `data` such as \"a.b\"");
+        return;
+    }
+    check_path(report, path, path);
+    if is_secret(path, rules.secrets) {
+        report.fault(
+            path,
+            "leads through a redacted key; only a column of [entity] or [[log]] may keep one, with `keep_secret = true`",
+        );
+    }
+}
+
+fn is_secret(path: &Spanned<String>, secrets: &Secrets) -> bool {
+    path.get_ref().split('.').any(|key| secrets.contains(key))
+}
+
+/// A path that could never match is a fault: its column would be NULL forever.
+fn check_path(report: &mut Report<'_>, at: &Spanned<String>, path: &Spanned<String>) {
+    let text = path.get_ref().as_str();
+    let problem = if text.contains(['[', ']', '*']) {
+        format!(
+            "{text:?} points into an array, which a path cannot; `[[entity.lines]]` with `each` gives a row for each element, and `convert = \"length\"` their number"
+        )
+    } else if text.contains(['"', '\'', '\\']) || text.starts_with('/') {
+        format!("{text:?} is not a dotted path; write the keys as they are, such as \"a.b\"")
+    } else if text.split('.').any(str::is_empty) {
+        format!("{text:?} is not a dotted path such as \"a.b\"")
+    } else {
+        return;
+    };
+    report.fault_at(path.span().start, at.get_ref(), &problem);
+}
+
+fn check_type(
+    report: &mut Report<'_>,
+    name: &Spanned<String>,
+    path: &Spanned<String>,
+    ty: &ColumnType,
+) {
+    let problem = match path.get_ref().as_str() {
+        "$event_type" if matches!(ty, ColumnType::Varchar(chars) if *chars >= 100) => return,
+        "$event_type" => "$event_type needs varchar(100)".to_owned(),
+        "$data" if *ty == ColumnType::Json => return,
+        "$data" => "$data needs a json column".to_owned(),
+        _ if *ty == ColumnType::Json => "a json column takes $data only".to_owned(),
+        text if text.starts_with('$') => format!("{text}: there is $event_type and $data"),
+        _ => return,
+    };
+    report.fault_at(path.span().start, name.get_ref(), &problem);
+}
+
 /// Checks that a constant fits its column.
-pub(super) fn check_constant(report: &mut Report<'_>, constant: &Spanned<String>, ty: &ColumnType) {
+fn check_constant(report: &mut Report<'_>, constant: &Spanned<String>, ty: &ColumnType) {
     let value = constant.get_ref();
     match ty {
         ColumnType::Enum(values) if !values.contains(value) => {
@@ -118,6 +170,9 @@ pub(super) fn check_constant(report: &mut Report<'_>, constant: &Spanned<String>
         }
         ColumnType::Varchar(chars) if value.chars().count() > *chars => {
             report.fault(constant, &format!("is longer than the column's {chars} characters"));
+        }
+        ColumnType::Text if value.len() > ColumnType::TEXT_BYTES_MAX => {
+            report.fault(constant, "is longer than the 65,535 bytes of a text column");
         }
         ColumnType::Enum(_) | ColumnType::Varchar(_) | ColumnType::Text => {}
         _ => report.fault(constant, "constants go into varchar, text and enum columns only"),

@@ -1,21 +1,20 @@
 //! Mapping files → [`Mapping`]: every name resolved, every fault reported.
 
-use super::columns::{self, Report};
-use super::file::{
-    ChangingEntry, ColumnEntry, DomainFile, EntityEntry, LinesEntry, LogEntry, Paths,
-};
+use super::columns::{self, Rules};
+use super::file::{ColumnEntry, DomainFile, EntityEntry, LinesEntry, LogEntry, NOT_TOML};
 use super::paths::PathSet;
 use super::plan::{
     Cell, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
 };
+use super::report::Report;
 use super::table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
-use super::{Mapping, MappingError, Secrets};
+use super::{Mapping, MappingError, Secrets, coverage, names};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 use toml::Spanned;
 
-/// In a log table's `events`: every event of the topic that no other log table names.
-const ANY: &str = "*";
+/// In a log table's `events` and in `ignore`: every event of the topic that nothing else names.
+pub(super) const ANY: &str = "*";
 /// The label of event types that a mapping does not name.
 const OTHER: &str = "other";
 
@@ -25,15 +24,13 @@ pub(super) fn compile<'f>(
     let mut faults = Vec::new();
     let mut domains = Vec::new();
     for (name, text) in files {
-        match toml::from_str::<DomainFile>(text) {
-            Ok(file) => domains.push((name, text, file)),
-            Err(error) => {
-                let at = error.span().map_or(0, |span| span.start);
-                Report::new(name, text, &mut faults).fault_at(at, "TOML", error.message());
-            }
-        }
+        let mut report = Report::new(name, text, &mut faults);
+        let before = report.count();
+        let read = DomainFile::read(text, &mut report);
+        let is_whole = report.count() == before;
+        domains.extend(read.map(|file| Read { name, text, file, is_whole }));
     }
-    let further = domains.iter().flat_map(|(_, _, file)| &file.redact);
+    let further = domains.iter().flat_map(|read| &read.file.redact);
     let secrets = Secrets::with(further.map(|key| key.get_ref().as_str()));
     let mut mapping =
         Mapping { tables: Vec::new(), topics: FxHashMap::default(), labels: Vec::new(), secrets };
@@ -41,22 +38,58 @@ pub(super) fn compile<'f>(
     // batches have in common, an order created in one and completed in the next, so their locks
     // are taken shortly before the commit that releases them.
     let mut logs = Vec::new();
-    for (name, text, file) in &domains {
-        let report = Report::new(name, text, &mut faults);
-        let mut domain = Domain { file, mapping: &mut mapping, report };
-        logs.push(file.log.iter().map(|entry| domain.log_table(entry)).collect::<Vec<_>>());
+    for read in &domains {
+        let mut domain = read.domain(&mut mapping, &mut faults);
+        logs.push(read.file.log.iter().map(|entry| domain.log_table(entry)).collect::<Vec<_>>());
     }
-    for ((name, text, file), logs) in domains.iter().zip(&logs) {
-        let report = Report::new(name, text, &mut faults);
-        Domain { file, mapping: &mut mapping, report }.compile(logs);
+    let mut topics: FxHashMap<&str, &str> = FxHashMap::default();
+    for (read, logs) in domains.iter().zip(&logs) {
+        let mut domain = read.domain(&mut mapping, &mut faults);
+        if let Some(other) = topics.insert(read.file.topic.get_ref(), read.name) {
+            let problem = format!("{other} is about this topic, too; put both into one file");
+            domain.report.fault(&read.file.topic, &problem);
+            continue;
+        }
+        if read.is_whole {
+            // Otherwise the part that cannot be read may be what is missed here.
+            coverage::check(&read.file, &mut domain.report);
+        }
+        domain.compile(logs);
     }
-    if faults.is_empty() { Ok(mapping) } else { Err(faults) }
+    if faults.is_empty() {
+        return Ok(mapping);
+    }
+    faults.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+    // What is said of a line that is not TOML follows from that alone.
+    faults.dedup_by(|fault, first| {
+        first.key == NOT_TOML && (&first.file, first.line) == (&fault.file, fault.line)
+    });
+    Err(faults)
 }
 
 /// The topic that a file is about, as far as it can be read.
 pub(super) fn topic_of(text: &str) -> Option<String> {
-    let table: toml::Table = text.parse().ok()?;
-    Some(table.get("topic")?.as_str()?.to_owned())
+    let (table, _) = toml::de::DeTable::parse_recoverable(text);
+    Some(table.get_ref().get("topic")?.get_ref().as_str()?.to_owned())
+}
+
+/// A file that has been read.
+struct Read<'f> {
+    name: &'f str,
+    text: &'f str,
+    file: DomainFile,
+    /// Whether all of it could be read.
+    is_whole: bool,
+}
+
+impl Read<'_> {
+    fn domain<'a>(
+        &'a self,
+        mapping: &'a mut Mapping,
+        faults: &'a mut Vec<MappingError>,
+    ) -> Domain<'a> {
+        Domain { file: &self.file, mapping, report: Report::new(self.name, self.text, faults) }
+    }
 }
 
 /// One file while it is compiled.
@@ -69,11 +102,8 @@ struct Domain<'a> {
 impl Domain<'_> {
     fn compile(mut self, logs: &[TableId]) {
         let topic = self.file.topic.get_ref();
-        if self.mapping.topics.contains_key(topic) {
-            self.report.fault(&self.file.topic, "another file is about this topic already");
-            return;
-        }
         let file = self.file;
+        names::check_topic(&mut self.report, &file.topic);
         let tables = file.entity.as_ref().map_or_else(Vec::new, |entry| self.entity_table(entry));
         let mut plan = |event: &str| {
             let plan = self.event_plan(event, &tables, logs);
@@ -100,7 +130,7 @@ impl Domain<'_> {
             specs.push(spec(&format!("{name}_changed_at"), ColumnType::DateTime));
             specs.push(spec(&format!("{name}_changed_by"), ColumnType::Id));
             versions.push(Changing { value: values + index, at, by: at + 1 });
-            self.check_changes(changing);
+            self.check(|report, rules| columns::check_changing(report, changing, rules));
         }
         let parent = self.mapping.tables.len();
         let children = (0..entry.lines.len()).map(|index| parent + 1 + index).collect();
@@ -113,14 +143,17 @@ impl Domain<'_> {
             specs.insert(Table::LINE, number);
             ids.push(self.add_table(&lines.table, specs, TableKind::Lines { parent }, true));
         }
-        self.report.event_type(&entry.created_by, self.file.topic.get_ref());
+        self.check(|report, rules| {
+            columns::check_event_type(report, &entry.created_by, rules.topic);
+            check_lines(report, entry, rules);
+        });
         ids
     }
 
     fn log_table(&mut self, entry: &LogEntry) -> TableId {
         let specs = self.creation_columns(&entry.columns);
         for event in entry.events.iter().filter(|event| event.get_ref() != ANY) {
-            self.report.event_type(event, self.file.topic.get_ref());
+            columns::check_event_type(&mut self.report, event, self.file.topic.get_ref());
         }
         self.add_table(&entry.table, specs, TableKind::Log, true)
     }
@@ -130,20 +163,18 @@ impl Domain<'_> {
         let key = ColumnSpec { required: true, ..spec(self.file.key.get_ref(), ColumnType::Id) };
         let mut specs = vec![key];
         for entry in entries {
-            // What comes from the envelope is always there.
-            let from = entry.from.iter().flat_map(|from| from.get_ref().as_slice());
-            let required = entry.required || from.into_iter().any(|path| path.starts_with('$'));
-            let spec = self.column(&entry.name, &entry.ty, required);
-            columns::check(
-                &mut self.report,
-                entry,
-                &spec.ty,
-                &self.mapping.secrets,
-                self.file.topic.get_ref(),
-            );
+            let spec = self.column(&entry.name, &entry.ty, is_required(entry));
+            self.check(|report, rules| columns::check(report, entry, &spec.ty, rules));
             specs.push(spec);
         }
         specs
+    }
+
+    /// Lets `check` report what is wrong with an entry of the file.
+    fn check(&mut self, check: impl FnOnce(&mut Report<'_>, Rules<'_>)) {
+        let rules =
+            Rules { secrets: &self.mapping.secrets, topic: self.file.topic.get_ref().as_str() };
+        check(&mut self.report, rules);
     }
 
     fn column(
@@ -169,40 +200,9 @@ impl Domain<'_> {
         columns.push(ColumnSpec { required: logged, ..spec("event_id", ColumnType::Id) });
         columns
             .push(ColumnSpec { required: logged, ..spec("event_timestamp", ColumnType::DateTime) });
-        if self.mapping.table(name.get_ref()).is_some() {
-            self.report.fault(name, "another table of this name is mapped already");
-        }
-        let mut seen = BTreeSet::from(["id", "created_at"]);
-        for column in &columns {
-            if !seen.insert(&column.name) {
-                self.report
-                    .fault(name, &format!("column {} comes twice or is reserved", column.name));
-            }
-        }
-        for word in columns.iter().map(|column| &column.name).chain([name.get_ref()]) {
-            if word.is_empty() || !word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-                self.report.fault(name, &format!("{word:?} is no name of letters, digits and _"));
-            }
-        }
+        names::check_table(&mut self.report, name, &columns, &self.mapping.tables);
         self.mapping.tables.push(Table { name: name.get_ref().clone(), columns, kind });
         self.mapping.tables.len() - 1
-    }
-
-    fn check_changes(&mut self, changing: &ChangingEntry) {
-        let ty: ColumnType = changing.ty.get_ref().parse().unwrap_or(ColumnType::Text);
-        for change in &changing.on {
-            self.report.event_type(&change.event, self.file.topic.get_ref());
-            if change.value.is_some() == change.from.is_some() {
-                self.report.fault(&change.event, "give either `value` or `from`");
-            }
-            if change.default.is_some() && (change.if_present || change.from.is_none()) {
-                self.report
-                    .fault(&change.event, "`default` goes with `from` and without `if_present`");
-            }
-            for constant in change.value.iter().chain(&change.default) {
-                columns::check_constant(&mut self.report, constant, &ty);
-            }
-        }
     }
 
     fn label(&mut self, event: &str) -> LabelId {
@@ -228,7 +228,9 @@ impl Domain<'_> {
         }
         let named = |log: &LogEntry, name| log.events.iter().any(|event| event.get_ref() == name);
         let by_name = self.file.log.iter().any(|log| named(log, event));
-        for (log, table) in self.file.log.iter().zip(logs) {
+        // What is ignored by its name is not among "every other event".
+        let is_ignored = self.file.ignore.iter().any(|ignored| ignored.get_ref() == event);
+        for (log, table) in self.file.log.iter().zip(logs).filter(|_| !is_ignored) {
             if named(log, if by_name { event } else { ANY }) {
                 let cells = log.columns.iter().map(|column| cell(column, event));
                 plan.rows.push(RowPlan {
@@ -284,18 +286,19 @@ impl Domain<'_> {
 
 /// Every event type that the file names.
 fn event_types(file: &DomainFile) -> BTreeSet<String> {
-    let mut types = BTreeSet::new();
+    let ignored = file.ignore.iter().map(|event| event.get_ref().clone());
+    let mut types: BTreeSet<String> = ignored.filter(|event| event != ANY).collect();
     if let Some(entity) = &file.entity {
         types.insert(entity.created_by.get_ref().clone());
         let changes = entity.changing.iter().flat_map(|changing| &changing.on);
         types.extend(changes.map(|change| change.event.get_ref().clone()));
     }
     for log in &file.log {
-        let named = log.events.iter().chain(
-            log.columns
-                .iter()
-                .flat_map(|column| column.from_on.keys().chain(column.value_on.keys())),
-        );
+        let by_columns = log.columns.iter().flat_map(|column| {
+            let from_on = column.from_on.iter().map(|(event, _)| event);
+            from_on.chain(column.value_on.iter().map(|(event, _)| event))
+        });
+        let named = log.events.iter().chain(by_columns);
         types.extend(named.map(|event| event.get_ref().clone()).filter(|event| event != ANY));
     }
     types
@@ -322,21 +325,50 @@ fn framed(cells: impl Iterator<Item = Cell>, versions: Vec<Cell>) -> Vec<Cell> {
         .collect()
 }
 
+/// What comes from the envelope is always there, so its column takes no NULL for other events, either.
+fn is_required(entry: &ColumnEntry) -> bool {
+    entry.required || entry.is_of_envelope()
+}
+
 fn cell(entry: &ColumnEntry, event: &str) -> Cell {
-    Cell { required: entry.required, ..Cell::of(source(entry, event)) }
+    Cell { required: is_required(entry), ..Cell::of(source(entry, event)) }
 }
 
 fn source(entry: &ColumnEntry, event: &str) -> Source {
-    if let Some(value) = entry.value_on.get(event) {
+    if let Some((_, value)) = entry.value_on.iter().find(|(of, _)| of.get_ref() == event) {
         return Source::Constant(value.get_ref().clone());
     }
-    let from = entry.from_on.get(event).or(entry.from.as_ref().map(Spanned::get_ref));
-    match from.map(Paths::as_slice) {
-        None | Some([]) => Source::Null,
-        Some([path]) if path == "$event_type" => Source::EventType,
-        Some([path]) if path == "$data" => Source::Data,
-        Some([path]) if entry.convert.is_some() => Source::Length(0, path.clone()),
-        Some(paths) => Source::Slots(paths.iter().map(|path| (0, path.clone())).collect()),
+    let from_on = entry.from_on.iter().find(|(of, _)| of.get_ref() == event);
+    match from_on.map_or(&entry.from, |(_, paths)| paths).as_slice() {
+        [] => Source::Null,
+        [path] if path.get_ref() == "$event_type" => Source::EventType,
+        [path] if path.get_ref() == "$data" => Source::Data,
+        [path] if entry.convert.is_some() => Source::Length(0, path.get_ref().clone()),
+        paths => Source::Slots(paths.iter().map(|path| (0, path.get_ref().clone())).collect()),
+    }
+}
+
+/// Checks what goes between an entity and its lines.
+fn check_lines(report: &mut Report<'_>, entry: &EntityEntry, rules: Rules<'_>) {
+    for lines in &entry.lines {
+        columns::check_place(report, &lines.each, rules);
+        let each = lines.each.get_ref();
+        let values = entry.columns.iter().flat_map(ColumnEntry::paths);
+        for path in values.chain(entry.changing.iter().map(|changing| &changing.from)) {
+            if path.get_ref().strip_prefix(each.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            {
+                let problem = format!(
+                    "leads into the array {each}, whose elements are lines; make it a column of [[entity.lines]]"
+                );
+                report.fault(path, &problem);
+            }
+        }
+        for column in &lines.columns {
+            let events = column.from_on.iter().map(|(event, _)| event);
+            for event in events.chain(column.value_on.iter().map(|(event, _)| event)) {
+                report.fault(event, "lines come from the creation event alone; use `from`");
+            }
+        }
     }
 }
 

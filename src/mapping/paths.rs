@@ -98,8 +98,10 @@ fn number(node: &mut PathNode, wanted: &mut HashMap<String, usize>, next: &mut u
         node.slot = Some(*next);
         *next += 1;
     }
+    node.lines_below = node.lines.into_iter().collect();
     for child in &mut node.children {
         number(child, wanted, next);
+        node.lines_below.extend_from_slice(&child.lines_below);
     }
     node.slots_below = (first, *next);
 }
@@ -115,6 +117,7 @@ mod tests {
             set.add(path);
         }
         set.add_lines("c", 0);
+        set.add_lines("a.d.f", 1);
         let tree = set.build();
         assert_eq!(tree.slots.len(), 4);
         let a = &tree.root.children[0];
@@ -124,5 +127,6 @@ mod tests {
         let c = &tree.root.children[1];
         assert_eq!((c.slot, c.lines), (Some(3), Some(0)));
         assert_eq!(tree.slots["a.d.e"], 2);
+        assert_eq!((&a.lines_below, &c.lines_below), (&vec![1], &vec![0]));
     }
 }

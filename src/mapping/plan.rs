@@ -37,7 +37,7 @@ pub struct EventPlan {
     pub paths: PathNode,
     /// Number of slots that `paths` fills.
     pub slots: usize,
-    /// The rows to write.
+    /// The rows to write. None: the mapping ignores the event.
     pub rows: Vec<RowPlan>,
     /// The lines to write, one row an element of an array.
     pub lines: Vec<LinesPlan>,
@@ -60,6 +60,8 @@ pub struct PathNode {
     pub lines: Option<usize>,
     /// The slots of this node and all below: first, and one past the last.
     pub slots_below: (usize, usize),
+    /// The arrays with lines at this node and below, as indexes into [`EventPlan::lines`].
+    pub lines_below: Vec<usize>,
 }
 
 impl PathNode {

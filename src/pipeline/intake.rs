@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::datetime::Micros;
 use crate::dead_letter::{DeadLetter, Origin};
 use crate::flatten::{Faulty, Flattener, Loaded};
-use crate::mapping::Mapping;
+use crate::mapping::{LabelId, Mapping};
 use crate::reject::{Code, Reject};
 use std::sync::Arc;
 
@@ -46,6 +46,8 @@ impl<'m> Message<'m> {
 pub(super) enum Taken {
     /// A tombstone.
     Skipped,
+    /// An event of this label that the mapping ignores.
+    Ignored(LabelId),
     /// Rows of an event.
     Event(Loaded),
     /// A dead letter.
@@ -61,7 +63,8 @@ pub(super) struct Intake {
 impl Intake {
     pub(super) fn new(setup: &Setup) -> Self {
         Self {
-            flattener: Flattener::new(Arc::clone(&setup.mapping), setup.json_limits),
+            flattener: Flattener::new(Arc::clone(&setup.mapping), setup.json_limits)
+                .within(setup.config.message_bounds),
             mapping: Arc::clone(&setup.mapping),
             config: Arc::clone(&setup.config),
         }
@@ -77,6 +80,7 @@ impl Intake {
     ) -> Taken {
         let Some(payload) = message.payload else { return Taken::Skipped };
         match self.flattener.load(self.config.kafka.mapped_name(topic), payload, batch) {
+            Ok(Loaded { label, is_ignored: true, .. }) => Taken::Ignored(label),
             Ok(loaded) => Taken::Event(loaded),
             Err(faulty) => {
                 let code = faulty.reject.code;

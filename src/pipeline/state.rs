@@ -79,7 +79,8 @@ impl State {
         self.tally.message(topic, message.payload.map_or(0, <[u8]>::len));
         match self.intake.take(topic, message, now.micros, &mut self.open) {
             Taken::Skipped => self.tally.skipped(topic),
-            Taken::Event(Loaded { label, timestamp }) => {
+            Taken::Ignored(label) => self.tally.ignored(topic, label),
+            Taken::Event(Loaded { label, timestamp, .. }) => {
                 self.tally.event(label);
                 self.open.note_event(Sample { event: timestamp, kafka_ms: timestamp_ms });
             }
@@ -128,7 +129,7 @@ impl State {
         self.metrics.sealed(reason, &self.open, age, &mut self.tally);
         self.assignment.begin(self.open.ranges());
         if rows == 0 {
-            // Nothing but tombstones: there is nothing to wait for.
+            // Nothing but tombstones and ignored events: there is nothing to wait for.
             self.assignment.finish(self.open.ranges());
             self.open.clear();
             return true;

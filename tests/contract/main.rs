@@ -9,6 +9,7 @@ mod support;
 
 mod commands;
 mod connections;
+mod mapping;
 mod poison;
 mod refused;
 mod restart;

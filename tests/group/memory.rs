@@ -2,8 +2,8 @@
 //! server. `SLUICEGATE_BACKLOG=2000000` is the full form.
 
 use crate::group::Group;
-use crate::instance::{Instance, PAUSED, done};
-use crate::support::{Server, World};
+use crate::instance::{ASSIGNED, Instance, PAUSED, done};
+use crate::support::{DEADLINE, Server, World};
 use crate::{lock, migrated};
 use loadgen::{Generator, Kind, Message, Plan};
 use rdkafka::ClientConfig;
@@ -15,12 +15,18 @@ use std::time::Duration;
 pub(crate) const LIMIT: u64 = 256 * MIB;
 const MIB: u64 = 1024 * 1024;
 
-/// The peak is below the limit.
+/// The peak is below the default limit.
 #[track_caller]
 pub(crate) fn assert_bounded(what: &str, instance: &Instance) {
+    assert_below(LIMIT, what, instance);
+}
+
+/// The peak is below `limit`.
+#[track_caller]
+fn assert_below(limit: u64, what: &str, instance: &Instance) {
     let peak = instance.peak_memory();
-    eprintln!("{what}: {} MiB at most, of {} MiB", peak / MIB, LIMIT / MIB);
-    assert!(peak < LIMIT, "{what}: {peak} bytes of memory, of {LIMIT}\n{}", instance.log());
+    eprintln!("{what}: {} MiB at most, of {} MiB", peak / MIB, limit / MIB);
+    assert!(peak < limit, "{what}: {peak} bytes of memory, of {limit}\n{}", instance.log());
 }
 
 fn backlog() -> u64 {
@@ -174,4 +180,103 @@ async fn compressed_messages_mysql() {
 #[tokio::test]
 async fn compressed_messages_mariadb() {
     compressed_messages(Server::MariaDb, "gzip").await;
+}
+
+/// A message of about a megabyte that takes far more memory than that, unless it is refused in time.
+fn heavy(topic: &'static str, action: &str, number: usize, data: &str) -> Message {
+    let value = format!(
+        r#"{{"event_type":"{topic}.{action}","event_id":"{action}{number}","timestamp":"2025-01-06T08:00:00Z","entity_id":"{number:0>50}","data":{data}}}"#
+    );
+    Message {
+        topic: topic.into(),
+        key: Some(format!("x{number}").into_bytes()),
+        value: Some(value.into_bytes()),
+        kind: Kind::Valid,
+    }
+}
+
+/// `count` times `element`, as the elements of an array.
+fn elements(element: &str, count: usize) -> String {
+    format!("[{}]", vec![element; count].join(","))
+}
+
+/// Messages of each kind that expands; the first of each kind fit, and the others are refused.
+fn expanding(limit: u64) -> (Vec<Message>, usize, usize) {
+    let order = |items: &str| format!(r#"{{"order_number":"n","items":{items}}}"#);
+    let many = |element: &str, count| order(&elements(element, count));
+    let noted = |text: &str| format!(r#"{{"note":{text}}}"#);
+    let (lines, too_many) = if limit == LIMIT { (40_000, 90_000) } else { (3_000, 10_000) };
+    let fitting = [
+        // Rows of many cells, and text of which a statement has to escape each byte.
+        ("order", "created", many("{}", lines)),
+        ("user", "noted", noted(&format!("\"{}\"", "'".repeat(700_000)))),
+        ("user", "noted", noted(&elements("\"some text between commas\"", 20_000))),
+    ];
+    let refused = [
+        ("order", "created", many("{}", 330_000)),
+        ("order", "created", many("{}", too_many)),
+        ("user", "noted", noted(&elements("1", 495_000))),
+        ("user", "noted", noted(&elements("{}", 330_000))),
+        ("user", "noted", noted(&elements("[\"\"]", 198_000))),
+    ];
+    let mut messages = Vec::new();
+    for number in 0..8 {
+        for (topic, action, data) in fitting.iter().chain(&refused) {
+            messages.push(heavy(topic, action, 100 * messages.len() + number, data));
+        }
+    }
+    (messages, 8 * fitting.len(), 8 * refused.len())
+}
+
+/// As they are: what librdkafka unpacks is another matter.
+fn produce_uncompressed(world: &World, messages: Vec<Message>) {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &world.kafka).set("compression.type", "none");
+    let producer: BaseProducer = config.create().unwrap();
+    for Message { topic, key, value, .. } in messages {
+        let (topic, key, value) =
+            (format!("{}{topic}", world.prefix), key.unwrap(), value.unwrap());
+        producer.send(BaseRecord::to(&topic).key(&key).payload(&value)).unwrap();
+    }
+    producer.flush(DEADLINE).unwrap();
+}
+
+/// One message may hold hundreds of thousands of lines, NULLs or nodes in a megabyte: what there is
+/// no room for is said, and never allocated.
+async fn messages_that_expand(server: Server, limit: u64) {
+    let Some(mut world) = migrated(server, 2).await else { return };
+    world.set("memory.limit", format!("{}MiB", limit / MIB));
+    let (messages, fitting, refused) = expanding(limit);
+    let count = messages.len();
+    let instance = Instance::started(&world, ASSIGNED).await;
+    assert_below(limit, &format!("{}, nothing yet", server.name()), &instance);
+    produce_uncompressed(&world, messages);
+    Group::new(&world).is_done().await;
+    assert_below(limit, &format!("{}, messages that expand", server.name()), &instance);
+    let log = instance.leave();
+    assert_eq!(done(&log, "messages"), count as u64);
+    let letters = world.rows("dead_letters").await;
+    for letter in &letters {
+        assert_eq!(letter["error_code"], "event_too_large");
+        assert!(letter["error_text"].as_str().unwrap().contains("memory.limit"), "{letter:?}");
+    }
+    assert_eq!((letters.len(), count - letters.len()), (refused, fitting));
+    let logged = world.rows("user_events").await.len() + world.rows("order_events").await.len();
+    assert_eq!(logged, fitting);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn messages_that_expand_mysql() {
+    messages_that_expand(Server::MySql, LIMIT / 4).await;
+}
+
+#[tokio::test]
+async fn messages_that_expand_mariadb() {
+    messages_that_expand(Server::MariaDb, LIMIT / 4).await;
+}
+
+#[tokio::test]
+async fn messages_that_expand_at_the_default() {
+    messages_that_expand(Server::MariaDb, LIMIT).await;
 }

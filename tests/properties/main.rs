@@ -11,9 +11,11 @@ mod support;
 
 mod bytes;
 mod convergence;
+mod equal_keys;
 mod errors;
 mod folding;
 mod limits;
+mod numbers;
 mod verdicts;
 
 /// A small generator of its own (xorshift64*), so that a seed names the same case for ever.

@@ -256,6 +256,31 @@ fn counts_are_whole_and_from_0_to_2_63() {
 }
 
 #[test]
+fn mysql_takes_no_zero_with_a_huge_exponent() {
+    let huge = Some("data: a zero with an exponent too large");
+    for (number, reason) in [
+        ("0e308", None),
+        ("0e309", huge),
+        ("-0E+999", huge),
+        ("0.0e309", None),
+        ("0.0e310", huge),
+        ("0e-999", None),
+        ("1e-999", None),
+    ] {
+        for data in ["{\"a\":NUMBER}", "{\"a\":[[1,NUMBER]]}", "{\"a\":NUMBER,\"a\":1}"] {
+            let data = data.replace("NUMBER", number);
+            check_data("user.x", &data, reason);
+            let (topic, value) = message(("user.x", "e1", "12:00:00", "u1", "DATA"));
+            let value = value.replace("DATA", &data);
+            assert_eq!(why_dead(Input { topic, value: Some(value.as_bytes()) }, MARIADB), None);
+            let value = value.replacen('{', &format!("{{\"extra\":{number},"), 1);
+            let value = value.replace(&data, "{}");
+            check("user", &value, None);
+        }
+    }
+}
+
+#[test]
 fn booleans_may_be_written_0_and_1() {
     for (flag, reason) in [
         ("true", None),

@@ -91,11 +91,15 @@ fn each_dialect_names_the_incoming_row_its_own_way() {
     for table in ["orders", "order_items"] {
         let mysql = &statements(&mapping, &batch, table, Dialect::MySql, WIDE)[0].1;
         assert!(
-            mysql.contains(") AS new ON DUPLICATE KEY UPDATE ") && !mysql.contains("VALUES(`"),
+            mysql.contains(") AS `new row` ON DUPLICATE KEY UPDATE ")
+                && !mysql.contains("VALUES(`"),
             "{mysql}"
         );
         let mariadb = &statements(&mapping, &batch, table, Dialect::MariaDb, WIDE)[0].1;
-        assert!(mariadb.contains("VALUES(`event_id`)") && !mariadb.contains("new."), "{mariadb}");
+        assert!(
+            mariadb.contains("VALUES(`event_id`)") && !mariadb.contains("new row"),
+            "{mariadb}"
+        );
     }
     let stale = StaleLines::all(&mapping).next().unwrap();
     let looks = stale.look(&batch);

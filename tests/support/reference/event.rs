@@ -68,8 +68,8 @@ impl Event {
 /// Reads a message that is no tombstone.
 pub(crate) fn read(topic: &str, message: &[u8], json_depth: usize) -> Result<Event, String> {
     let entity = schema::entity(topic).ok_or("a topic nobody knows")?;
-    let envelope = strict_json::parse(message)?;
-    let Value::Object(envelope) = envelope else {
+    let document = strict_json::document(message)?;
+    let Value::Object(envelope) = document.value else {
         return Err("the message is not an object".to_owned());
     };
     let event_type = string(&envelope, "event_type")?;
@@ -79,6 +79,9 @@ pub(crate) fn read(topic: &str, message: &[u8], json_depth: usize) -> Result<Eve
     let timestamp = time::to_utc(string(&envelope, "timestamp")?).ok_or("timestamp: not one")?;
     let data = envelope.get("data").filter(|data| data.is_object()).ok_or("data: not an object")?;
     check_json_column(data, json_depth)?;
+    if json_depth == MYSQL_JSON_DEPTH && document.has_huge_zero {
+        return Err("data: a zero with an exponent too large".to_owned());
+    }
 
     let is_creation = action == entity.created_by;
     let log = logs::log(entity.topic, action);

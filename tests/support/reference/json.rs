@@ -2,7 +2,8 @@
 //!
 //! Takes: the bytes of one message. Gives: its one document. Holds true: of duplicate keys the last one is there, and
 //! of those before it nothing but that they were JSON; a number that is not an integer of 64 bits is the nearest
-//! double. Fails: with a reason, on anything but one document.
+//! double. Beside the document it says whether the last `data` of its top level, read or not, has a zero that MySQL's
+//! JSON column refuses. Fails: with a reason, on anything but one document.
 //!
 //! serde_json would do for most of this, but not for three things the contract is exact about: it stops at 128 levels,
 //! also in envelope fields that nobody reads; without its `float_roundtrip` feature it may miss the nearest double by
@@ -13,17 +14,38 @@ use serde_json::{Map, Number, Value};
 /// How many arrays and objects may be open at once, the envelope included.
 pub(crate) const NESTING_MAX: usize = 1_024;
 
+/// The largest exponent of a zero in a JSON column of MySQL, less the digits of its fraction.
+const ZERO_EXPONENT_MAX: usize = 308;
+
+/// A document, and whether its `data` has a zero with an exponent that MySQL refuses.
+pub(crate) struct Document {
+    pub(crate) value: Value,
+    pub(crate) has_huge_zero: bool,
+}
+
 /// Parses one document.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, String> {
+    document(bytes).map(|document| document.value)
+}
+
+/// The same, with what else is to know about it.
+pub(crate) fn document(bytes: &[u8]) -> Result<Document, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| format!("JSON: {error}"))?;
-    let mut reader = Reader { rest: text };
+    let mut reader = Reader { rest: text, has_huge_zero: false, data_has_huge_zero: false };
     let value = reader.value(1)?;
+    let has_huge_zero = reader.data_has_huge_zero;
     reader.blanks();
-    if reader.rest.is_empty() { Ok(value) } else { Err("JSON: text after the document".to_owned()) }
+    if reader.rest.is_empty() {
+        Ok(Document { value, has_huge_zero })
+    } else {
+        Err("JSON: text after the document".to_owned())
+    }
 }
 
 struct Reader<'a> {
     rest: &'a str,
+    has_huge_zero: bool,
+    data_has_huge_zero: bool,
 }
 
 impl Reader<'_> {
@@ -56,7 +78,13 @@ impl Reader<'_> {
             let key = self.string()?;
             self.blanks();
             self.expect(":")?;
+            if level == 1 {
+                self.has_huge_zero = false;
+            }
             let value = self.value(level + 1)?;
+            if level == 1 && key == "data" {
+                self.data_has_huge_zero = self.has_huge_zero;
+            }
             fields.insert(key, value);
             self.blanks();
             if !self.take(",") {
@@ -140,6 +168,7 @@ impl Reader<'_> {
         if !is_number(token) {
             return Err(format!("JSON: not a number: {token}"));
         }
+        self.has_huge_zero |= is_huge_zero(token);
         if let Ok(integer) = token.parse::<u64>() {
             return Ok(integer.into());
         }
@@ -172,6 +201,18 @@ impl Reader<'_> {
     fn expect(&mut self, token: &str) -> Result<(), String> {
         if self.take(token) { Ok(()) } else { Err(format!("JSON: no {token} where one must be")) }
     }
+}
+
+/// Whether this is a zero, and yet its exponent is too large for MySQL.
+fn is_huge_zero(token: &str) -> bool {
+    let Some((mantissa, exponent)) = token.split_once(['e', 'E']) else { return false };
+    let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let exponent = exponent.strip_prefix('+').unwrap_or(exponent).trim_start_matches('0');
+    let is_zero = mantissa.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.'));
+    let is_huge = |exponent: usize| exponent > ZERO_EXPONENT_MAX + fraction;
+    // Of digits alone, so it is larger than any limit if it does not fit.
+    let are_digits = !exponent.is_empty() && exponent.bytes().all(|byte| byte.is_ascii_digit());
+    is_zero && are_digits && exponent.parse().map_or(true, is_huge)
 }
 
 /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`

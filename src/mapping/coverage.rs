@@ -1,0 +1,51 @@
+//! Every event goes somewhere: into a table, or it is skipped because the mapping says so.
+
+use super::columns::check_event_type;
+use super::compile::ANY;
+use super::file::DomainFile;
+use super::report::Report;
+use toml::Spanned;
+
+/// Checks that no event type of the topic goes nowhere, and that what is ignored goes nowhere else.
+pub(super) fn check(file: &DomainFile, report: &mut Report<'_>) {
+    let logs_any = file.log.iter().flat_map(|log| &log.events).any(is_any);
+    for event in &file.ignore {
+        match (is_any(event), user_of(file, event.get_ref())) {
+            (true, _) if logs_any => {
+                report.fault(
+                    event,
+                    "ignores what a log table takes with \"*\"; remove one of the two",
+                );
+            }
+            (true, _) => {}
+            (false, Some(user)) => {
+                let problem = format!("is ignored, but {user} takes it; remove one of the two");
+                report.fault(event, &problem);
+            }
+            (false, None) => check_event_type(report, event, file.topic.get_ref()),
+        }
+    }
+    if !logs_any && !file.ignore.iter().any(is_any) {
+        report.fault(
+            &file.topic,
+            "event types that this file does not name would go nowhere; give a [[log]] with events = [\"*\"] to keep them, or ignore = [\"*\"] to count and skip them",
+        );
+    }
+}
+
+/// The table that takes every event of this type by its name. A change `if_present` does not: what it
+/// leaves unchanged may be ignored.
+fn user_of<'f>(file: &'f DomainFile, event: &str) -> Option<&'f str> {
+    let is_it = |name: &Spanned<String>| name.get_ref() == event;
+    let log = file.log.iter().find(|log| log.events.iter().any(is_it)).map(|log| &log.table);
+    let entity = file.entity.as_ref().filter(|entity| {
+        let changes = entity.changing.iter().flat_map(|changing| &changing.on);
+        let mut changes = changes.filter(|change| !change.if_present);
+        is_it(&entity.created_by) || changes.any(|change| is_it(&change.event))
+    });
+    log.or(entity.map(|entity| &entity.table)).map(|table| table.get_ref().as_str())
+}
+
+fn is_any(event: &Spanned<String>) -> bool {
+    event.get_ref() == ANY
+}

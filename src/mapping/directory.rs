@@ -1,0 +1,86 @@
+//! A directory of mapping files beside the built-in ones.
+
+use super::{BUILT_IN, Mapping, MappingError, compile};
+use std::path::{Path, PathBuf};
+
+/// What the names of mapping files end in.
+const EXTENSION: &str = "toml";
+
+/// The built-in domains with the files of `directory` in their place, where the topic is the same,
+/// or beside them.
+pub(super) fn compile(directory: &Path) -> Result<Mapping, Vec<MappingError>> {
+    let mut faults = Vec::new();
+    let mut own: Vec<(String, String)> = Vec::new();
+    for path in files(directory, &mut faults) {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => own.push((path.display().to_string(), text)),
+            Err(error) => faults.push(fault(&path, format!("cannot be read: {error}"))),
+        }
+    }
+    own.sort();
+    let topics: Vec<String> = own.iter().filter_map(|(_, text)| compile::topic_of(text)).collect();
+    let is_replaced =
+        |text: &str| compile::topic_of(text).is_some_and(|topic| topics.contains(&topic));
+    let built_in = BUILT_IN.into_iter().filter(|(_, text)| !is_replaced(text));
+    let own = own.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    match compile::compile(built_in.chain(own)) {
+        Ok(mapping) if faults.is_empty() => Ok(mapping),
+        Ok(_) => Err(faults),
+        Err(found) => {
+            faults.extend(found);
+            Err(faults)
+        }
+    }
+}
+
+/// The mapping files. A name that is nearly one is a fault, and so is a directory without any: in
+/// either case tables would silently stay as the built-in files have them.
+fn files(directory: &Path, faults: &mut Vec<MappingError>) -> Vec<PathBuf> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) => {
+            faults.push(fault(directory, format!("cannot be read: {error}")));
+            return Vec::new();
+        }
+    };
+    let (mut files, mut others) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry.map(|entry| entry.path()) {
+            Ok(path) if extension(&path) == EXTENSION => files.push(path),
+            Ok(path) if path.is_file() => others.push(path),
+            Ok(_) => {}
+            Err(error) => faults.push(fault(directory, format!("cannot be read: {error}"))),
+        }
+    }
+    others.sort();
+    for path in others.iter().filter(|path| is_nearly(&extension(path))) {
+        let problem =
+            "is not read, since its name does not end in .toml; rename it or move it away";
+        faults.push(fault(path, problem.to_owned()));
+    }
+    if files.is_empty() {
+        let names: Vec<_> = others.iter().filter_map(|path| path.file_name()).collect();
+        let found = match names.as_slice() {
+            [] => "it is empty".to_owned(),
+            names => format!("there are {}", names.join(", ".as_ref()).display()),
+        };
+        let problem = format!(
+            "has no mapping file, a name that ends in .toml ({found}); put one there, or leave mapping.directory out"
+        );
+        faults.push(fault(directory, problem));
+    }
+    files
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().map_or(String::new(), |extension| extension.to_string_lossy().into_owned())
+}
+
+/// Whether a name ends in what is surely meant to be `.toml`: `.TOML`, `.tml`, `.tmol`.
+fn is_nearly(extension: &str) -> bool {
+    strsim::osa_distance(&extension.to_lowercase(), EXTENSION) <= 1
+}
+
+fn fault(path: &Path, problem: String) -> MappingError {
+    MappingError { file: path.display().to_string(), line: 0, key: "file".to_owned(), problem }
+}

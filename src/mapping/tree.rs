@@ -1,0 +1,181 @@
+//! A table of TOML, key by key: what is missing, of another type or unknown is reported, and the
+//! rest is read all the same, so that one fault hides no other.
+
+use super::report::Report;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+/// Below this likeness a known key is not suggested.
+const ALIKE: f64 = 0.7;
+
+/// A table whose keys are taken one after the other.
+pub(super) struct Keys<'t, 'r, 'a> {
+    table: &'t DeTable<'t>,
+    /// What people call it, such as `[[log]]`.
+    name: &'static str,
+    span: Range<usize>,
+    known: Vec<&'static str>,
+    pub(super) report: &'r mut Report<'a>,
+}
+
+impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
+    pub(super) fn new(
+        table: &'t DeTable<'t>,
+        span: Range<usize>,
+        name: &'static str,
+        report: &'r mut Report<'a>,
+    ) -> Self {
+        Self { table, name, span, known: Vec::new(), report }
+    }
+
+    /// The value of `key`, if it is there.
+    pub(super) fn get(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.known.push(key);
+        self.table.get(key)
+    }
+
+    /// A string that may be left out.
+    pub(super) fn text(&mut self, key: &'static str) -> Option<Spanned<String>> {
+        let value = self.get(key)?;
+        text(value, key, self.report)
+    }
+
+    /// A string that has to be there.
+    pub(super) fn required(&mut self, key: &'static str) -> Option<Spanned<String>> {
+        if !self.table.contains_key(key) {
+            self.missing(key);
+        }
+        self.text(key)
+    }
+
+    pub(super) fn missing(&mut self, key: &'static str) {
+        let problem = format!("is missing in {}", self.name);
+        self.report.fault_at(self.span.start, key, &problem);
+    }
+
+    /// `true` or `false`; left out it is `false`.
+    pub(super) fn flag(&mut self, key: &'static str) -> bool {
+        let Some(value) = self.get(key) else { return false };
+        value.get_ref().as_bool().unwrap_or_else(|| {
+            wrong_type(value, key, "true or false", self.report);
+            false
+        })
+    }
+
+    /// A list of strings; left out it is empty.
+    pub(super) fn texts(&mut self, key: &'static str) -> Vec<Spanned<String>> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let Some(list) = value.get_ref().as_array() else {
+            wrong_type(value, key, "a list of strings", self.report);
+            return Vec::new();
+        };
+        list.iter().filter_map(|value| text(value, key, self.report)).collect()
+    }
+
+    /// A table or a list of tables, each read by `read`; left out it is empty.
+    pub(super) fn each<T>(
+        &mut self,
+        key: &'static str,
+        name: &'static str,
+        mut read: impl FnMut(&mut Keys<'t, '_, 'a>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let Some(list) = value.get_ref().as_array() else {
+            let wanted = format!("a list of tables: {name}");
+            wrong_type(value, key, &wanted, self.report);
+            return Vec::new();
+        };
+        list.iter().filter_map(|entry| one(entry, key, name, self.report, &mut read)).collect()
+    }
+
+    /// A table, read by `read`, that may be left out.
+    pub(super) fn one<T>(
+        &mut self,
+        key: &'static str,
+        name: &'static str,
+        read: impl FnMut(&mut Keys<'t, '_, 'a>) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.get(key)?;
+        one(value, key, name, self.report, read)
+    }
+
+    /// The keys and values of a table of names of the user's own.
+    pub(super) fn entries(
+        &mut self,
+        key: &'static str,
+    ) -> Vec<(Spanned<String>, &'t Spanned<DeValue<'t>>)> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let Some(table) = value.get_ref().as_table() else {
+            let wanted = "a table such as { \"order.created\" = … }";
+            wrong_type(value, key, wanted, self.report);
+            return Vec::new();
+        };
+        let own =
+            |name: &Spanned<DeString<'t>>| Spanned::new(name.span(), name.get_ref().to_string());
+        table.iter().map(|(name, value)| (own(name), value)).collect()
+    }
+
+    /// Reports every key that was not asked for.
+    pub(super) fn end(&mut self) {
+        for key in self.table.keys() {
+            let name: &str = key.get_ref();
+            if self.known.contains(&name) {
+                continue;
+            }
+            let like = |known: &&&str| strsim::jaro_winkler(known, name) >= ALIKE;
+            let nearest = self.known.iter().filter(like).max_by(|a, b| {
+                strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
+            });
+            let problem = match nearest {
+                Some(nearest) => format!("is not a key of {}; is it {nearest}?", self.name),
+                None => {
+                    format!("is not a key of {}; there are {}", self.name, self.known.join(", "))
+                }
+            };
+            self.report.fault_at(key.span().start, name, &problem);
+        }
+    }
+}
+
+fn one<'t, 'a, T>(
+    value: &'t Spanned<DeValue<'t>>,
+    key: &str,
+    name: &'static str,
+    report: &mut Report<'a>,
+    mut read: impl FnMut(&mut Keys<'t, '_, 'a>) -> Option<T>,
+) -> Option<T> {
+    let Some(table) = value.get_ref().as_table() else {
+        wrong_type(value, key, &format!("a table: {name}"), report);
+        return None;
+    };
+    let mut keys = Keys::new(table, value.span(), name, report);
+    let read = read(&mut keys);
+    keys.end();
+    read
+}
+
+/// A string and where it stands.
+pub(super) fn text(
+    value: &Spanned<DeValue<'_>>,
+    key: &str,
+    report: &mut Report<'_>,
+) -> Option<Spanned<String>> {
+    match value.get_ref().as_str() {
+        Some(text) => Some(Spanned::new(value.span(), text.to_owned())),
+        None => {
+            wrong_type(value, key, "a string", report);
+            None
+        }
+    }
+}
+
+pub(super) fn wrong_type(
+    value: &Spanned<DeValue<'_>>,
+    key: &str,
+    wanted: &str,
+    report: &mut Report<'_>,
+) {
+    let found = value.get_ref().type_str();
+    report.fault_at(value.span().start, key, &format!("takes {wanted}; this is of type {found}"));
+}
