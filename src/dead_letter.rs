@@ -79,7 +79,8 @@ impl DeadLetter {
         if let Some((end, _)) = reject.text.char_indices().nth(TEXT_CHARS_MAX) {
             reject.text.truncate(end);
         }
-        let key = origin.key.map(|key| mask::mask(&key[..key.len().min(KEY_BYTES_MAX)], secrets));
+        let key =
+            origin.key.map(|key| mask::mask_key(&key[..key.len().min(KEY_BYTES_MAX)], secrets));
         Self {
             topic: origin.topic,
             partition: origin.partition,
