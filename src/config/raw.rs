@@ -1,11 +1,11 @@
 //! The settings as they are written. Every setting has a default here, so this file is also the
-//! list of what there is.
+//! list of what there is; [`ranges`](super::ranges) says what each takes. They hold secrets, so they have no `Debug`.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// All settings. An empty string means "not set".
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawConfig {
     /// Where the events come from.
@@ -31,7 +31,7 @@ pub(super) struct RawConfig {
 }
 
 /// Where the events come from.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Kafka {
     /// Brokers, `HOST:PORT`, separated by commas.
@@ -70,7 +70,7 @@ pub(super) struct Kafka {
 }
 
 /// Where the rows go.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MySql {
     /// Host name or address.
@@ -100,10 +100,10 @@ pub(super) struct MySql {
 }
 
 /// When a batch is sealed: whichever comes first.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Batch {
-    /// Rows, dead letters included, 1 to 1,000,000.
+    /// Rows, dead letters included.
     pub(super) rows: i64,
     /// Bytes of values; the memory limit may lower it.
     pub(super) bytes: String,
@@ -112,10 +112,10 @@ pub(super) struct Batch {
 }
 
 /// How batches are written.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Flush {
-    /// Connections that write at the same time, 1 to 64.
+    /// Connections that write at the same time.
     pub(super) writers: i64,
     /// Rows in one statement.
     pub(super) statement_rows: i64,
@@ -130,7 +130,7 @@ pub(super) struct Flush {
 }
 
 /// The bound on memory.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Memory {
     /// Bytes of memory for everything.
@@ -138,7 +138,7 @@ pub(super) struct Memory {
 }
 
 /// Mapping files of the user's own.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Mapping {
     /// Directory with `*.toml` mappings that replace or extend the built-in ones.
@@ -146,7 +146,7 @@ pub(super) struct Mapping {
 }
 
 /// What is kept of faulty messages.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct DeadLetters {
     /// Bytes of a faulty message that are kept.
@@ -154,15 +154,18 @@ pub(super) struct DeadLetters {
 }
 
 /// The HTTP port for metrics and health.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Http {
-    /// `ADDRESS:PORT` for metrics and health, or `off`.
+    /// `ADDRESS:PORT` for status, metrics and health, or `off`.
     pub(super) address: String,
+    /// Names of this instance's host under which a browser may open the status page, beside
+    /// `localhost` and any IP address.
+    pub(super) hosts: Vec<String>,
 }
 
 /// Logs.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Log {
     /// `text`, `json`, or `auto`: text on a terminal, JSON elsewhere.
@@ -172,7 +175,7 @@ pub(super) struct Log {
 }
 
 /// Stopping.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Stop {
     /// How long stopping may take.
@@ -254,7 +257,7 @@ impl Default for DeadLetters {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { address: "127.0.0.1:9464".into() }
+        Self { address: "127.0.0.1:9464".into(), hosts: Vec::new() }
     }
 }
 

@@ -121,11 +121,7 @@ impl Drive {
             );
             self.pump.stop_at_end(UntilEnd::new(&bounds, &committed));
         }
-        info!(
-            topics = topics.join(","),
-            group = config.properties["group.id"],
-            "joining the group"
-        );
+        info!(topics = topics.join(","), group = config.group_id(), "joining the group");
         self.link.consumer.subscribe(&topics)?;
         Ok(())
     }
