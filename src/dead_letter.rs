@@ -3,6 +3,7 @@
 //! A dead letter is written in the transaction of the batch that covers its offset, so it is as
 //! durable as the rows beside it. Its payload has been redacted before it gets here.
 
+pub mod address;
 pub mod mask;
 pub mod store;
 
