@@ -32,6 +32,8 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script
 
 /// Connections at the same time. Each takes a file, and MySQL and Kafka need theirs.
 const CONNECTIONS_MAX: usize = 64;
+/// Bytes of a request's head that are kept for it.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// From a connection to the end of its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// From a connection to the end of its answer.
@@ -106,6 +108,7 @@ async fn answer(stream: TcpStream, service: TowerToHyperService<Router>) {
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     // What goes wrong with a connection is its other end's concern.

@@ -208,15 +208,16 @@ impl<'c> Check<'c> {
         match (value, file) {
             ("", "") => None,
             (value, "") => Some(value.to_owned()),
-            (_, file) if !value.is_empty() => {
-                self.fault(key, format!("is given as well as {file}; remove one of the two"));
+            (value, _) if !value.is_empty() => {
+                self.fault(key, format!("is given as well as {key}_file; remove one of the two"));
                 None
             }
             (_, file) => match std::fs::read_to_string(file) {
+                // Its name is not quoted: it may be the secret, given to the wrong setting.
                 // Editors and `echo` end a file with a line end that is not part of the secret.
                 Ok(text) => Some(text.trim_end_matches(['\n', '\r']).to_owned()),
                 Err(error) => {
-                    self.fault(&format!("{key}_file"), format!("{file} cannot be read: {error}"));
+                    self.fault(&format!("{key}_file"), format!("the file cannot be read: {error}"));
                     None
                 }
             },

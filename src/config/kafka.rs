@@ -80,7 +80,7 @@ impl Check<'_> {
         if kafka.security_protocol.starts_with("sasl") {
             self.not_empty("kafka.sasl_mechanism", &kafka.sasl_mechanism);
         }
-        let mut given = derived(kafka, password.unwrap_or_default(), queue_bytes);
+        let mut given = derived(kafka, &password.unwrap_or_default(), queue_bytes);
         self.user_properties(kafka, &mut given);
         self.required(&given);
         self.begin(&mut given);
@@ -220,12 +220,12 @@ fn is_of_topic(byte: u8) -> bool {
 }
 
 /// What follows from our own settings; empty values are left to librdkafka.
-fn derived(kafka: &raw::Kafka, password: String, queue_bytes: usize) -> Given {
+fn derived(kafka: &raw::Kafka, password: &str, queue_bytes: usize) -> Given {
     // A quarter of the share waits in the queue. The rest is for a response on its way, which
     // grows several times when it is decompressed, and for more than one broker.
     let fetch = (queue_bytes / 12).clamp(MIB, 50 * MIB);
     let queue_kib = (queue_bytes / 4 / 1024).clamp(1024, QUEUED_KIB_MAX);
-    let settings = [
+    let settings: [(&str, &str, &str); 11] = [
         ("bootstrap.servers", "bootstrap_servers", &kafka.bootstrap_servers),
         ("client.id", "client_id", &kafka.client_id),
         ("group.id", "group_id", &kafka.group_id),
@@ -233,7 +233,7 @@ fn derived(kafka: &raw::Kafka, password: String, queue_bytes: usize) -> Given {
         ("security.protocol", "security_protocol", &kafka.security_protocol),
         ("sasl.mechanism", "sasl_mechanism", &kafka.sasl_mechanism),
         ("sasl.username", "sasl_username", &kafka.sasl_username),
-        ("sasl.password", "sasl_password", &password),
+        ("sasl.password", "sasl_password", password),
         ("ssl.ca.location", "tls_ca", &kafka.tls_ca),
         ("ssl.certificate.location", "tls_cert", &kafka.tls_cert),
         ("ssl.key.location", "tls_key", &kafka.tls_key),
@@ -244,7 +244,7 @@ fn derived(kafka: &raw::Kafka, password: String, queue_bytes: usize) -> Given {
     let settings = settings
         .into_iter()
         .filter(|(name, _, value)| is_given(name, value))
-        .map(|(name, setting, value)| (name, format!("kafka.{setting}"), value.clone()));
+        .map(|(name, setting, value)| (name, format!("kafka.{setting}"), value.to_owned()));
     let ours = [
         ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
         ("queued.max.messages.kbytes", queue_kib.to_string()),
