@@ -7,6 +7,7 @@
 use super::Kafka;
 use super::check::Check;
 use super::raw;
+use crate::dead_letter::address::is_topic;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
@@ -47,8 +48,8 @@ const BEGIN_ALIASES: [(&str, &str); 4] =
 
 const OFFSETS: &str = "offsets are committed after the flush and never otherwise; remove it";
 
-/// Properties that would make a promise false, and why.
-const REFUSED: [(&str, &str); 5] = [
+/// Properties that would make a promise false, and why; docs/tuning.md lists them.
+pub(super) const REFUSED: [(&str, &str); 5] = [
     ("enable.auto.commit", OFFSETS),
     ("enable.auto.offset.store", OFFSETS),
     ("offset.store.method", OFFSETS),
@@ -175,7 +176,7 @@ impl Check<'_> {
     fn topic_prefix(&mut self, prefix: &str) {
         // So that a topic of the mapping, up to 100 characters, still fits behind it.
         const CHARS_MAX: usize = 149;
-        if prefix.len() > CHARS_MAX || !prefix.bytes().all(is_of_topic) {
+        if prefix.len() > CHARS_MAX || !(prefix.is_empty() || is_topic(prefix)) {
             self.fault(
                 "kafka.topic_prefix",
                 format!(
@@ -192,9 +193,8 @@ impl Check<'_> {
             let length = prefix.len() + topic.len();
             let problem = if topic.starts_with('^') {
                 format!("{topic:?} would be a pattern; list the topics one by one")
-            } else if topic.is_empty()
+            } else if !is_topic(topic)
                 || length > TOPIC_CHARS_MAX
-                || !topic.bytes().all(is_of_topic)
                 || prefix.is_empty() && [".", ".."].contains(&topic.as_str())
             {
                 format!(
@@ -213,10 +213,6 @@ impl Check<'_> {
             self.fault("kafka.topics", problem);
         }
     }
-}
-
-fn is_of_topic(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"._-".contains(&byte)
 }
 
 /// What follows from our own settings; empty values are left to librdkafka.

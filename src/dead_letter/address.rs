@@ -46,8 +46,8 @@ impl FromStr for Address {
     }
 }
 
-/// Whether Kafka takes a text as the name of a topic. The server would refuse to compare others with
-/// its ASCII column.
+/// Whether a text is made of what Kafka takes in the name of a topic. A database server would refuse to
+/// compare another one with its ASCII column.
 #[must_use]
 pub fn is_topic(text: &str) -> bool {
     let is_of_topic = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

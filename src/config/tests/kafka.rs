@@ -173,3 +173,12 @@ fn every_alias_of_librdkafka_is_known() {
     }
     assert!(found >= 10, "{found}");
 }
+
+#[test]
+fn refused_properties_are_documented() {
+    let docs = include_str!("../../../docs/tuning.md");
+    let (_, section) = docs.split_once("## Properties of librdkafka").unwrap();
+    for (name, _) in kafka::REFUSED {
+        assert!(section.contains(&format!("`{name}`")), "{name} is not in docs/tuning.md");
+    }
+}
