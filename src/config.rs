@@ -201,12 +201,11 @@ impl Effective {
         let mut text = String::new();
         let mut section = "";
         let mut lines = Vec::new();
-        for (key, (value, origin)) in &self.0 {
-            let of = if key.starts_with(&format!("{}.", kafka::PROPERTIES)) {
-                kafka::PROPERTIES
-            } else {
-                key.split('.').next().unwrap_or_default()
-            };
+        // By section: a section that comes twice is not TOML.
+        let mut settings: Vec<_> =
+            self.0.iter().map(|(key, set)| (section_of(key), key, set)).collect();
+        settings.sort_unstable_by_key(|(of, key, _)| (*of, *key));
+        for (of, key, (value, origin)) in settings {
             if of != section {
                 lines.push((format!("\n[{of}]"), String::new()));
                 section = of;
@@ -227,6 +226,13 @@ impl Effective {
             text.push('\n');
         }
         text.trim_start().to_owned()
+    }
+}
+
+fn section_of(key: &str) -> &str {
+    match key.strip_prefix(kafka::PROPERTIES) {
+        Some(rest) if rest.starts_with('.') => kafka::PROPERTIES,
+        _ => key.split('.').next().unwrap_or_default(),
     }
 }
 

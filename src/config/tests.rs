@@ -57,6 +57,17 @@ fn later_layers_win_and_say_where_they_are() {
 }
 
 #[test]
+fn what_is_shown_is_good_as_a_file() {
+    let file = "[kafka]\ntopics = ['user']\n[kafka.properties]\nfetch.min.bytes = 7\nssl.key.password = 'x'";
+    let (_, shown) = load(file, &[], &[("batch.age", "7ms")]);
+    let (config, again) = load(&shown, &[], &[]);
+    let config = config.unwrap();
+    assert_eq!(config.kafka.properties["fetch.min.bytes"], "7");
+    assert_eq!((config.kafka.topics, config.batch.age.as_millis()), (vec!["user".to_owned()], 7));
+    assert_eq!(again.matches("[kafka]").count(), 1);
+}
+
+#[test]
 fn numbers_in_the_environment_stay_text_where_text_is_wanted() {
     let (config, _) =
         load("", &[("SLUICEGATE__MYSQL__PASSWORD", "0123"), ("MYSQL_DATABASE", "7")], &[]);
