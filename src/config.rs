@@ -2,11 +2,14 @@
 //!
 //! Takes defaults, one TOML file, the environment and flags, in rising order. Gives a [`Config`] in
 //! which durations are [`Duration`]s and sizes are bytes. Fails with every [`ConfigError`] at once:
-//! origin, key, and the mend. Holds true: a secret is shown by nothing in here.
+//! origin, key, and how to fix it. Holds true: nothing in here shows a secret.
 
 mod check;
+mod kafka;
 mod layers;
+mod ranges;
 mod raw;
+mod secret;
 
 use crate::buffer::Limits;
 use crate::flatten::Bounds;
@@ -43,8 +46,8 @@ pub struct Config {
     pub message_bounds: Bounds,
     /// How much of a faulty message a dead letter keeps, in bytes.
     pub dead_letter_payload_bytes: usize,
-    /// Where metrics and health are served; `None` if they are not.
-    pub http: Option<SocketAddr>,
+    /// Where status, metrics and health are served; `None` if they are not.
+    pub http: Option<Http>,
     /// Logs.
     pub log: Log,
     /// How long the start may wait for MySQL and Kafka; `None` for as long as it takes.
@@ -56,7 +59,8 @@ pub struct Config {
 /// The Kafka side.
 #[derive(Clone)]
 pub struct Kafka {
-    /// librdkafka's properties, derived ones and the user's own.
+    /// librdkafka's properties, derived ones and the user's own. `bootstrap.servers`, `group.id` and
+    /// `auto.offset.reset` are there, under these names.
     pub properties: BTreeMap<String, String>,
     /// Topics to subscribe to; empty means those of the mapping.
     pub topics: Vec<String>,
@@ -79,6 +83,15 @@ pub struct Flush {
     pub backoff: Backoff,
 }
 
+/// The HTTP port.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Names of its host, beside `localhost` and IP addresses.
+    pub hosts: Vec<String>,
+}
+
 /// Logs.
 #[derive(Debug, Clone)]
 pub struct Log {
@@ -89,6 +102,18 @@ pub struct Log {
 }
 
 impl Kafka {
+    /// Brokers to begin with.
+    #[must_use]
+    pub fn bootstrap_servers(&self) -> &str {
+        self.properties.get("bootstrap.servers").map_or("", String::as_str)
+    }
+
+    /// The consumer group.
+    #[must_use]
+    pub fn group_id(&self) -> &str {
+        self.properties.get("group.id").map_or("", String::as_str)
+    }
+
     /// The names in Kafka of the topics to subscribe to, given those of the mapping.
     #[must_use]
     pub fn subscription(&self, mapped: &[&str]) -> Vec<String> {
@@ -119,8 +144,8 @@ impl std::fmt::Debug for Kafka {
     }
 }
 
-/// Where settings come from besides the defaults.
-#[derive(Debug, Default)]
+/// Where settings come from besides the defaults. It holds secrets, so it has no `Debug`.
+#[derive(Default)]
 pub struct Sources {
     /// The file named by `--config`; without it [`DEFAULT_FILE`], if there is one.
     pub file: Option<PathBuf>,
@@ -130,8 +155,7 @@ pub struct Sources {
     pub flags: Vec<(String, String, String)>,
 }
 
-/// Every setting with its value and its origin, for people.
-#[derive(Debug)]
+/// Every setting with its value and its origin, for people. It holds secrets, so it has no `Debug`.
 pub struct Effective(BTreeMap<String, (Value, Origin)>);
 
 impl Sources {
@@ -182,23 +206,23 @@ impl Effective {
         let mut text = String::new();
         let mut section = "";
         let mut lines = Vec::new();
-        for (key, (value, origin)) in &self.0 {
-            let of = if key.starts_with("kafka.properties.") {
-                "kafka.properties"
-            } else {
-                key.split('.').next().unwrap_or_default()
-            };
+        // By section: a section that comes twice is not TOML.
+        let mut settings: Vec<_> =
+            self.0.iter().map(|(key, set)| (section_of(key), key, set)).collect();
+        settings.sort_unstable_by_key(|(of, key, _)| (*of, *key));
+        for (of, key, (value, origin)) in settings {
             if of != section {
                 lines.push((format!("\n[{of}]"), String::new()));
                 section = of;
             }
             let name = &key[of.len() + 1..];
             let name = if name.contains('.') { format!("{name:?}") } else { name.to_owned() };
-            if is_secret(key) && value.as_str() != Some("") {
+            if secret::is_secret(key) && value.as_str() != Some("") {
                 // As a comment, so that the text is good as a file.
                 lines.push((format!("# {name} = \"***\""), format!("# not shown; {origin}")));
             } else {
-                lines.push((format!("{name} = {value}"), format!("# {origin}")));
+                let range = ranges::range(key).map_or(String::new(), |range| format!("; {range}"));
+                lines.push((format!("{name} = {value}"), format!("# {origin}{range}")));
             }
         }
         for (line, comment) in lines {
@@ -210,13 +234,11 @@ impl Effective {
     }
 }
 
-/// Whether a setting's value is shown to nobody.
-fn is_secret(key: &str) -> bool {
-    let shown = key.ends_with("_file") || key.ends_with(".location");
-    !shown
-        && ["password", "secret", "ssl.key.pem", "sasl.jaas", "oauthbearer.config"]
-            .iter()
-            .any(|part| key.contains(part))
+fn section_of(key: &str) -> &str {
+    match key.strip_prefix(kafka::PROPERTIES) {
+        Some(rest) if rest.starts_with('.') => kafka::PROPERTIES,
+        _ => key.split('.').next().unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A dead letter is written in the transaction of the batch that covers its offset, so it is as
 //! durable as the rows beside it. Its payload has been redacted before it gets here.
 
+pub mod address;
 pub mod mask;
 pub mod store;
 
@@ -83,7 +84,7 @@ impl DeadLetter {
         }
         // Whatever masking makes of it, its column holds so much and no more.
         let key = origin.key.map(|key| {
-            let mut key = mask::mask(&key[..key.len().min(KEY_BYTES_MAX)], secrets);
+            let mut key = mask::mask_key(&key[..key.len().min(KEY_BYTES_MAX)], secrets);
             key.truncate(KEY_BYTES_MAX);
             key
         });

@@ -1,32 +1,44 @@
 //! Metrics, health and the status page over HTTP.
+//!
+//! The page and its JSON are for browsers, so they answer only under names that are known to be this
+//! host's. Scrapers and probes ask by the name of a service as often as by an address, and get
+//! counts and one word: `/metrics`, `/healthz` and `/readyz` answer under any name.
+
+mod hosts;
 
 use crate::metrics::catalog::{BYTES, LATENCIES, ROWS, SECONDS};
 use crate::status::{Board, Status};
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 
 const PAGE: &str = include_str!("status/page.html");
-/// The page asks nobody but this server, and nobody may put it into a frame.
+/// The page talks to this server alone, and no other page may put it into a frame.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Connections at the same time; others wait. Each takes a file, and MySQL and Kafka need theirs.
+/// Connections at the same time. Each takes a file, and MySQL and Kafka need theirs.
 const CONNECTIONS_MAX: usize = 64;
+/// Bytes of a request's head that are kept for it.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// From a connection to the end of its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// From a connection to the end of its answer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// When there is no file left for a connection.
+/// After a connection for which no file was left.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// Installs the recorder for all metrics of the process.
@@ -47,44 +59,72 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
 /// Listens on `address`.
 ///
 /// # Errors
-/// When the address cannot be had.
+/// When it cannot listen there.
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Serves until the process ends.
-pub async fn serve(listener: TcpListener, board: Arc<Board>) {
-    // It also empties histograms into their buckets when nobody scrapes.
+/// Serves until the process ends; the page under these names of the host, see [`hosts`].
+pub async fn serve(listener: TcpListener, board: Arc<Board>, names: Vec<String>) {
+    // It also empties histograms into their buckets while nothing scrapes.
     tokio::spawn(Arc::clone(&board).watch());
     let routes = Router::new()
         .route("/", get(page))
         .route("/status", get(status))
+        .route_layer(from_fn_with_state(Arc::<[String]>::from(names), only_as_ours))
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .with_state(board);
     let service = TowerToHyperService::new(routes);
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    // Nobody closes it.
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    let mut open = VecDeque::new();
+    loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let service = service.clone();
-                tokio::spawn(async move {
-                    let mut server = http1::Builder::new();
-                    // One request a connection: who is slow or idle keeps nobody's place.
-                    let served =
-                        server.keep_alive(false).serve_connection(TokioIo::new(stream), service);
-                    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, served).await;
-                    drop(place);
-                });
+                make_room(&mut open);
+                open.push_back(tokio::spawn(answer(stream, service.clone())).abort_handle());
             }
             Err(error) => {
-                tracing::warn!(%error, "http: a connection could not be taken");
+                tracing::warn!(%error, "http: a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }
     }
+}
+
+/// Ends the oldest connection if there are too many. An answer takes milliseconds, so that is one
+/// that sends nothing or reads nothing, and it does not keep others waiting.
+fn make_room(open: &mut VecDeque<AbortHandle>) {
+    open.retain(|connection| !connection.is_finished());
+    if open.len() >= CONNECTIONS_MAX
+        && let Some(oldest) = open.pop_front()
+    {
+        oldest.abort();
+    }
+}
+
+/// Answers one request.
+async fn answer(stream: TcpStream, service: TowerToHyperService<Router>) {
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // What goes wrong with a connection is its other end's concern.
+    let _ = tokio::time::timeout(CONNECTION_TIMEOUT, served).await;
+}
+
+async fn only_as_ours(
+    State(names): State<Arc<[String]>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if hosts::is_ours(request.uri(), request.headers(), &names) {
+        return next.run(request).await;
+    }
+    let text = "The Host header has a name that this instance does not know. Open it by its IP address, or add the name to the setting http.hosts.\n";
+    (StatusCode::MISDIRECTED_REQUEST, typed("text/plain; charset=utf-8"), text).into_response()
 }
 
 fn typed(media: &'static str) -> [(HeaderName, &'static str); 2] {

@@ -18,7 +18,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// Moves JSON domain events from Kafka into MySQL tables.
 ///
 /// Exit codes: 0 well, 1 failed or found a problem, 2 wrong usage or configuration.
-#[derive(Debug, Parser)]
+// It holds what --set gives, secrets too, so it has no `Debug`.
+#[derive(Parser)]
 #[command(version, about, long_about = None, after_help = AFTER_HELP)]
 struct Cli {
     #[command(flatten)]
@@ -61,9 +62,9 @@ const DEAD_LETTERS_EXAMPLES: &str = "Examples:
   sluicegate dead-letters count --since 1day
   sluicegate dead-letters list --since 2h
   sluicegate dead-letters list --topic order --json | jq .error_text
-  sluicegate dead-letters show 17
+  sluicegate dead-letters show order/3/1234
   sluicegate dead-letters replay --reason value_too_long
-  sluicegate dead-letters replay 17 18
+  sluicegate dead-letters replay order/3/1234 18
   sluicegate dead-letters purge --until 30days";
 
 const STATUS_EXAMPLES: &str = "Examples:
@@ -86,7 +87,7 @@ const DEMO_EXAMPLES: &str = "Examples:
   sluicegate demo --events 1000000 --keep
   sluicegate demo --set mysql.host=127.0.0.1 --set mysql.database=demo   on a server of yours";
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 struct Settings {
     /// Configuration file [default: sluicegate.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE")]
@@ -261,10 +262,14 @@ fn sources(settings: Settings) -> anyhow::Result<Sources> {
     // clap forgets what stands before a subcommand if the option comes again behind it.
     let set = all_of("--set", std::env::args_os());
     debug_assert!(settings.set.iter().all(|known| set.contains(known)));
-    for set in set {
-        let (key, value) = set
-            .split_once('=')
-            .with_context(|| format!("--set {set}: give KEY=VALUE such as batch.rows=5000"))?;
+    for (index, set) in set.into_iter().enumerate() {
+        // Not quoted: it may be a password.
+        let (key, value) = set.split_once('=').with_context(|| {
+            format!(
+                "--set number {} has no \"=\"; give KEY=VALUE such as batch.rows=5000",
+                index + 1
+            )
+        })?;
         flags.push(("--set".to_owned(), key.trim().to_owned(), value.trim().to_owned()));
     }
     if settings.log_json {

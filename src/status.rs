@@ -240,7 +240,7 @@ impl Board {
             process,
             health,
             recent,
-            group: config.kafka.properties.get("group.id").cloned().unwrap_or_default(),
+            group: config.kafka.group_id().to_owned(),
             mysql: config.server.address(),
             started: Instant::now(),
             seen: Mutex::default(),

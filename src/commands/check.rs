@@ -206,7 +206,7 @@ fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
             Err(error) if is_unreachable(&error) => {
                 findings.problem(format!(
                     "Kafka: no answer from {}: {error}; check kafka.bootstrap_servers, kafka.security_protocol, and the network",
-                    config.kafka.properties["bootstrap.servers"]
+                    config.kafka.bootstrap_servers()
                 ));
                 return;
             }
@@ -222,7 +222,7 @@ fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
     match consumer.committed(&partitions) {
         Ok(committed) => findings.fine(format!(
             "Kafka: group {} has committed offsets for {} of them",
-            config.kafka.properties["group.id"],
+            config.kafka.group_id(),
             committed.len()
         )),
         Err(error) => findings.problem(format!("Kafka: group: {error}; allow READ on the group")),

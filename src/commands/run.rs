@@ -1,7 +1,7 @@
 //! `sluicegate run` and `sluicegate migrate`.
 
 use super::{Inspected, inspect, mapping};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::flush::connect::ServerFacts;
 use crate::flush::retry::Class;
 use crate::flush::statement::Statements;
@@ -72,13 +72,13 @@ pub async fn run(
     // So that they are there while MySQL is waited for; the pipeline takes the same ones.
     drop(PipelineMetrics::new(&mapping, &config));
     drop(FlushMetrics::new(Arc::clone(&health)));
-    if let Some(address) = config.http {
+    if let Some(config::Http { address, hosts }) = config.http.clone() {
         let listener = http::bind(address).await.with_context(|| {
-            format!("http.address {address} cannot be had; choose another or \"off\"")
+            format!("cannot listen on http.address {address}; choose another or \"off\"")
         })?;
         info!(%address, "http: / (status page), /status, /metrics, /healthz, /readyz");
         let board = Board::new(metrics, &config, Arc::clone(&health), recent);
-        tokio::spawn(http::serve(listener, Arc::new(board)));
+        tokio::spawn(http::serve(listener, Arc::new(board), hosts));
     }
     let stop = Stop::default();
     stop_on_signals(stop.clone(), config.stop_timeout).context("signals cannot be caught")?;

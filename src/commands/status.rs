@@ -37,16 +37,26 @@ pub struct Options {
 /// When the instance does not answer.
 pub fn show(options: &Options, config: &Config) -> anyhow::Result<()> {
     let url = url(options, config)?;
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(ANSWER_WAIT)).proxy(None).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(ANSWER_WAIT))
+        .http_status_as_error(false)
+        .proxy(None)
+        .build()
+        .into();
     let ask = || -> anyhow::Result<String> {
-        let answer =
-            agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_to_string());
-        answer.with_context(|| {
+        let answer = agent
+            .get(&url)
+            .call()
+            .and_then(|mut answer| Ok((answer.status(), answer.body_mut().read_to_string()?)));
+        let (code, text) = answer.with_context(|| {
             format!(
                 "no instance answers at {url}; is it running, and is http.address (or --url) right?"
             )
-        })
+        })?;
+        if !code.is_success() {
+            bail!("{url} answers {code}: {}", text.trim());
+        }
+        Ok(text)
     };
     let read = |text: &str| -> anyhow::Result<Status> {
         serde_json::from_str(text).with_context(|| {
@@ -71,10 +81,10 @@ pub fn show(options: &Options, config: &Config) -> anyhow::Result<()> {
 }
 
 fn url(options: &Options, config: &Config) -> anyhow::Result<String> {
-    let base = match (&options.url, config.http) {
+    let base = match (&options.url, &config.http) {
         (Some(url), _) if url.starts_with("http://") => url.trim_end_matches('/').to_owned(),
         (Some(url), _) => bail!("--url {url}: give http://HOST:PORT"),
-        (None, Some(address)) => format!("http://{address}"),
+        (None, Some(http)) => format!("http://{}", http.address),
         (None, None) => bail!("http.address is off, so there is nothing to ask; give --url"),
     };
     Ok(format!("{base}/status"))

@@ -1,8 +1,9 @@
 //! Text → durations, sizes, addresses; and what follows from several settings together.
 
 use super::layers::{ConfigError, Origin};
+use super::ranges::{Range, range};
 use super::raw::RawConfig;
-use super::{Config, Flush, Kafka, Log};
+use super::{Config, Flush, Http, Log};
 use crate::buffer::Limits;
 use crate::flatten::Bounds;
 use crate::flush::connect::{Server, Tls};
@@ -10,6 +11,7 @@ use crate::flush::retry::Backoff;
 use crate::flush::statement::StatementLimits;
 use sqlx::mysql::MySqlSslMode;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::Value;
@@ -25,23 +27,11 @@ const QUEUE: usize = 4;
 const DECODE: usize = 16;
 /// A statement's text exists as text, as the driver's packet, and as that packet's growth.
 const STATEMENT_COPIES: usize = 3;
-/// Messages that librdkafka holds ready: a few batches. Each costs about 300 bytes beside its own.
-const QUEUED_MESSAGES: usize = 30_000;
-/// When librdkafka finds its queue full, it fetches no more for so long. By default that is a
-/// second, in which the queue runs empty: then it is the queue's size that limits the throughput.
-const FETCH_AGAIN_MS: usize = 10;
-/// The broker answers a fetch when there is so much for it, or after so long. By default it answers
-/// each message of a steady trickle alone, which costs it and us most of the time that they have.
-const FETCH_BYTES: usize = 64 * 1024;
-const FETCH_WAIT_MS: usize = 20;
-/// An instance hears with its heartbeat that the group is dealt out anew, and meanwhile nobody reads
-/// what it has given up. By default that is every three seconds.
-const HEARTBEAT_MS: usize = 500;
 /// Below this a batch is not worth its commit.
 const BATCH_BYTES_MIN: usize = 256 * 1024;
+/// Longest name of a database.
+const DATABASE_CHARS_MAX: usize = 64;
 
-/// What `dead_letters.payload` holds, a `MEDIUMBLOB`.
-const PAYLOAD_BYTES_MAX: usize = 16_777_215;
 /// A statement writes a byte of a payload as two digits.
 const HEX: usize = 2;
 
@@ -98,7 +88,7 @@ impl<'c> Check<'c> {
         self.faults
     }
 
-    fn fault(&mut self, key: &str, problem: String) {
+    pub(super) fn fault(&mut self, key: &str, problem: String) {
         let origin = self.all.get(key).map_or(Origin::Default, |(_, origin)| origin.clone());
         self.faults.push(ConfigError { key: key.to_owned(), origin, problem });
     }
@@ -107,11 +97,11 @@ impl<'c> Check<'c> {
     pub(super) fn config(&mut self, raw: &RawConfig) -> Config {
         let flush = self.flush(raw);
         let mut batch = Limits {
-            rows: self.whole("batch.rows", raw.batch.rows, 1, 1_000_000),
-            bytes: self.bytes("batch.bytes", &raw.batch.bytes, 1),
+            rows: self.whole("batch.rows", raw.batch.rows),
+            bytes: self.bytes("batch.bytes", &raw.batch.bytes),
             age: self.duration("batch.age", &raw.batch.age),
         };
-        let limit = self.bytes("memory.limit", &raw.memory.limit, 1);
+        let limit = self.bytes("memory.limit", &raw.memory.limit);
         let shares = Shares::of(limit, &flush);
         if shares.batch < BATCH_BYTES_MIN.min(batch.bytes) {
             self.fault(
@@ -126,7 +116,7 @@ impl<'c> Check<'c> {
         }
         batch.bytes = batch.bytes.min(shares.batch.max(1));
         Config {
-            kafka: self.kafka(raw, shares.queue),
+            kafka: self.kafka(&raw.kafka, shares.queue),
             server: self.server(raw),
             batch,
             flush,
@@ -134,9 +124,9 @@ impl<'c> Check<'c> {
             memory_limit: limit,
             message_bounds: Bounds { decode: shares.decode, rows: shares.batch },
             dead_letter_payload_bytes: self
-                .payload_bytes(&raw.dead_letters.payload_bytes)
+                .bytes("dead_letters.payload_bytes", &raw.dead_letters.payload_bytes)
                 .min(shares.batch / HEX),
-            http: self.http(&raw.http.address),
+            http: self.http(raw),
             log: self.log(raw),
             start_timeout: match raw.start.timeout.as_str() {
                 "off" => None,
@@ -148,98 +138,36 @@ impl<'c> Check<'c> {
 
     fn flush(&mut self, raw: &RawConfig) -> Flush {
         let flush = &raw.flush;
+        let backoff = Backoff {
+            first: self.duration("flush.retry_first", &flush.retry_first),
+            longest: self.duration("flush.retry_longest", &flush.retry_longest),
+        };
+        if backoff.first > backoff.longest {
+            self.fault("flush.retry_first", "must not be above flush.retry_longest".to_owned());
+        }
         Flush {
-            writers: self.whole("flush.writers", flush.writers, 1, 64),
+            writers: self.whole("flush.writers", flush.writers),
             statement: StatementLimits {
-                rows: self.whole("flush.statement_rows", flush.statement_rows, 1, 100_000),
-                bytes: self.bytes("flush.statement_bytes", &flush.statement_bytes, 1024),
+                rows: self.whole("flush.statement_rows", flush.statement_rows),
+                bytes: self.bytes("flush.statement_bytes", &flush.statement_bytes),
             },
             statement_timeout: self.duration("flush.statement_timeout", &flush.statement_timeout),
-            backoff: Backoff {
-                first: self.duration("flush.retry_first", &flush.retry_first),
-                longest: self.duration("flush.retry_longest", &flush.retry_longest),
-            },
-        }
-    }
-
-    fn kafka(&mut self, raw: &RawConfig, queue_bytes: usize) -> Kafka {
-        let kafka = &raw.kafka;
-        let password =
-            self.secret("kafka.sasl_password", &kafka.sasl_password, &kafka.sasl_password_file);
-        self.one_of(
-            "kafka.auto_offset_reset",
-            &kafka.auto_offset_reset,
-            &["earliest", "latest", "error"],
-        );
-        self.one_of(
-            "kafka.security_protocol",
-            &kafka.security_protocol,
-            &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"],
-        );
-        if kafka.security_protocol.starts_with("sasl") {
-            self.not_empty("kafka.sasl_mechanism", &kafka.sasl_mechanism);
-        }
-        self.not_empty("kafka.bootstrap_servers", &kafka.bootstrap_servers);
-        self.not_empty("kafka.group_id", &kafka.group_id);
-        // A quarter of the share waits in the queue. The rest is for a response on its way, which
-        // grows several times when it is decompressed, and for more than one broker.
-        let fetch = (queue_bytes / 12).clamp(MIB, 50 * MIB);
-        let mut properties: BTreeMap<String, String> = [
-            ("bootstrap.servers", kafka.bootstrap_servers.clone()),
-            ("client.id", kafka.client_id.clone()),
-            ("group.id", kafka.group_id.clone()),
-            ("auto.offset.reset", kafka.auto_offset_reset.clone()),
-            ("security.protocol", kafka.security_protocol.clone()),
-            ("sasl.mechanism", kafka.sasl_mechanism.clone()),
-            ("sasl.username", kafka.sasl_username.clone()),
-            ("sasl.password", password.unwrap_or_default()),
-            ("ssl.ca.location", kafka.tls_ca.clone()),
-            ("ssl.certificate.location", kafka.tls_cert.clone()),
-            ("ssl.key.location", kafka.tls_key.clone()),
-            ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
-            ("queued.max.messages.kbytes", (queue_bytes / 4 / 1024).max(1024).to_string()),
-            ("queued.min.messages", QUEUED_MESSAGES.to_string()),
-            ("fetch.queue.backoff.ms", FETCH_AGAIN_MS.to_string()),
-            ("fetch.max.bytes", fetch.to_string()),
-            ("fetch.min.bytes", FETCH_BYTES.to_string()),
-            ("fetch.wait.max.ms", FETCH_WAIT_MS.to_string()),
-            ("statistics.interval.ms", "1000".to_owned()),
-            // A killed instance blocks its partitions until then.
-            ("session.timeout.ms", "10000".to_owned()),
-            ("heartbeat.interval.ms", HEARTBEAT_MS.to_string()),
-        ]
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-        for (name, value) in &kafka.properties {
-            if ["enable.auto.commit", "enable.auto.offset.store"].contains(&name.as_str()) {
-                self.fault(
-                    &format!("kafka.properties.{name}"),
-                    "offsets are committed after the flush and never otherwise; remove it"
-                        .to_owned(),
-                );
-            }
-            // An empty value takes one of ours away: some do not go with each other.
-            if value.is_empty() {
-                properties.remove(name);
-            } else {
-                properties.insert(name.clone(), value.clone());
-            }
-        }
-        Kafka {
-            properties,
-            topics: kafka.topics.clone(),
-            topic_prefix: kafka.topic_prefix.clone(),
-            revoke_timeout: self.duration("kafka.revoke_timeout", &kafka.revoke_timeout),
+            backoff,
         }
     }
 
     fn server(&mut self, raw: &RawConfig) -> Server {
         let mysql = &raw.mysql;
         let password = self.secret("mysql.password", &mysql.password, &mysql.password_file);
-        self.not_empty("mysql.database", &mysql.database);
-        self.not_empty("mysql.user", &mysql.user);
+        self.plain_text("mysql.user", &mysql.user);
+        self.plain_text("mysql.database", &mysql.database);
+        if mysql.database.chars().count() > DATABASE_CHARS_MAX {
+            let problem = format!("must have at most {DATABASE_CHARS_MAX} characters");
+            self.fault("mysql.database", problem);
+        }
+        if mysql.socket.is_empty() {
+            self.plain_text("mysql.host", &mysql.host);
+        }
         let modes = [
             ("disabled", MySqlSslMode::Disabled),
             ("preferred", MySqlSslMode::Preferred),
@@ -247,7 +175,7 @@ impl<'c> Check<'c> {
             ("verify-ca", MySqlSslMode::VerifyCa),
             ("verify-identity", MySqlSslMode::VerifyIdentity),
         ];
-        self.one_of("mysql.tls_mode", &mysql.tls_mode, &modes.map(|(name, _)| name));
+        self.one_of("mysql.tls_mode", &mysql.tls_mode);
         let mode = modes.iter().find(|(name, _)| *name == mysql.tls_mode);
         if mysql.tls_cert.is_empty() != mysql.tls_key.is_empty() {
             self.fault("mysql.tls_cert", "tls_cert and tls_key go together".to_owned());
@@ -263,7 +191,7 @@ impl<'c> Check<'c> {
         }
         Server {
             host: mysql.host.clone(),
-            port: u16::try_from(self.whole("mysql.port", mysql.port, 1, 65_535)).unwrap_or(0),
+            port: u16::try_from(self.whole("mysql.port", mysql.port)).unwrap_or(0),
             socket: path(&mysql.socket),
             user: mysql.user.clone(),
             password,
@@ -280,7 +208,7 @@ impl<'c> Check<'c> {
 
     fn log(&mut self, raw: &RawConfig) -> Log {
         use std::io::IsTerminal;
-        self.one_of("log.format", &raw.log.format, &["auto", "text", "json"]);
+        self.one_of("log.format", &raw.log.format);
         if let Err(error) = raw.log.filter.parse::<tracing_subscriber::EnvFilter>() {
             self.fault("log.filter", format!("{error}; for example \"info,sluicegate=debug\""));
         }
@@ -292,91 +220,113 @@ impl<'c> Check<'c> {
         Log { json, filter: raw.log.filter.clone() }
     }
 
-    fn http(&mut self, address: &str) -> Option<std::net::SocketAddr> {
-        if ["", "off"].contains(&address) {
-            return None;
-        }
-        match address.parse() {
-            Ok(address) => Some(address),
-            Err(_) => {
-                self.fault(
-                    "http.address",
-                    "give ADDRESS:PORT such as \"127.0.0.1:9464\", or \"off\"".to_owned(),
-                );
-                None
+    fn http(&mut self, raw: &RawConfig) -> Option<Http> {
+        for host in &raw.http.hosts {
+            let is_of_host = |c: char| c.is_ascii_alphanumeric() || ['.', '-', '_'].contains(&c);
+            if host.is_empty() || !host.chars().all(is_of_host) {
+                let problem =
+                    format!("{host:?} is not the name of a host, without scheme and port");
+                self.fault("http.hosts", problem);
             }
         }
+        if ["", "off"].contains(&raw.http.address.as_str()) {
+            return None;
+        }
+        let address =
+            raw.http.address.parse().ok().filter(|address: &SocketAddr| address.port() > 0);
+        if address.is_none() {
+            self.fault(
+                "http.address",
+                "give ADDRESS:PORT such as \"127.0.0.1:9464\", or \"off\"".to_owned(),
+            );
+        }
+        Some(Http { address: address?, hosts: raw.http.hosts.clone() })
     }
 
     /// A secret, given directly or in a file.
-    fn secret(&mut self, key: &str, value: &str, file: &str) -> Option<String> {
+    pub(super) fn secret(&mut self, key: &str, value: &str, file: &str) -> Option<String> {
         match (value, file) {
             ("", "") => None,
             (value, "") => Some(value.to_owned()),
-            (_, file) if !value.is_empty() => {
-                self.fault(key, format!("is given as well as {file}; remove one of the two"));
+            (value, _) if !value.is_empty() => {
+                self.fault(key, format!("is given as well as {key}_file; remove one of the two"));
                 None
             }
             (_, file) => match std::fs::read_to_string(file) {
+                // Its name is not quoted: it may be the secret, given to the wrong setting.
                 // Editors and `echo` end a file with a line end that is not part of the secret.
                 Ok(text) => Some(text.trim_end_matches(['\n', '\r']).to_owned()),
                 Err(error) => {
-                    self.fault(&format!("{key}_file"), format!("{file} cannot be read: {error}"));
+                    self.fault(&format!("{key}_file"), format!("the file cannot be read: {error}"));
                     None
                 }
             },
         }
     }
 
-    fn whole(&mut self, key: &str, value: i64, least: i64, most: i64) -> usize {
+    fn whole(&mut self, key: &str, value: i64) -> usize {
+        let Some(range @ Range::Whole(least, most)) = range(key) else {
+            unreachable!("{key} has a range");
+        };
         if !(least..=most).contains(&value) {
-            self.fault(key, format!("must be a whole number from {least} to {most}"));
+            self.fault(key, format!("must be a whole number from {range}"));
         }
         usize::try_from(value.clamp(least, most)).unwrap_or(0)
     }
 
-    fn bytes(&mut self, key: &str, text: &str, least: usize) -> usize {
-        match text.parse::<bytesize::ByteSize>() {
-            Ok(size) if size.0 >= least as u64 => usize::try_from(size.0).unwrap_or(usize::MAX),
-            Ok(_) => {
-                self.fault(key, format!("must be at least {least} bytes"));
-                least
-            }
+    fn bytes(&mut self, key: &str, text: &str) -> usize {
+        let Some(range @ Range::Bytes(least, most)) = range(key) else {
+            unreachable!("{key} has a range");
+        };
+        let size = text.parse::<bytesize::ByteSize>();
+        match &size {
+            Ok(size) if (least..=most).contains(&size.0) => {}
+            Ok(_) => self.fault(key, format!("must be {range}")),
             Err(_) => {
-                self.fault(key, "is no size such as \"8MiB\" or \"500kB\"".to_owned());
-                least
+                self.fault(key, format!("is not a size such as \"8MiB\" or \"500kB\"; {range}"));
             }
         }
+        let size = size.map_or(least, |size| size.0.clamp(least, most));
+        usize::try_from(size).unwrap_or(usize::MAX)
     }
 
-    fn payload_bytes(&mut self, text: &str) -> usize {
-        const KEY: &str = "dead_letters.payload_bytes";
-        let bytes = self.bytes(KEY, text, 0);
-        if bytes > PAYLOAD_BYTES_MAX {
-            let problem = format!(
-                "must be at most {PAYLOAD_BYTES_MAX} bytes, which is what the column dead_letters.payload holds"
-            );
-            self.fault(KEY, problem);
+    pub(super) fn duration(&mut self, key: &str, text: &str) -> Duration {
+        let Some(range @ Range::Millis(least, most)) = range(key) else {
+            unreachable!("{key} has a range");
+        };
+        let (least, most) = (Duration::from_millis(least), Duration::from_millis(most));
+        let duration = humantime::parse_duration(text);
+        match &duration {
+            Ok(duration) if (least..=most).contains(duration) => {}
+            Ok(_) => self.fault(key, format!("must be {range}")),
+            Err(_) => self.fault(
+                key,
+                format!("is not a duration such as \"200ms\", \"5s\" or \"2m\"; {range}"),
+            ),
         }
-        bytes
+        duration.map_or(least, |duration| duration.clamp(least, most))
     }
 
-    fn duration(&mut self, key: &str, text: &str) -> Duration {
-        humantime::parse_duration(text).unwrap_or_else(|_| {
-            self.fault(key, "is no duration such as \"200ms\", \"5s\" or \"2m\"".to_owned());
-            Duration::ZERO
-        })
-    }
-
-    fn one_of(&mut self, key: &str, value: &str, allowed: &[&str]) {
-        if !allowed.contains(&value) {
-            self.fault(key, format!("must be one of {}", allowed.join(", ")));
+    pub(super) fn one_of(&mut self, key: &str, value: &str) {
+        let Some(range @ Range::Words(words)) = range(key) else {
+            unreachable!("{key} has a range");
+        };
+        if !words.contains(&value) {
+            self.fault(key, format!("must be one of {range}"));
         }
     }
 
-    fn not_empty(&mut self, key: &str, value: &str) {
-        if value.is_empty() {
+    pub(super) fn not_empty(&mut self, key: &str, value: &str) {
+        if value.trim().is_empty() {
             self.fault(key, "must not be empty".to_owned());
+        }
+    }
+
+    /// A name: not empty, and nothing in it that cannot be seen.
+    pub(super) fn plain_text(&mut self, key: &str, value: &str) {
+        self.not_empty(key, value);
+        if value.contains(char::is_control) {
+            self.fault(key, "must not contain control characters".to_owned());
         }
     }
 }

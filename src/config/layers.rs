@@ -1,6 +1,8 @@
 //! File, environment and flags → one table of values, each with its origin.
 
+use super::kafka::PROPERTIES;
 use super::raw::RawConfig;
+use super::secret::is_secret;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,8 +11,6 @@ use toml::{Table, Value};
 
 /// The prefix of environment variables: `SLUICEGATE__SECTION__KEY`.
 const ENV_PREFIX: &str = "SLUICEGATE__";
-/// The section whose keys are librdkafka's, not ours.
-const PROPERTIES: &str = "kafka.properties";
 
 /// Variables of the service that sluicegate replaces in place.
 pub(super) const LEGACY_ENV: [(&str, &str); 9] = [
@@ -57,12 +57,12 @@ pub struct ConfigError {
     pub key: String,
     /// Where it is set.
     pub origin: Origin,
-    /// What is wrong and how to mend it. Never the value of a secret.
+    /// What is wrong and how to fix it. Never the value of a secret.
     pub problem: String,
 }
 
 /// The values that were set, with their origins, by dotted key.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Layers {
     values: BTreeMap<String, (Value, Origin)>,
     pub(super) faults: Vec<ConfigError>,
@@ -105,7 +105,9 @@ impl Layers {
             let Some(rest) = name.strip_prefix(ENV_PREFIX) else { continue };
             let mut key = rest.to_ascii_lowercase().replace("__", ".");
             // librdkafka's properties have dots, a variable's name cannot.
-            if let Some(property) = key.strip_prefix("kafka.properties.") {
+            if let Some(property) =
+                key.strip_prefix(PROPERTIES).and_then(|rest| rest.strip_prefix('.'))
+            {
                 key = format!("{PROPERTIES}.{}", property.replace('_', "."));
             }
             self.set_text(key, value, Origin::Env(name.clone()));
@@ -139,7 +141,7 @@ impl Layers {
         // Alone, so that every wrong value is reported, each with its origin.
         if let Err(error) = RawConfig::deserialize(nested([(key.as_str(), &value)])) {
             // The message quotes the value.
-            let problem = match super::is_secret(&key) {
+            let problem = match is_secret(&key) {
                 true => "must be a text in quotes".to_owned(),
                 false => error.message().to_owned(),
             };
@@ -175,7 +177,7 @@ fn nearest<'k>(key: &str, known: impl Iterator<Item = &'k String>) -> Option<&'k
 }
 
 /// Every setting's default by its dotted key.
-fn defaults() -> BTreeMap<String, Value> {
+pub(super) fn defaults() -> BTreeMap<String, Value> {
     fn collect(table: &Table, prefix: &str, into: &mut BTreeMap<String, Value>) {
         for (name, value) in table {
             let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
@@ -197,7 +199,8 @@ fn defaults() -> BTreeMap<String, Value> {
 fn nested<'v>(values: impl IntoIterator<Item = (&'v str, &'v Value)>) -> Table {
     let mut root = Table::new();
     for (key, value) in values {
-        let parts: Vec<&str> = match key.strip_prefix("kafka.properties.") {
+        let property = key.strip_prefix(PROPERTIES).and_then(|rest| rest.strip_prefix('.'));
+        let parts: Vec<&str> = match property {
             Some(property) => vec!["kafka", "properties", property],
             None => key.split('.').collect(),
         };
@@ -219,16 +222,10 @@ fn flatten(table: &DeTable<'_>, prefix: &str, entries: &mut Vec<(String, Value, 
         let key =
             if prefix.is_empty() { name_text.to_string() } else { format!("{prefix}.{name_text}") };
         match value.get_ref() {
-            DeValue::Table(inner) if key != PROPERTIES => flatten(inner, &key, entries),
-            DeValue::Table(properties) => {
-                for (property, value) in properties {
-                    let key = format!("{PROPERTIES}.{}", property.get_ref());
-                    entries.push((
-                        key,
-                        Value::String(scalar(value.get_ref())),
-                        property.span().start,
-                    ));
-                }
+            // Without quotes a property's name is nested tables, too: ssl.key.password = "…".
+            DeValue::Table(inner) => flatten(inner, &key, entries),
+            other if key.strip_prefix(PROPERTIES).is_some_and(|rest| rest.starts_with('.')) => {
+                entries.push((key, Value::String(scalar(other)), name.span().start));
             }
             other => entries.push((key, owned(other), name.span().start)),
         }

@@ -1,11 +1,11 @@
 //! The settings as they are written. Every setting has a default here, so this file is also the
-//! list of what there is.
+//! list of what there is; [`ranges`](super::ranges) says what each takes. They hold secrets, so they have no `Debug`.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// All settings. An empty string means "not set".
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawConfig {
     /// Where the events come from.
@@ -32,7 +32,7 @@ pub(super) struct RawConfig {
 }
 
 /// Where the events come from.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Kafka {
     /// Brokers, `HOST:PORT`, separated by commas.
@@ -71,7 +71,7 @@ pub(super) struct Kafka {
 }
 
 /// Where the rows go.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MySql {
     /// Host name or address.
@@ -101,10 +101,10 @@ pub(super) struct MySql {
 }
 
 /// When a batch is sealed: whichever comes first.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Batch {
-    /// Rows, dead letters included, 1 to 1,000,000.
+    /// Rows, dead letters included.
     pub(super) rows: i64,
     /// Bytes of memory; `memory.limit` may lower it.
     pub(super) bytes: String,
@@ -113,10 +113,10 @@ pub(super) struct Batch {
 }
 
 /// How batches are written.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Flush {
-    /// Connections that write at the same time, 1 to 64.
+    /// Connections that write at the same time.
     pub(super) writers: i64,
     /// Rows in one statement.
     pub(super) statement_rows: i64,
@@ -131,7 +131,7 @@ pub(super) struct Flush {
 }
 
 /// The bound on memory.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Memory {
     /// Bytes of memory for everything.
@@ -139,7 +139,7 @@ pub(super) struct Memory {
 }
 
 /// Mapping files of the user's own.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Mapping {
     /// Directory with `*.toml` mappings that replace or extend the built-in ones.
@@ -147,7 +147,7 @@ pub(super) struct Mapping {
 }
 
 /// What is kept of faulty messages.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct DeadLetters {
     /// Bytes of a faulty message that are kept, up to 16,777,215; `memory.limit` may lower it.
@@ -155,15 +155,18 @@ pub(super) struct DeadLetters {
 }
 
 /// The HTTP port for metrics and health.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Http {
-    /// `ADDRESS:PORT` for metrics and health, or `off`.
+    /// `ADDRESS:PORT` for status, metrics and health, or `off`.
     pub(super) address: String,
+    /// Names of this instance's host under which a browser may open the status page, beside
+    /// `localhost` and any IP address.
+    pub(super) hosts: Vec<String>,
 }
 
 /// Logs.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Log {
     /// `text`, `json`, or `auto`: text on a terminal, JSON elsewhere.
@@ -181,7 +184,7 @@ pub(super) struct Start {
 }
 
 /// Stopping.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Stop {
     /// How long stopping may take.
@@ -263,7 +266,7 @@ impl Default for DeadLetters {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { address: "127.0.0.1:9464".into() }
+        Self { address: "127.0.0.1:9464".into(), hosts: Vec::new() }
     }
 }
 

@@ -1,17 +1,25 @@
 //! The table `dead_letters`, as people work with it.
+//!
+//! A letter is known by its [`Address`]. Its `id` is a convenience that databases joined behind a proxy
+//! may give twice, so nothing here pages, marks or deletes by it.
 
+use super::address::Address;
 use crate::datetime::{self, Micros};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{MySql, QueryBuilder, Row};
 
 /// Rows that one `DELETE` removes: a purge of millions does not hold its locks for long.
 const PURGE_ROWS: u32 = 5_000;
+/// The order of [`Address`], and of the unique key.
+const BY_ADDRESS: &str = "topic, kafka_partition, kafka_offset";
 
 /// Which dead letters.
 #[derive(Debug, Default, Clone)]
 pub struct Filter {
-    /// With one of these numbers; if there are none, with any.
+    /// With one of these numbers or addresses; if there are none of either, any.
     pub ids: Vec<u64>,
+    /// See `ids`.
+    pub addresses: Vec<Address>,
     /// Of this Kafka topic.
     pub topic: Option<String>,
     /// With this error code.
@@ -22,21 +30,18 @@ pub struct Filter {
     pub until: Option<Micros>,
     /// Whether they have been replayed; `None` for both.
     pub replayed: Option<bool>,
-    /// With a greater id than this.
-    pub after: u64,
+    /// Behind this one, in the order of addresses.
+    pub after: Option<Address>,
 }
 
 /// A dead letter as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Stored {
-    /// Its number.
+    /// Its number; another one may have the same.
     pub id: u64,
-    /// Kafka topic.
-    pub topic: String,
-    /// Kafka partition.
-    pub partition: i32,
-    /// Kafka offset.
-    pub offset: i64,
+    /// Where it came from: `address`, `topic`, `partition` and `offset`.
+    #[serde(flatten)]
+    pub address: Address,
     /// Kafka key, as far as it is text.
     pub key: Option<String>,
     /// Event type, where it could be read.
@@ -81,10 +86,18 @@ pub struct Counted {
 
 impl Filter {
     fn push(&self, query: &mut QueryBuilder<MySql>) {
-        query.push(" WHERE id > ").push_bind(self.after);
-        if !self.ids.is_empty() {
+        query.push(" WHERE TRUE");
+        if let Some(after) = &self.after {
             query.push(" AND ");
-            push_ids(query, &self.ids);
+            push_behind(query, after);
+        }
+        if !(self.ids.is_empty() && self.addresses.is_empty()) {
+            query.push(" AND (FALSE");
+            for id in &self.ids {
+                query.push(" OR id = ").push_bind(*id);
+            }
+            push_or_addresses(query, &self.addresses);
+            query.push(")");
         }
         if let Some(topic) = &self.topic {
             query.push(" AND topic = ").push_bind(topic.clone());
@@ -106,20 +119,28 @@ impl Filter {
     }
 }
 
-fn push_ids(query: &mut QueryBuilder<MySql>, ids: &[u64]) {
-    query.push("id IN (");
-    let mut list = query.separated(", ");
-    for id in ids {
-        list.push_bind(*id);
+/// Written out, since servers find no range of an index in `(a, b, c) > (x, y, z)`.
+fn push_behind(query: &mut QueryBuilder<MySql>, Address { topic, partition, offset }: &Address) {
+    query.push("(topic > ").push_bind(topic.clone());
+    query.push(" OR topic = ").push_bind(topic.clone());
+    query.push(" AND (kafka_partition > ").push_bind(*partition);
+    query.push(" OR kafka_partition = ").push_bind(*partition);
+    query.push(" AND kafka_offset > ").push_bind(*offset).push("))");
+}
+
+fn push_or_addresses(query: &mut QueryBuilder<MySql>, addresses: &[Address]) {
+    for Address { topic, partition, offset } in addresses {
+        query.push(" OR topic = ").push_bind(topic.clone());
+        query.push(" AND kafka_partition = ").push_bind(*partition);
+        query.push(" AND kafka_offset = ").push_bind(*offset);
     }
-    query.push(")");
 }
 
 fn time_text(micros: Micros) -> String {
     datetime::format(micros).map(char::from).iter().collect()
 }
 
-/// Dead letters in the order of their numbers, at most `limit`.
+/// Dead letters in the order of their addresses, at most `limit`.
 ///
 /// # Errors
 /// Whatever the driver says.
@@ -129,7 +150,7 @@ pub async fn list(
     with_payload: bool,
     limit: u32,
 ) -> Result<Vec<Stored>, sqlx::Error> {
-    select(connection, filter, with_payload, "id", limit).await
+    select(connection, filter, with_payload, BY_ADDRESS, limit).await
 }
 
 /// The newest of them without their payloads, the newest last.
@@ -141,7 +162,8 @@ pub async fn newest(
     filter: &Filter,
     limit: u32,
 ) -> Result<Vec<Stored>, sqlx::Error> {
-    let mut letters = select(connection, filter, false, "id DESC", limit).await?;
+    const NEWEST_FIRST: &str = "dead_at DESC, topic DESC, kafka_partition DESC, kafka_offset DESC";
+    let mut letters = select(connection, filter, false, NEWEST_FIRST, limit).await?;
     letters.reverse();
     Ok(letters)
 }
@@ -167,9 +189,11 @@ fn stored(row: &MySqlRow) -> Result<Stored, sqlx::Error> {
     let key: Option<Vec<u8>> = row.try_get(4)?;
     Ok(Stored {
         id: row.try_get(0)?,
-        topic: row.try_get(1)?,
-        partition: row.try_get(2)?,
-        offset: row.try_get(3)?,
+        address: Address {
+            topic: row.try_get(1)?,
+            partition: row.try_get(2)?,
+            offset: row.try_get(3)?,
+        },
         key: key.map(|key| String::from_utf8_lossy(&key).into_owned()),
         event_type: row.try_get(5)?,
         event_id: row.try_get(6)?,
@@ -225,9 +249,13 @@ fn counted(row: &MySqlRow) -> Result<Counted, sqlx::Error> {
 ///
 /// # Errors
 /// Whatever the driver says.
-pub async fn payload(connection: &mut MySqlConnection, id: u64) -> Result<Vec<u8>, sqlx::Error> {
-    let query = sqlx::query_scalar("SELECT payload FROM dead_letters WHERE id = ?").bind(id);
-    Ok(query.fetch_optional(connection).await?.unwrap_or_default())
+pub async fn payload(
+    connection: &mut MySqlConnection,
+    address: &Address,
+) -> Result<Vec<u8>, sqlx::Error> {
+    let mut query = QueryBuilder::new("SELECT payload FROM dead_letters WHERE FALSE");
+    push_or_addresses(&mut query, std::slice::from_ref(address));
+    Ok(query.build_query_scalar().fetch_optional(connection).await?.unwrap_or_default())
 }
 
 /// Marks letters as replayed now.
@@ -236,14 +264,14 @@ pub async fn payload(connection: &mut MySqlConnection, id: u64) -> Result<Vec<u8
 /// Whatever the driver says.
 pub async fn mark_replayed(
     connection: &mut MySqlConnection,
-    ids: &[u64],
+    addresses: &[Address],
 ) -> Result<(), sqlx::Error> {
-    if ids.is_empty() {
+    if addresses.is_empty() {
         return Ok(());
     }
     let mut query =
-        QueryBuilder::new("UPDATE dead_letters SET replayed_at = UTC_TIMESTAMP(6) WHERE ");
-    push_ids(&mut query, ids);
+        QueryBuilder::new("UPDATE dead_letters SET replayed_at = UTC_TIMESTAMP(6) WHERE FALSE");
+    push_or_addresses(&mut query, addresses);
     query.build().execute(connection).await.map(drop)
 }
 
@@ -256,7 +284,7 @@ pub async fn purge(connection: &mut MySqlConnection, filter: &Filter) -> Result<
     loop {
         let mut query = QueryBuilder::new("DELETE FROM dead_letters");
         filter.push(&mut query);
-        query.push(" LIMIT ").push_bind(PURGE_ROWS);
+        query.push(format!(" ORDER BY {BY_ADDRESS} LIMIT ")).push_bind(PURGE_ROWS);
         match query.build().execute(&mut *connection).await?.rows_affected() {
             0 => return Ok(purged),
             rows => purged += rows,

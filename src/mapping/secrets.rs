@@ -34,6 +34,8 @@ pub const SECRET_KEYS: [&str; 19] = [
 pub struct Secrets {
     /// In lower case.
     keys: Vec<Box<[u8]>>,
+    /// [`folded`], for texts that are in doubt.
+    folded: Vec<Box<str>>,
     filter: KeyFilter,
 }
 
@@ -46,10 +48,12 @@ impl Default for Secrets {
 impl Secrets {
     /// The contract's keys and `further` ones.
     pub fn with<'k>(further: impl Iterator<Item = &'k str>) -> Self {
-        let mut secrets = Self { keys: Vec::new(), filter: KeyFilter::default() };
+        let mut secrets =
+            Self { keys: Vec::new(), folded: Vec::new(), filter: KeyFilter::default() };
         for key in SECRET_KEYS.into_iter().chain(further) {
             let key = key.to_ascii_lowercase();
             secrets.filter_in_any_case(key.as_bytes());
+            secrets.folded.extend(Some(folded(&key)).filter(|key| !key.is_empty()).map(Into::into));
             secrets.keys.push(key.into_bytes().into());
         }
         secrets
@@ -85,10 +89,30 @@ impl Secrets {
         is_one(key) || !key.is_ascii() && is_one(&key.replace(KELVIN, "k").replace(LONG_S, "s"))
     }
 
-    /// Every secret key, in lower case.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.keys.iter().map(AsRef::as_ref)
+    /// Whether a text may name a secret: far more generous than [`Self::contains`], for texts that
+    /// nothing vouches for. A name counts inside of other words, in any case, in full width, and
+    /// with anything but letters and digits in it or without: `accessToken`, `X-API-KEY`,
+    /// `new_password2`.
+    #[must_use]
+    pub fn are_named_in(&self, text: &str) -> bool {
+        let text = folded(text);
+        self.folded
+            .iter()
+            .any(|name| memchr::memmem::find(text.as_bytes(), name.as_bytes()).is_some())
     }
+}
+
+/// Letters and digits of a text, in one case and one width.
+fn folded(text: &str) -> String {
+    /// From `！` to `!`, and so on for all of ASCII.
+    const FULL_WIDTH: u32 = 0xFEE0;
+    let narrow = |c: char| match c {
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - FULL_WIDTH).unwrap_or(c),
+        c => c,
+    };
+    // Long s and sharp s have no lower case but themselves, so to upper case first.
+    let all = text.chars().map(narrow).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    all.filter(|c| c.is_alphanumeric()).collect()
 }
 
 #[cfg(test)]
@@ -114,6 +138,39 @@ mod tests {
             let other = written + "x";
             prop_assert!(!Secrets::default().contains(&other), "{}", other);
         }
+    }
+
+    #[test]
+    fn names_in_doubt() {
+        let secrets = Secrets::with(["Pin code", "--"].into_iter());
+        for text in [
+            "accessToken",
+            "X-API-KEY",
+            "new_password2",
+            "the token is",
+            "ＰＡＳＳＷＤ",
+            "pa\u{17F}\u{17F}word",
+            "paßword",
+            "to\u{212A}en",
+            "p a s s w d",
+            "pin_code",
+        ] {
+            assert!(secrets.are_named_in(text), "{text}");
+        }
+        for text in ["", "user", "passenger", "677ed49836ca092b1852e6bf", "--"] {
+            assert!(!secrets.are_named_in(text), "{text}");
+        }
+    }
+
+    /// The list for people is this one.
+    #[test]
+    fn the_keys_are_documented() {
+        let docs = include_str!("../../docs/dead-letters.md");
+        let (_, list) = docs.split_once("## Secret keys\n").unwrap();
+        let list = list.split("\n## ").next().unwrap();
+        let block = list.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
+        let documented: Vec<&str> = block.unwrap().split_whitespace().collect();
+        assert_eq!(documented, SECRET_KEYS);
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Drive {
             );
             self.pump.stop_at_end(UntilEnd::new(&bounds, &committed));
         }
-        let group = &self.setup.config.kafka.properties["group.id"];
+        let group = self.setup.config.kafka.group_id();
         info!(topics = topics.join(","), group, "joining the group");
         self.link.consumer.subscribe(&topics)?;
         Ok(())
@@ -231,7 +231,7 @@ impl Drive {
         if skipped == 0 {
             return Ok(());
         }
-        let group = &self.setup.config.kafka.properties["group.id"];
+        let group = self.setup.config.kafka.group_id();
         Err(PipelineError::Kafka(format!(
             "the group {group} has no committed offsets and kafka.auto_offset_reset is \"latest\", so --until-end would skip the {skipped} messages that are there; set kafka.auto_offset_reset to \"earliest\""
         )))
@@ -386,7 +386,7 @@ impl Drive {
         }
         health.set_trouble(Trouble::Kafka, trouble);
         if let Some(code) = consumer.take_refusal() {
-            let group = &self.setup.config.kafka.properties["group.id"];
+            let group = self.setup.config.kafka.group_id();
             let text = refusal(group, code);
             if self.setup.until_end {
                 return Err(PipelineError::Kafka(text));

@@ -128,7 +128,7 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
         let output = world.execute(&["dead-letters", "list", "--since", "yesterday"]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains("--since") && said.contains("no age such as 2h"), "{said}");
+        assert!(said.contains("--since") && said.contains("not an age such as 2h"), "{said}");
 
         let counts = world.succeed(&["dead-letters", "count", "--json"]);
         let counts: Vec<serde_json::Value> =
@@ -208,7 +208,7 @@ async fn a_replay_that_is_interrupted_finishes_what_it_began() {
     let output = replay.wait_with_output().unwrap();
     let log = std::fs::read_to_string(&log).unwrap();
     assert_eq!(output.status.code(), Some(1), "{log}");
-    assert!(log.contains("the same command goes on with the rest"), "{log}");
+    assert!(log.contains("run the same command again for the rest"), "{log}");
     let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(outcome["interrupted"], true);
     let loaded = outcome["loaded"].as_u64().unwrap();

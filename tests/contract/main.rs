@@ -8,7 +8,10 @@ mod reference;
 mod support;
 
 mod commands;
+mod config;
 mod connections;
+mod http;
+mod letters;
 mod mapping;
 mod poison;
 mod refused;

@@ -96,6 +96,70 @@ fn contains(bytes: &[u8], marker: &str) -> bool {
     bytes.windows(marker.len()).any(|window| window == marker.as_bytes())
 }
 
+/// However a message is broken, and whatever language it is in, its letter shows no secret, and
+/// neither does its key.
+async fn check_broken(server: Server) {
+    const SECRET: &str = "S3CR3TVALUE";
+    let Some(world) = World::new(server).await else { return };
+    world.create_topics(&["user"], 1).await;
+    let utf_16: Vec<u8> = format!("{{\"password\": \"{SECRET}\"}}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let aligned =
+        format!("{{\"event_id\": \"e1\", \"password\"{}: \"{SECRET}\",}}", " ".repeat(40));
+    let texts = [
+        aligned.as_str(),
+        r#"{"password" /* why */ : "S3CR3TVALUE"}"#,
+        "{\"to\u{212A}en\": \"S3CR3TVALUE\",}",
+        "{\"pa\u{17F}\u{17F}word\": \"S3CR3TVALUE\",}",
+        r#"{"accessToken": "S3CR3TVALUE",}"#,
+        r#"{"payment": {"card": "1"}, "number": "S3CR3TVALUE"}}"#,
+        "password%3DS3CR3TVALUE",
+        "<password>S3CR3TVALUE</password>",
+        "password: S3CR3TVALUE",
+        r#""password: S3CR3TVALUE""#,
+    ];
+    let mut values: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    values.push(utf_16);
+    let messages: Vec<loadgen::Message> = values
+        .into_iter()
+        .map(|value| loadgen::Message {
+            topic: "user".into(),
+            key: Some(format!("api-key:{SECRET}").into_bytes()),
+            value: Some(value),
+            kind: loadgen::Kind::Valid,
+        })
+        .collect();
+    let total = messages.len();
+    world.produce(messages).await;
+    let log = world.load();
+    assert!(!log.contains(SECRET), "{log}");
+    let letters = world.rows("dead_letters").await;
+    assert_eq!(letters.len(), total);
+    for letter in &letters {
+        // UTF-16 has a NUL between two letters.
+        let text = serde_json::to_string(letter).unwrap().replace("\\u0000", "");
+        assert!(!text.contains(SECRET), "{text}");
+        assert_eq!(letter["event_id"], Value::Null, "nothing is believed of it");
+    }
+    let is_first = |letter: &&crate::support::Row| letter["kafka_offset"] == 0;
+    let first = letters.iter().find(is_first).unwrap()["payload"].as_str().unwrap();
+    assert!(first.starts_with(r#"{"event_id": "e1", "password" "#), "{first}");
+    assert!(first.ends_with(": *************,*"), "{first}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn broken_messages_mysql() {
+    check_broken(Server::MySql).await;
+}
+
+#[tokio::test]
+async fn broken_messages_mariadb() {
+    check_broken(Server::MariaDb).await;
+}
+
 #[tokio::test]
 async fn mysql() {
     check(Server::MySql).await;

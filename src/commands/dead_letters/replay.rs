@@ -1,0 +1,222 @@
+//! `dead-letters replay`: kept messages once more, with the present mapping.
+
+use super::said;
+use crate::buffer::Batch;
+use crate::commands::{inspect_now, mapping, run};
+use crate::config::Config;
+use crate::datetime;
+use crate::dead_letter::address::Address;
+use crate::dead_letter::store::{self, Filter, Stored};
+use crate::flatten::Flattener;
+use crate::flush::Writer;
+use crate::mapping::{Mapping, TableKind};
+use crate::metrics::{FlushMetrics, Health};
+use crate::pipeline::Stop;
+use crate::reject::Code;
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Executor};
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use tracing::warn;
+
+/// Letters that are replayed in one transaction.
+const REPLAY_LETTERS: u32 = 500;
+
+/// What became of the letters of a replay.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct Outcome {
+    /// Loaded and marked.
+    pub loaded: usize,
+    /// Marked, because the event was in its log table already.
+    pub already_loaded: usize,
+    /// Still faulty, by code.
+    pub still_faulty: BTreeMap<String, usize>,
+    /// Not tried: only the beginning of the message was kept.
+    pub cut: usize,
+    /// Ctrl-C came before the last of them.
+    pub interrupted: bool,
+}
+
+/// Replays the letters that `filter` selects.
+///
+/// # Errors
+/// When the server cannot be reached, or its schema does not fit the mapping.
+pub async fn replay(
+    connection: &mut MySqlConnection,
+    config: &Config,
+    mut filter: Filter,
+) -> anyhow::Result<Outcome> {
+    let mapping = Arc::new(mapping(config)?);
+    let facts = inspect_now(&config.server, &mapping).await?;
+    let health = Arc::new(Health::default());
+    let config = Arc::new(config.clone());
+    let setup = run::setup(Arc::clone(&config), Arc::clone(&mapping), &facts, false, health);
+    let mut replay = Replay {
+        flattener: Flattener::new(Arc::clone(&mapping), facts.json_limits())
+            .within(config.message_bounds),
+        writer: Writer::new(
+            0,
+            Arc::new(config.server.clone()),
+            setup.plan,
+            config.flush.backoff,
+            FlushMetrics::new(setup.health),
+        ),
+        batch: Batch::new(&mapping),
+        probe: Batch::new(&mapping),
+        config,
+        mapping,
+        outcome: Outcome::default(),
+    };
+    let bar = progress_bar(store::count(connection, &filter).await.map_err(said)?);
+    let stop = stop_on_ctrl_c();
+    while !stop.is_requested() {
+        let letters =
+            store::list(connection, &filter, false, REPLAY_LETTERS).await.map_err(said)?;
+        let Some(last) = letters.last() else { return Ok(replay.outcome) };
+        filter.after = Some(last.address.clone());
+        replay.group(connection, &letters).await?;
+        bar.inc(letters.len() as u64);
+    }
+    let left = store::list(connection, &filter, false, 1).await.map_err(said)?;
+    replay.outcome.interrupted = !left.is_empty();
+    Ok(replay.outcome)
+}
+
+/// On a terminal only; it goes when it is dropped.
+fn progress_bar(letters: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:32} {human_pos} of {human_len} dead letters");
+    ProgressBar::new(letters)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_finish(ProgressFinish::AndClear)
+}
+
+/// The first Ctrl-C lets the present group of letters be written and marked.
+fn stop_on_ctrl_c() -> Stop {
+    let stop = Stop::default();
+    let request = stop.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if request.is_requested() {
+                std::process::exit(1);
+            }
+            warn!("Ctrl-C: what was begun is written and marked first; once more ends it at once");
+            request.request();
+        }
+    });
+    stop
+}
+
+struct Replay {
+    config: Arc<Config>,
+    mapping: Arc<Mapping>,
+    flattener: Flattener,
+    writer: Writer,
+    batch: Batch,
+    probe: Batch,
+    outcome: Outcome,
+}
+
+impl Replay {
+    async fn group(
+        &mut self,
+        connection: &mut MySqlConnection,
+        letters: &[Stored],
+    ) -> anyhow::Result<()> {
+        // To be written, and found to be there already.
+        let (mut valid, mut loaded) = (Vec::new(), Vec::new());
+        for letter in letters {
+            if letter.payload_cut {
+                self.outcome.cut += 1;
+                continue;
+            }
+            let payload = store::payload(connection, &letter.address).await.map_err(said)?;
+            let topic = self.config.kafka.mapped_name(&letter.address.topic);
+            self.probe.clear();
+            match self.flattener.load(topic, &payload, &mut self.probe) {
+                Err(faulty) => self.is_still_faulty(faulty.reject.code),
+                Ok(_) if self.is_loaded(connection).await.map_err(said)? => {
+                    // The whole event is there, its secrets included: writing it again from a
+                    // redacted payload would lose them.
+                    loaded.push(letter.address.clone());
+                }
+                Ok(_) => {
+                    let again = self.flattener.load(topic, &payload, &mut self.batch);
+                    debug_assert!(again.is_ok(), "the same payload, the same verdict");
+                    valid.push(letter);
+                }
+            }
+            if self.batch.bytes() >= self.config.batch.bytes {
+                self.write(connection, std::mem::take(&mut valid)).await?;
+            }
+        }
+        self.write(connection, valid).await?;
+        self.outcome.already_loaded += loaded.len();
+        store::mark_replayed(connection, &loaded).await.map_err(said)
+    }
+
+    /// Writes the batch, which holds these letters' rows. If the server refuses some of them, each
+    /// is tried alone.
+    async fn write(
+        &mut self,
+        connection: &mut MySqlConnection,
+        letters: Vec<&Stored>,
+    ) -> anyhow::Result<()> {
+        let written = self.writer.flush(&self.batch).await;
+        self.batch.clear();
+        let mut done: Vec<Address> = Vec::new();
+        match written {
+            Ok(_) => done.extend(letters.iter().map(|letter| letter.address.clone())),
+            Err(refused) if refused.rows.is_empty() => return Err(refused.into()),
+            Err(_) => {
+                for letter in letters {
+                    let payload =
+                        store::payload(connection, &letter.address).await.map_err(said)?;
+                    let topic = self.config.kafka.mapped_name(&letter.address.topic);
+                    if self.flattener.load(topic, &payload, &mut self.batch).is_ok() {
+                        match self.writer.flush(&self.batch).await {
+                            Ok(_) => done.push(letter.address.clone()),
+                            Err(refused) if refused.rows.is_empty() => return Err(refused.into()),
+                            Err(_) => self.is_still_faulty(Code::ServerRefused),
+                        }
+                    }
+                    self.batch.clear();
+                }
+            }
+        }
+        self.outcome.loaded += done.len();
+        store::mark_replayed(connection, &done).await.map_err(said)
+    }
+
+    fn is_still_faulty(&mut self, code: Code) {
+        *self.outcome.still_faulty.entry(code.to_string()).or_default() += 1;
+    }
+
+    /// Whether the event in `probe` has a row in its log table.
+    async fn is_loaded(&self, connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+        for (id, table) in self.mapping.tables.iter().enumerate() {
+            let rows = self.probe.rows(id);
+            if table.kind != TableKind::Log || rows.is_empty() {
+                continue;
+            }
+            let at = rows.column(table.event_timestamp()).number(0);
+            let at: String = datetime::format(at).map(char::from).iter().collect();
+            let event_id = rows.column(table.event_id()).text(0).unwrap_or_default();
+            let (at_name, id_name) = (
+                &table.columns[table.event_timestamp()].name,
+                &table.columns[table.event_id()].name,
+            );
+            let select =
+                format!("SELECT 1 FROM `{}` WHERE `{at_name}` = ? AND `{id_name}` = ?", table.name);
+            let query = sqlx::query(AssertSqlSafe(select)).bind(at).bind(event_id);
+            if connection.fetch_optional(query).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,275 @@
+//! The Kafka section → librdkafka's properties and the topics.
+//!
+//! Holds true for what it gives: `bootstrap.servers`, `group.id` and `auto.offset.reset` are there
+//! under these names and these values' own names (`latest`, never `end`), and librdkafka takes
+//! each property.
+
+use super::Kafka;
+use super::check::Check;
+use super::raw;
+use crate::dead_letter::address::is_topic;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The section whose keys are librdkafka's, not ours.
+pub(super) const PROPERTIES: &str = "kafka.properties";
+
+const MIB: usize = 1024 * 1024;
+/// Messages that librdkafka holds ready: a few batches. Each costs about 300 bytes beside its own.
+const QUEUED_MESSAGES: usize = 30_000;
+/// librdkafka takes no more for its queue.
+const QUEUED_KIB_MAX: usize = 2_097_151;
+/// When librdkafka finds its queue full, it fetches no more for so long. By default that is a
+/// second, in which the queue runs empty: then it is the queue's size that limits the throughput.
+const FETCH_AGAIN_MS: usize = 10;
+/// The broker answers a fetch when there is so much for it, or after so long. By default it answers
+/// each message of a steady trickle alone, which costs it and us most of the time that they have.
+const FETCH_BYTES: usize = 64 * 1024;
+const FETCH_WAIT_MS: usize = 20;
+/// An instance hears with its heartbeat that the group is dealt out anew, and meanwhile nobody reads
+/// what it has given up. By default that is every three seconds.
+const HEARTBEAT_MS: usize = 500;
+
+/// Longest name of a topic that Kafka takes.
+const TOPIC_CHARS_MAX: usize = 249;
+
+/// Other names of librdkafka's for properties that sluicegate sets, looks at or refuses.
+pub(super) const ALIASES: [(&str, &str); 3] = [
+    ("auto.commit.enable", "enable.auto.commit"),
+    ("metadata.broker.list", "bootstrap.servers"),
+    ("sasl.mechanisms", "sasl.mechanism"),
+];
+
+/// librdkafka's other words for where to begin.
+const BEGIN_ALIASES: [(&str, &str); 4] =
+    [("beginning", "earliest"), ("end", "latest"), ("largest", "latest"), ("smallest", "earliest")];
+
+const OFFSETS: &str = "offsets are committed after the flush and never otherwise; remove it";
+
+/// Properties that would make a promise false, and why; docs/tuning.md lists them.
+pub(super) const REFUSED: [(&str, &str); 5] = [
+    ("enable.auto.commit", OFFSETS),
+    ("enable.auto.offset.store", OFFSETS),
+    ("offset.store.method", OFFSETS),
+    ("offset.store.path", OFFSETS),
+    (
+        "test.mock.num.brokers",
+        "librdkafka would talk to brokers that it makes up itself; remove it",
+    ),
+];
+
+/// Properties that must stay, since the program goes by them.
+const REQUIRED: [&str; 3] = ["bootstrap.servers", "group.id", "statistics.interval.ms"];
+
+/// A property's value and the setting that gave it.
+type Given = BTreeMap<String, (String, String)>;
+
+/// Whether librdkafka has such a property.
+pub(super) fn is_known(property: &str) -> bool {
+    use RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN;
+    let set = ClientConfig::new().set(property, "").create_native_config();
+    !matches!(set, Err(KafkaError::ClientConfig(RD_KAFKA_CONF_UNKNOWN, ..)))
+}
+
+impl Check<'_> {
+    pub(super) fn kafka(&mut self, kafka: &raw::Kafka, queue_bytes: usize) -> Kafka {
+        let password =
+            self.secret("kafka.sasl_password", &kafka.sasl_password, &kafka.sasl_password_file);
+        self.one_of("kafka.security_protocol", &kafka.security_protocol);
+        if kafka.security_protocol.starts_with("sasl") {
+            self.not_empty("kafka.sasl_mechanism", &kafka.sasl_mechanism);
+        }
+        let mut given = derived(kafka, &password.unwrap_or_default(), queue_bytes);
+        self.user_properties(kafka, &mut given);
+        self.required(&given);
+        self.begin(&mut given);
+        if let Some((servers, key)) = given.get("bootstrap.servers") {
+            self.brokers(key, servers);
+        }
+        if let Some((group, key)) = given.get("group.id") {
+            self.plain_text(key, group);
+        }
+        self.topic_prefix(&kafka.topic_prefix);
+        self.topics(kafka);
+        Kafka {
+            properties: given.into_iter().map(|(name, (value, _))| (name, value)).collect(),
+            topics: kafka.topics.clone(),
+            topic_prefix: kafka.topic_prefix.clone(),
+            revoke_timeout: self.duration("kafka.revoke_timeout", &kafka.revoke_timeout),
+        }
+    }
+
+    /// Puts the user's own properties over ours.
+    fn user_properties(&mut self, kafka: &raw::Kafka, given: &mut Given) {
+        for (name, value) in &kafka.properties {
+            let key = format!("{PROPERTIES}.{name}");
+            let alias = ALIASES.iter().find(|(alias, _)| alias == name);
+            let own_name = alias.map_or(name.as_str(), |(_, own)| own);
+            if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == own_name) {
+                self.fault(&key, (*why).to_owned());
+            } else if value.is_empty() {
+                // An empty value takes one of ours away: some do not go with each other.
+                if REQUIRED.contains(&own_name) {
+                    self.fault(&key, "cannot be removed; leave this line out".to_owned());
+                }
+                given.remove(own_name);
+            } else if let Err(problem) = taken(name, value) {
+                self.fault(&key, problem);
+            } else {
+                given.insert(own_name.to_owned(), (value.clone(), key));
+            }
+        }
+    }
+
+    fn required(&mut self, given: &Given) {
+        let value_of = |name| given.get(name).map(|(value, key)| (value.as_str(), key.as_str()));
+        // Lag, readiness and reconnecting go by the statistics.
+        if let Some((millis, key)) = value_of("statistics.interval.ms")
+            && !millis.parse().is_ok_and(|millis: u32| (100..=10_000).contains(&millis))
+        {
+            self.fault(key, "must be 100 to 10000: lag and readiness go by it".to_owned());
+        }
+        if let Some((protocol, key)) = value_of("group.protocol")
+            && !protocol.eq_ignore_ascii_case("classic")
+        {
+            self.fault(key, "only classic is supported; remove it".to_owned());
+        }
+    }
+
+    /// The same word for the same thing, so that the program need not know librdkafka's others.
+    fn begin(&mut self, given: &mut Given) {
+        let key = "kafka.auto_offset_reset".to_owned();
+        // What librdkafka does without the property.
+        let (value, key) =
+            given.remove("auto.offset.reset").unwrap_or_else(|| ("latest".to_owned(), key));
+        let value = value.to_ascii_lowercase();
+        let alias = BEGIN_ALIASES.iter().find(|(alias, _)| *alias == value);
+        let value = alias.map_or(value, |(_, own)| (*own).to_owned());
+        if !["earliest", "latest", "error"].contains(&value.as_str()) {
+            self.fault(&key, "must be one of earliest, latest, error".to_owned());
+        }
+        given.insert("auto.offset.reset".to_owned(), (value, key));
+    }
+
+    fn brokers(&mut self, key: &str, servers: &str) {
+        const FORM: &str = "give HOST:PORT, several of them separated by commas";
+        let mut brokers = servers.split(',').map(str::trim).filter(|broker| !broker.is_empty());
+        let is_port = |port: &str| port.parse().is_ok_and(|port: u16| port > 0);
+        let is_broker = |broker: &str| {
+            let address = broker.rsplit('/').next().unwrap_or_default();
+            let has_port = !address.ends_with(']') && address.contains(':');
+            let port = has_port.then(|| address.rsplit(':').next().unwrap_or_default());
+            !address.starts_with(':')
+                && !address.is_empty()
+                && port.is_none_or(is_port)
+                && !broker.contains(|c: char| c.is_whitespace() || c.is_control())
+        };
+        match brokers.clone().find(|broker| !is_broker(broker)) {
+            Some(broker) => self.fault(key, format!("{broker:?} is not a broker; {FORM}")),
+            None if brokers.next().is_none() => self.fault(key, format!("names no broker; {FORM}")),
+            None => {}
+        }
+    }
+
+    fn topic_prefix(&mut self, prefix: &str) {
+        // So that a topic of the mapping, up to 100 characters, still fits behind it.
+        const CHARS_MAX: usize = 149;
+        if prefix.len() > CHARS_MAX || !(prefix.is_empty() || is_topic(prefix)) {
+            self.fault(
+                "kafka.topic_prefix",
+                format!(
+                    "may have letters, digits, '.', '_' and '-', at most {CHARS_MAX} characters"
+                ),
+            );
+        }
+    }
+
+    fn topics(&mut self, kafka: &raw::Kafka) {
+        let prefix = kafka.topic_prefix.as_str();
+        let mut seen = BTreeSet::new();
+        for topic in &kafka.topics {
+            let length = prefix.len() + topic.len();
+            let problem = if topic.starts_with('^') {
+                format!("{topic:?} would be a pattern; list the topics one by one")
+            } else if !is_topic(topic)
+                || length > TOPIC_CHARS_MAX
+                || prefix.is_empty() && [".", ".."].contains(&topic.as_str())
+            {
+                format!(
+                    "{topic:?} is not a topic's name; a name has letters, digits, '.', '_' and '-', and with kafka.topic_prefix at most {TOPIC_CHARS_MAX} characters"
+                )
+            } else if !seen.insert(topic) {
+                format!("names {topic} twice; remove one of the two")
+            } else if prefix.ends_with(['.', '-']) && topic.starts_with(prefix) {
+                let rest = &topic[prefix.len()..];
+                format!(
+                    "{topic} already begins with kafka.topic_prefix, and would become {prefix}{topic}; write {rest:?}"
+                )
+            } else {
+                continue;
+            };
+            self.fault("kafka.topics", problem);
+        }
+    }
+}
+
+/// What follows from our own settings; empty values are left to librdkafka.
+fn derived(kafka: &raw::Kafka, password: &str, queue_bytes: usize) -> Given {
+    // A quarter of the share waits in the queue. The rest is for a response on its way, which
+    // grows several times when it is decompressed, and for more than one broker.
+    let fetch = (queue_bytes / 12).clamp(MIB, 50 * MIB);
+    let queue_kib = (queue_bytes / 4 / 1024).clamp(1024, QUEUED_KIB_MAX);
+    let settings: [(&str, &str, &str); 11] = [
+        ("bootstrap.servers", "bootstrap_servers", &kafka.bootstrap_servers),
+        ("client.id", "client_id", &kafka.client_id),
+        ("group.id", "group_id", &kafka.group_id),
+        ("auto.offset.reset", "auto_offset_reset", &kafka.auto_offset_reset),
+        ("security.protocol", "security_protocol", &kafka.security_protocol),
+        ("sasl.mechanism", "sasl_mechanism", &kafka.sasl_mechanism),
+        ("sasl.username", "sasl_username", &kafka.sasl_username),
+        ("sasl.password", "sasl_password", password),
+        ("ssl.ca.location", "tls_ca", &kafka.tls_ca),
+        ("ssl.certificate.location", "tls_cert", &kafka.tls_cert),
+        ("ssl.key.location", "tls_key", &kafka.tls_key),
+    ];
+    // These have to be given, so that an empty one is a fault.
+    let must_be = |name: &str| name == "auto.offset.reset" || REQUIRED.contains(&name);
+    let is_given = |name: &str, value: &str| !value.is_empty() || must_be(name);
+    let settings = settings
+        .into_iter()
+        .filter(|(name, _, value)| is_given(name, value))
+        .map(|(name, setting, value)| (name, format!("kafka.{setting}"), value.to_owned()));
+    let ours = [
+        ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
+        ("queued.max.messages.kbytes", queue_kib.to_string()),
+        ("queued.min.messages", QUEUED_MESSAGES.to_string()),
+        ("fetch.queue.backoff.ms", FETCH_AGAIN_MS.to_string()),
+        ("fetch.max.bytes", fetch.to_string()),
+        ("fetch.min.bytes", FETCH_BYTES.to_string()),
+        ("fetch.wait.max.ms", FETCH_WAIT_MS.to_string()),
+        ("statistics.interval.ms", "1000".to_owned()),
+        // A killed instance blocks its partitions until then.
+        ("session.timeout.ms", "10000".to_owned()),
+        ("heartbeat.interval.ms", HEARTBEAT_MS.to_string()),
+    ];
+    let ours = ours.map(|(name, value)| (name, format!("{PROPERTIES}.{name}"), value));
+    settings.chain(ours).map(|(name, key, value)| (name.to_owned(), (value, key))).collect()
+}
+
+/// Whether librdkafka takes a property. Its words quote the value, so those of a secret are ours.
+fn taken(name: &str, value: &str) -> Result<(), String> {
+    match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) => Ok(()),
+        Err(_) if !is_known(name) => {
+            Err("librdkafka has no such property; its CONFIGURATION.md lists them".to_owned())
+        }
+        Err(KafkaError::ClientConfig(_, problem, ..))
+            if !super::secret::is_secret(&format!("{PROPERTIES}.{name}")) =>
+        {
+            Err(problem)
+        }
+        Err(_) => Err("librdkafka does not take this value".to_owned()),
+    }
+}
