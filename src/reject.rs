@@ -42,11 +42,13 @@ pub enum Code {
     ValueTimestamp,
     /// The database server refused the row although it passed validation: a fault of the mapping.
     ServerRefused,
+    /// No partition of the table takes the row's time.
+    PartitionMissing,
 }
 
 impl Code {
     /// Every code, for documentation and for metrics that start at zero.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::JsonInvalid,
         Self::JsonLimit,
         Self::EnvelopeNotObject,
@@ -65,6 +67,7 @@ impl Code {
         Self::ValueNotInEnum,
         Self::ValueTimestamp,
         Self::ServerRefused,
+        Self::PartitionMissing,
     ];
 
     /// The stable text of the code.
@@ -89,6 +92,7 @@ impl Code {
             Self::ValueNotInEnum => "value_not_in_enum",
             Self::ValueTimestamp => "value_timestamp",
             Self::ServerRefused => "server_refused",
+            Self::PartitionMissing => "partition_missing",
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use super::bisect::Bisection;
 use super::cause::Cause;
+use super::rehearse::{Rehearsal, is_own_rule};
 use super::retry::Class;
 use super::statement::{PACKET_OVERHEAD, StaleLines, StatementLimits, Statements};
-use crate::buffer::Batch;
+use crate::buffer::{Batch, Rows};
+use crate::datetime;
 use crate::mapping::{Mapping, Table, TableId, TableKind};
 use crate::reject::Code;
-use crate::schema;
+use crate::schema::{self, LiveSchema};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
 use std::ops::Range;
@@ -28,6 +30,9 @@ pub struct Plan {
     pub limits: StatementLimits,
     /// How long a statement may take.
     pub timeout: Duration,
+    /// The greatest number that each table's AUTO_INCREMENT can give, where there is one and it is
+    /// known.
+    pub greatest_ids: Vec<Option<u64>>,
 }
 
 /// What was written.
@@ -43,6 +48,19 @@ pub struct Written {
     pub statements: Vec<(Option<TableId>, Duration)>,
     /// Time that the commit took.
     pub committing: Duration,
+    /// The last AUTO_INCREMENT number that the server told of each table, and the greatest it can give.
+    pub last_ids: Vec<LastId>,
+}
+
+/// See [`Written::last_ids`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastId {
+    /// The table.
+    pub table: TableId,
+    /// The last number.
+    pub last: u64,
+    /// The greatest number.
+    pub greatest: u64,
 }
 
 impl Written {
@@ -61,6 +79,14 @@ impl Written {
         self.bytes += other.bytes;
         self.statements.extend_from_slice(&other.statements);
         self.committing += other.committing;
+        other.last_ids.iter().for_each(|&last| self.last_id(last));
+    }
+
+    fn last_id(&mut self, new: LastId) {
+        match self.last_ids.iter_mut().find(|known| known.table == new.table) {
+            Some(known) => known.last = new.last.max(known.last),
+            None => self.last_ids.push(new),
+        }
     }
 }
 
@@ -80,9 +106,14 @@ pub struct RefusedRow {
     pub row: usize,
     /// The server's error number.
     pub number: u16,
-    /// The column or constraint that the server names.
+    /// The column or constraint that the server names; with [`NO_PARTITION`] the row's time.
     pub what: Option<String>,
+    /// The statement that makes the table take it, where there is one.
+    pub fix: Option<String>,
 }
+
+/// The error of a row that no partition takes.
+pub const NO_PARTITION: u16 = 1526;
 
 /// Why a batch was not written.
 #[derive(Debug)]
@@ -137,15 +168,17 @@ pub(super) async fn write(
             statements += 1;
             match transaction.execute(&scratch.text, Some(id)).await {
                 Err(cause) if cause.class == Class::Data => {
-                    transaction.check_schema(id).await?;
+                    let live = transaction.acquit(id, cause.number).await?;
                     let found =
                         transaction.bisect(id, from..next, &mut scratch.text, upsert).await?;
-                    refused.extend(found.into_iter().map(|(at, cause)| RefusedRow {
-                        table: id,
-                        row: scratch.order[at] as usize,
-                        number: cause.number,
-                        what: cause.what,
+                    refused.extend(found.into_iter().map(|(at, cause)| {
+                        refused_row((id, table), rows, scratch.order[at] as usize, cause, &live)
                     }));
+                }
+                Err(cause) if cause.class == Class::Schema => {
+                    // Our own words, where the schema itself says what is wrong.
+                    transaction.read_schema(id).await?;
+                    Err(cause)?;
                 }
                 done => done?,
             }
@@ -221,7 +254,13 @@ impl Transaction<'_> {
         let done = within(self.plan.timeout, |slow| (self.on_slow)(table, slow), run).await;
         self.written.bytes += text.len();
         self.written.statements.push((table, started.elapsed()));
-        done.map(drop).map_err(|error| Cause::of(table, &error))
+        let done = done.map_err(|error| Cause::of(table, &error))?;
+        let greatest = table.and_then(|table| *self.plan.greatest_ids.get(table)?);
+        if let (Some(table), Some(greatest), last @ 1..) = (table, greatest, done.last_insert_id())
+        {
+            self.written.last_id(LastId { table, last, greatest });
+        }
+        Ok(())
     }
 
     /// The ids that a query names.
@@ -249,13 +288,38 @@ impl Transaction<'_> {
         Cause::own(table, Class::Outage, text)
     }
 
-    /// A value was refused. If the schema is not the one that values were validated for (any
-    /// more), they are not at fault.
-    async fn check_schema(&mut self, table: TableId) -> Result<(), Cause> {
-        let read = within(self.plan.timeout, |_| (), schema::read(self.connection));
+    /// A value was refused. Fails if no row is to blame for that: the schema is not the one that
+    /// values were validated for (any more), or the table refuses a row of our own just the same.
+    /// Else gives the schema.
+    async fn acquit(&mut self, table: TableId, number: u16) -> Result<LiveSchema, Cause> {
+        let live = self.read_schema(table).await?;
+        if is_own_rule(number) {
+            return Ok(live);
+        }
+        let mapping = &self.plan.mapping;
+        let text = Rehearsal::new(mapping).write(mapping, &self.plan.statements, Some(table));
+        self.simple("SAVEPOINT rehearsal").await?;
+        match self.execute(&Arc::new(text), Some(table)).await {
+            Err(cause) if cause.class == Class::Data && cause.number == number => {
+                let text = refuses_all(&mapping.tables[table].name, number, &live);
+                Err(Cause::own(Some(table), Class::Schema, text))
+            }
+            Err(cause) if cause.class != Class::Data => Err(cause),
+            // A row of our own is fine, or is refused for another reason.
+            _ => {
+                self.simple("ROLLBACK TO SAVEPOINT rehearsal").await?;
+                Ok(live)
+            }
+        }
+    }
+
+    /// Reads the schema; fails if it is not (any more) one that takes what the mapping writes.
+    async fn read_schema(&mut self, table: TableId) -> Result<LiveSchema, Cause> {
+        let mapping = &self.plan.mapping;
+        let read = within(self.plan.timeout, |_| (), schema::read(self.connection, mapping));
         let live = read.await.map_err(|error| Cause::of(Some(table), &error))?;
-        let mismatches = schema::check(&self.plan.mapping, &live);
-        let Some(first) = mismatches.first() else { return Ok(()) };
+        let mismatches = schema::refused(mapping, &live);
+        let Some(first) = mismatches.first() else { return Ok(live) };
         let text = match mismatches.len() {
             1 => first.to_string(),
             more => format!("{first} (and {} more, see `sluicegate check`)", more - 1),
@@ -288,8 +352,36 @@ impl Transaction<'_> {
     }
 }
 
+/// No row of this table is to blame for an error.
+fn refuses_all(table: &str, number: u16, live: &LiveSchema) -> String {
+    match schema::partition_fix(table, live).filter(|_| number == NO_PARTITION) {
+        Some(fix) => format!(
+            "table {table} has no partition for the present time (error {number}); add one: {fix}"
+        ),
+        None => format!(
+            "table {table} refuses every row, one of sluicegate's own as well (error {number}), so no event is to blame; look at its columns' defaults and its triggers"
+        ),
+    }
+}
+
+fn refused_row(
+    (id, table): (TableId, &Table),
+    rows: &Rows,
+    row: usize,
+    cause: Cause,
+    live: &LiveSchema,
+) -> RefusedRow {
+    let Cause { number, what, .. } = cause;
+    if number != NO_PARTITION {
+        return RefusedRow { table: id, row, number, what, fix: None };
+    }
+    let at = datetime::format(rows.column(table.event_timestamp()).number(row));
+    let what = Some(at.into_iter().map(char::from).collect());
+    RefusedRow { table: id, row, number, what, fix: schema::partition_fix(&table.name, live) }
+}
+
 /// A wait with a limit: after it the connection is in an unknown state and must be dropped.
-async fn within<T>(
+pub(super) async fn within<T>(
     limit: Duration,
     on_slow: impl FnOnce(Duration),
     run: impl Future<Output = Result<T, sqlx::Error>>,

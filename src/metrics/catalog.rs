@@ -44,7 +44,7 @@ pub struct Metric {
 }
 
 /// Every metric of sluicegate's own.
-pub const METRICS: [Metric; 39] = [
+pub const METRICS: [Metric; 40] = [
     Metric {
         name: "sluicegate_build_info",
         kind: Kind::Gauge,
@@ -268,6 +268,13 @@ pub const METRICS: [Metric; 39] = [
         labels: &["table"],
         help: "Events that passed validation and that the server refused all the same: a fault of the mapping or of a constraint",
         question: "Did validation miss something?",
+    },
+    Metric {
+        name: "sluicegate_flush_auto_increment_room_ratio",
+        kind: Kind::Gauge,
+        labels: &["table"],
+        help: "Share of a table's AUTO_INCREMENT numbers that is left; absent where rows have none",
+        question: "Will a table run out of ids?",
     },
     Metric {
         name: "sluicegate_flush_dead_letters_total",

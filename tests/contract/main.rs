@@ -13,6 +13,7 @@ mod poison;
 mod refused;
 mod restart;
 mod samples;
+mod schema;
 mod secrets;
 mod status;
 mod stop;
