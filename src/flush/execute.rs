@@ -1,20 +1,22 @@
 //! One batch → one transaction on one connection.
 
+mod blame;
+
 use super::bisect::Bisection;
 use super::cause::Cause;
-use super::rehearse::{Rehearsal, is_own_rule};
 use super::retry::Class;
 use super::statement::{PACKET_OVERHEAD, StaleLines, StatementLimits, Statements};
-use crate::buffer::{Batch, Rows};
-use crate::datetime;
+use crate::buffer::Batch;
 use crate::mapping::{Mapping, Table, TableId, TableKind};
 use crate::reject::Code;
-use crate::schema::{self, LiveSchema};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub use blame::NO_PARTITION;
+use blame::refused_row;
 
 /// Statement text of a dead letter without its payload, at most: key, sentence, column names.
 const LETTER_WITHOUT_PAYLOAD: usize = 16 * 1024;
@@ -112,9 +114,6 @@ pub struct RefusedRow {
     pub fix: Option<String>,
 }
 
-/// The error of a row that no partition takes.
-pub const NO_PARTITION: u16 = 1526;
-
 /// Why a batch was not written.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -168,19 +167,15 @@ pub(super) async fn write(
             statements += 1;
             match transaction.execute(&scratch.text, Some(id)).await {
                 Err(cause) if cause.class == Class::Data => {
-                    let live = transaction.acquit(id, cause.number).await?;
+                    let live = transaction.acquit(Some(id), cause.number).await?;
                     let found =
                         transaction.bisect(id, from..next, &mut scratch.text, upsert).await?;
                     refused.extend(found.into_iter().map(|(at, cause)| {
                         refused_row((id, table), rows, scratch.order[at] as usize, cause, &live)
                     }));
                 }
-                Err(cause) if cause.class == Class::Schema => {
-                    // Our own words, where the schema itself says what is wrong.
-                    transaction.read_schema(id).await?;
-                    Err(cause)?;
-                }
-                done => done?,
+                Err(cause) => Err(transaction.explain(Some(id), cause).await)?,
+                Ok(()) => {}
             }
             from = next;
         }
@@ -211,7 +206,12 @@ pub(super) async fn write(
             plan.statements.dead_letters(&[letter], 0, limits, text);
         }
         from = next;
-        transaction.execute(&scratch.text, None).await?;
+        if let Err(cause) = transaction.execute(&scratch.text, None).await {
+            if cause.class == Class::Data {
+                transaction.acquit(None, cause.number).await?;
+            }
+            Err(transaction.explain(None, cause).await)?;
+        }
     }
     let names = letters.iter().map(|letter| (Arc::clone(&letter.topic), letter.reject.code));
     transaction.written.dead_letters = names.collect();
@@ -288,45 +288,6 @@ impl Transaction<'_> {
         Cause::own(table, Class::Outage, text)
     }
 
-    /// A value was refused. Fails if no row is to blame for that: the schema is not the one that
-    /// values were validated for (any more), or the table refuses a row of our own just the same.
-    /// Else gives the schema.
-    async fn acquit(&mut self, table: TableId, number: u16) -> Result<LiveSchema, Cause> {
-        let live = self.read_schema(table).await?;
-        if is_own_rule(number) {
-            return Ok(live);
-        }
-        let mapping = &self.plan.mapping;
-        let text = Rehearsal::new(mapping).write(mapping, &self.plan.statements, Some(table));
-        self.simple("SAVEPOINT rehearsal").await?;
-        match self.execute(&Arc::new(text), Some(table)).await {
-            Err(cause) if cause.class == Class::Data && cause.number == number => {
-                let text = refuses_all(&mapping.tables[table].name, number, &live);
-                Err(Cause::own(Some(table), Class::Schema, text))
-            }
-            Err(cause) if cause.class != Class::Data => Err(cause),
-            // A row of our own is fine, or is refused for another reason.
-            _ => {
-                self.simple("ROLLBACK TO SAVEPOINT rehearsal").await?;
-                Ok(live)
-            }
-        }
-    }
-
-    /// Reads the schema; fails if it is not (any more) one that takes what the mapping writes.
-    async fn read_schema(&mut self, table: TableId) -> Result<LiveSchema, Cause> {
-        let mapping = &self.plan.mapping;
-        let read = within(self.plan.timeout, |_| (), schema::read(self.connection, mapping));
-        let live = read.await.map_err(|error| Cause::of(Some(table), &error))?;
-        let mismatches = schema::refused(mapping, &live);
-        let Some(first) = mismatches.first() else { return Ok(live) };
-        let text = match mismatches.len() {
-            1 => first.to_string(),
-            more => format!("{first} (and {} more, see `sluicegate check`)", more - 1),
-        };
-        Err(Cause::own(Some(table), Class::Schema, text))
-    }
-
     /// Finds the rows at fault among those of a refused statement, by their place in the order,
     /// and writes all others.
     async fn bisect(
@@ -350,34 +311,6 @@ impl Transaction<'_> {
         }
         Ok(refused)
     }
-}
-
-/// No row of this table is to blame for an error.
-fn refuses_all(table: &str, number: u16, live: &LiveSchema) -> String {
-    match schema::partition_fix(table, live).filter(|_| number == NO_PARTITION) {
-        Some(fix) => format!(
-            "table {table} has no partition for the present time (error {number}); add one: {fix}"
-        ),
-        None => format!(
-            "table {table} refuses every row, one of sluicegate's own as well (error {number}), so no event is to blame; look at its columns' defaults and its triggers"
-        ),
-    }
-}
-
-fn refused_row(
-    (id, table): (TableId, &Table),
-    rows: &Rows,
-    row: usize,
-    cause: Cause,
-    live: &LiveSchema,
-) -> RefusedRow {
-    let Cause { number, what, .. } = cause;
-    if number != NO_PARTITION {
-        return RefusedRow { table: id, row, number, what, fix: None };
-    }
-    let at = datetime::format(rows.column(table.event_timestamp()).number(row));
-    let what = Some(at.into_iter().map(char::from).collect());
-    RefusedRow { table: id, row, number, what, fix: schema::partition_fix(&table.name, live) }
 }
 
 /// A wait with a limit: after it the connection is in an unknown state and must be dropped.

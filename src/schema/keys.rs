@@ -1,26 +1,21 @@
 //! Unique keys: the one that is needed, and those that let rows of different events meet.
 
 use super::live::{KeyPart, LiveKey, LiveTable};
-use super::{Mismatch, Wanted, quoted, quoted_list, size};
+use super::{Mismatch, Severity, Wanted, quoted, quoted_list, size};
 use crate::flush::Dialect;
 
-pub(super) fn check(
-    wanted: &Wanted<'_>,
-    live: &LiveTable,
-    dialect: Dialect,
-    mismatches: &mut Vec<Mismatch>,
-) {
-    let needed = live.unique_keys.iter().find(|(name, key)| serves(wanted, name, key));
-    if let Some((name, key)) = needed {
-        mismatches.extend(hidden(wanted, name, key, dialect));
-    } else {
-        mismatches.push(missing(wanted, live));
+/// The key that makes writing a row again harmless.
+pub(super) fn needed(wanted: &Wanted<'_>, live: &LiveTable, dialect: Dialect) -> Option<Mismatch> {
+    match live.unique_keys.iter().find(|(name, key)| serves(wanted, name, key)) {
+        Some((name, key)) => hidden(wanted, name, key, dialect),
+        None => Some(missing(wanted, live)),
     }
-    for (name, key) in &live.unique_keys {
-        if !is_harmless(wanted, live, key) {
-            mismatches.push(meeting(wanted, live, name, key));
-        }
-    }
+}
+
+/// Keys that let rows of different events meet.
+pub(super) fn harmful(wanted: &Wanted<'_>, live: &LiveTable) -> Vec<Mismatch> {
+    let keys = live.unique_keys.iter().filter(|(_, key)| !is_harmless(wanted, live, key));
+    keys.map(|(name, key)| meeting(wanted, live, name, key)).collect()
 }
 
 /// Whether a key is the one that is needed: whole columns in this order, and with lines by this name,
@@ -113,5 +108,8 @@ fn meeting(wanted: &Wanted<'_>, live: &LiveTable, name: &str, key: &LiveKey) -> 
         "PRIMARY" => "DROP PRIMARY KEY, ADD COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST".to_owned(),
         _ => format!("DROP INDEX {}", quoted(name)),
     };
-    Mismatch::refused(wanted.name, problem, format!("ALTER TABLE {} {drop}", quoted(wanted.name)))
+    // A key by the needed one's name goes when that one is added.
+    let fix =
+        (name != wanted.key_name()).then(|| format!("ALTER TABLE {} {drop}", quoted(wanted.name)));
+    Mismatch { severity: Severity::Refused, place: wanted.name.to_owned(), problem, fix }
 }

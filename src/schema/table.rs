@@ -24,8 +24,10 @@ pub(super) fn check(
     }
     mismatches.extend(engine(wanted, live));
     mismatches.extend(foreign_keys(wanted, live));
+    // In the order in which the fixes work: a key goes before its columns change, and comes after.
+    mismatches.extend(keys::harmful(wanted, live));
     columns::check(wanted, live, mismatches);
-    keys::check(wanted, live, server.dialect, mismatches);
+    mismatches.extend(keys::needed(wanted, live, server.dialect));
     mismatches.extend(ids::check(wanted.name, live));
     mismatches.extend(partitions::check(wanted.name, live.partitions.as_ref()));
     mismatches.extend(timestamps(wanted, live, server));

@@ -326,7 +326,6 @@ async fn partitions_that_end() {
         Fault {
             by: &["ALTER TABLE user_logins PARTITION BY RANGE (TO_DAYS(event_timestamp)) (PARTITION p0 VALUES LESS THAN (TO_DAYS('2020-01-01')))"],
             says: &[
-                "user_logins: its last partition ends before 2020-01-01",
                 "user_logins: a row of sluicegate's own is refused (rolled back, to write): error 1526",
             ],
             undo: &["ALTER TABLE user_logins REMOVE PARTITIONING"],
@@ -359,15 +358,17 @@ async fn a_rehearsal_leaves_no_row_and_a_refused_table_no_start() {
 /// The server refuses every write in READ COMMITTED with a statement-based binary log.
 #[tokio::test]
 async fn a_binary_log_of_statements() {
-    for (server, more) in [(Server::MySql, ""), (Server::MariaDb, "--log-bin=binlog")] {
+    for (server, arguments) in [(Server::MySql, &[][..]), (Server::MariaDb, &["--log-bin=binlog"])]
+    {
         let Some(mut world) = World::new(server).await else { continue };
         world.create_topics(&TOPICS, 1).await;
         let own = Own::start(server.name(), &directory("statements"), |start| {
-            start.arg("--binlog-format=STATEMENT").args((!more.is_empty()).then_some(more));
+            start.args(arguments);
         })
         .await;
         world.url = format!("mysql://sluicegate:sluicegate@127.0.0.1:{}", own.port);
         world.succeed(&["migrate"]);
+        execute(&world, ["SET GLOBAL binlog_format = 'STATEMENT'"]).await;
         let (code, lines) = findings(&world);
         assert_eq!(code, Some(1), "{lines:?}");
         assert!(lines[0].contains("server: binlog_format is STATEMENT"), "{lines:?}");

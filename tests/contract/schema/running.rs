@@ -1,7 +1,8 @@
 //! Tables that change while a run writes to them: no event is blamed for what no event can help.
 
 use super::{count, execute};
-use crate::support::{DEADLINE, Server, World, signal, wait_for};
+use crate::support::servers::{Own, directory};
+use crate::support::{DEADLINE, Server, World, free_port, get, signal, wait_for};
 use loadgen::TOPICS;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -44,10 +45,14 @@ struct Run {
 
 impl Run {
     fn start(world: &World) -> Self {
+        Self::start_with(world, &[])
+    }
+
+    fn start_with(world: &World, arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("log");
         let mut command = world.command();
-        command.arg("run").stderr(std::fs::File::create(&log).unwrap());
+        command.arg("run").args(arguments).stderr(std::fs::File::create(&log).unwrap());
         Self { child: command.spawn().unwrap(), log, _directory: directory }
     }
 
@@ -262,5 +267,55 @@ async fn a_table_that_takes_no_row_at_all_waits_and_blames_no_event() {
         assert_eq!(count(&world, "dead_letters").await, 0);
         run.end();
         world.end().await;
+    }
+}
+
+#[tokio::test]
+async fn the_room_that_is_left_is_a_metric() {
+    for server in Server::ALL {
+        let Some(mut world) = world(server).await else { continue };
+        // A tenth is left.
+        execute(&world, ["ALTER TABLE users MODIFY id INT UNSIGNED NOT NULL AUTO_INCREMENT, AUTO_INCREMENT = 3865470566"]).await;
+        let port = free_port();
+        world.set("http.address", format!("127.0.0.1:{port}"));
+        let run = Run::start(&world);
+        let room = || {
+            let page = get(port, "/metrics").ok()?;
+            let name = r#"sluicegate_flush_auto_increment_room_ratio{table="users"} "#;
+            page.lines().find_map(|line| line.strip_prefix(name)?.parse::<f64>().ok())
+        };
+        let before = wait_for("the room before the first event", room);
+        assert!((0.099..0.101).contains(&before), "{before}");
+        world.produce((0..3).map(registered).collect()).await;
+        until(&world, "users", 3).await;
+        let after = wait_for("the room after it", || room().filter(|&room| room < before));
+        assert!((0.099..0.101).contains(&after), "{after}");
+        let log = run.log();
+        assert!(log.contains("users.id: is AUTO_INCREMENT int"), "{log}");
+        run.end();
+        world.end().await;
+    }
+}
+
+/// What a rehearsal cannot do now is waited out.
+#[tokio::test]
+async fn a_start_on_a_read_only_server_waits() {
+    for server in Server::ALL {
+        let Some(mut world) = world(server).await else { continue };
+        let own = Own::start(server.name(), &directory("read_only"), |_| ()).await;
+        let url = format!("mysql://sluicegate:sluicegate@127.0.0.1:{}", own.port);
+        world.url = url.clone();
+        world.succeed(&["migrate"]);
+        let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON `{}`.* TO small", world.database);
+        execute(&world, ["CREATE USER small IDENTIFIED BY 'small'", &grant]).await;
+        execute(&world, ["SET GLOBAL read_only = 1"]).await;
+        world.url = url.replace("sluicegate:sluicegate", "small:small");
+        let mut run = Run::start_with(&world, &["--no-migrate", "--until-end"]);
+        wait_for("a wait for the server", || run.log().contains("MySQL is not ready yet").then_some(()));
+        assert!(run.log().contains("1290"), "{}", run.log());
+        world.url = url;
+        execute(&world, ["SET GLOBAL read_only = 0"]).await;
+        let status = wait_for("the end", || run.child.try_wait().unwrap());
+        assert!(status.success(), "{}", run.log());
     }
 }
