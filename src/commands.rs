@@ -82,6 +82,7 @@ async fn inspect_on(
     mapping: &Mapping,
 ) -> Result<Inspected, sqlx::Error> {
     let facts = server_facts(connection).await?;
+    rehearse::wait_for_no_lock(connection).await?;
     let live = schema::read(connection, mapping).await?;
     let mut mismatches = schema::check(mapping, &live);
     let mut denied = Vec::new();
@@ -120,6 +121,10 @@ fn name_of(mapping: &Mapping, table: Option<TableId>) -> &str {
 fn refused_rehearsal(mapping: &Mapping, live: &LiveSchema, refusal: &Refusal) -> Mismatch {
     let table = name_of(mapping, refusal.table);
     let Refusal { step, number, text, class, .. } = refusal;
+    if *class == Class::Contention {
+        let problem = format!("another session has it locked, so it was not rehearsed: {text}");
+        return Mismatch::warning(table, problem, None);
+    }
     let has_triggers = live.tables.get(table).is_some_and(|table| !table.triggers.is_empty());
     if *class == Class::Data && (refusal.may_be_own_rule() || has_triggers) {
         let problem = format!(

@@ -56,10 +56,23 @@ pub(super) fn is_own_rule(number: u16) -> bool {
     matches!(number, 3819 | 4025 | 1644)
 }
 
-/// Rehearses the tables that `is_ready` names, `None` being dead letters.
+/// Lets this session wait for no lock longer than a second: a table that another session has locked
+/// is no reason not to start.
 ///
 /// # Errors
-/// With what passes by itself: no connection, a lock, a server that cannot write now.
+/// Whatever the driver says.
+pub async fn wait_for_no_lock(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    connection
+        .execute("SET SESSION lock_wait_timeout = 1, SESSION innodb_lock_wait_timeout = 1")
+        .await?;
+    Ok(())
+}
+
+/// Rehearses the tables that `is_ready` names, `None` being dead letters. A table that is locked is
+/// among the refusals, with the class `contention`.
+///
+/// # Errors
+/// With what passes by itself: no connection, or a server that cannot write now.
 pub async fn rehearse(
     connection: &mut MySqlConnection,
     mapping: &Mapping,
@@ -82,7 +95,7 @@ pub async fn rehearse(
             let run = within(timeout, |_| (), connection.execute(AssertSqlSafe(text))).await;
             let Err(error) = run else { continue };
             let class = Class::of_error(&error);
-            if matches!(class, Class::Connection | Class::Contention | Class::Outage) {
+            if matches!(class, Class::Connection | Class::Outage) {
                 return Err(error);
             }
             let number = Cause::of(table, &error).number;

@@ -318,8 +318,10 @@ async fn read_ids(
     let select = format!("SELECT CAST(MAX({}) AS CHAR) FROM {}", quoted(column), quoted(name));
     let last = match connection.fetch_one(AssertSqlSafe(select)).await {
         Ok(row) => text(&row, 0)?.parse().unwrap_or(0).max(counted),
-        // The rehearsal names what is missing.
-        Err(error) if Class::of_error(&error) == Class::Grant => counted,
+        // The rehearsal names the grant that is missing, or says that the table is locked.
+        Err(error) if matches!(Class::of_error(&error), Class::Grant | Class::Contention) => {
+            counted
+        }
         Err(error) => return Err(error),
     };
     table.ids = Some(LiveIds { column: column.clone(), greatest, last });

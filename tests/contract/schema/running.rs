@@ -306,16 +306,35 @@ async fn a_start_on_a_read_only_server_waits() {
         let url = format!("mysql://sluicegate:sluicegate@127.0.0.1:{}", own.port);
         world.url = url.clone();
         world.succeed(&["migrate"]);
-        let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON `{}`.* TO small", world.database);
+        let grant =
+            format!("GRANT SELECT, INSERT, UPDATE, DELETE ON `{}`.* TO small", world.database);
         execute(&world, ["CREATE USER small IDENTIFIED BY 'small'", &grant]).await;
         execute(&world, ["SET GLOBAL read_only = 1"]).await;
         world.url = url.replace("sluicegate:sluicegate", "small:small");
         let mut run = Run::start_with(&world, &["--no-migrate", "--until-end"]);
-        wait_for("a wait for the server", || run.log().contains("MySQL is not ready yet").then_some(()));
+        wait_for("a wait for the server", || {
+            run.log().contains("MySQL is not ready yet").then_some(())
+        });
         assert!(run.log().contains("1290"), "{}", run.log());
         world.url = url;
         execute(&world, ["SET GLOBAL read_only = 0"]).await;
         let status = wait_for("the end", || run.child.try_wait().unwrap());
         assert!(status.success(), "{}", run.log());
+    }
+}
+
+/// A table that another session has locked is rehearsed another time.
+#[tokio::test]
+async fn a_locked_table_holds_no_start_up() {
+    use sqlx::Executor;
+    for server in Server::ALL {
+        let Some(world) = world(server).await else { continue };
+        let mut owner = world.connect().await;
+        owner.execute("LOCK TABLES users WRITE").await.unwrap();
+        let said = world.succeed(&["check"]);
+        assert!(said.contains("users: another session has it locked"), "{said}");
+        owner.execute("UNLOCK TABLES").await.unwrap();
+        assert!(!world.succeed(&["check"]).contains("WARNING"));
+        world.end().await;
     }
 }
