@@ -51,7 +51,7 @@ pub(super) fn check(table: &str, live: &LiveTable) -> Option<Mismatch> {
     let (left, ty) = (ids.left(), &column.column_type);
     let is_widest = column.data_type == "bigint" && ty.contains("unsigned");
     let fix = if is_widest {
-        "renumber the rows: DROP the column and ADD it again".to_owned()
+        "new numbers: DROP the column and ADD it again".to_owned()
     } else {
         let wide = ddl::changed(&ids.column, column, "BIGINT UNSIGNED", None, false);
         format!("ALTER TABLE {} MODIFY COLUMN {wide}", quoted(table))

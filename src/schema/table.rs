@@ -18,7 +18,7 @@ pub(super) fn check(
         mismatches.push(Mismatch::refused(
             wanted.name,
             "is a view; whether a row is there already is for a table's own key to say",
-            "name the table behind it in the mapping",
+            "the name of the table behind it, in the mapping",
         ));
         return;
     }
