@@ -7,12 +7,15 @@ pub mod run;
 pub mod status;
 
 use crate::config::{Config, ConfigError};
-use crate::flush::connect::{Server, ServerFacts, close, server_facts};
-use crate::flush::shown;
-use crate::mapping::{Mapping, MappingError};
-use crate::schema::{self, Mismatch};
+use crate::flush::connect::{ServerFacts, close, server_facts};
+use crate::flush::rehearse::{self, Refusal};
+use crate::flush::retry::Class;
+use crate::flush::{NO_PARTITION, shown};
+use crate::mapping::{Mapping, MappingError, TableId};
+use crate::schema::{self, LiveSchema, Mismatch, Severity};
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table, presets};
+use sqlx::mysql::MySqlConnection;
 use std::fmt::Display;
 
 /// The mapping that the configuration asks for.
@@ -41,19 +44,104 @@ pub fn config_error(faults: &[ConfigError]) -> anyhow::Error {
 #[derive(Debug)]
 pub struct Inspected {
     facts: ServerFacts,
+    live: LiveSchema,
+    greatest_ids: Vec<Option<u64>>,
     mismatches: Vec<Mismatch>,
+    /// What the account may not do.
+    denied: Vec<String>,
 }
 
-/// Connects once, asks the server what it is, and compares its schema with the mapping.
+/// A server that rows can be written to.
+#[derive(Debug)]
+pub struct Fit {
+    /// What the server is.
+    pub facts: ServerFacts,
+    /// See [`crate::flush::Plan::greatest_ids`].
+    pub greatest_ids: Vec<Option<u64>>,
+    /// What works now, but a person should know.
+    pub warnings: Vec<Mismatch>,
+    /// The share of its AUTO_INCREMENT numbers that each table has left.
+    pub room: Vec<(String, f64)>,
+}
+
+/// Connects once, asks the server what it is, compares its schema with the mapping, and rehearses
+/// what will be written.
 ///
 /// # Errors
-/// When the server cannot be reached or asked.
-pub async fn inspect(server: &Server, mapping: &Mapping) -> Result<Inspected, sqlx::Error> {
-    let mut connection = server.connect().await?;
-    let facts = server_facts(&mut connection).await?;
-    let live = schema::read(&mut connection).await?;
+/// When the server cannot be reached or asked, or cannot write now.
+pub async fn inspect(config: &Config, mapping: &Mapping) -> Result<Inspected, sqlx::Error> {
+    let mut connection = config.server.connect().await?;
+    let inspected = inspect_on(&mut connection, config, mapping).await?;
     close(connection).await;
-    Ok(Inspected { facts, mismatches: schema::check(mapping, &live) })
+    Ok(inspected)
+}
+
+async fn inspect_on(
+    connection: &mut MySqlConnection,
+    config: &Config,
+    mapping: &Mapping,
+) -> Result<Inspected, sqlx::Error> {
+    let facts = server_facts(connection).await?;
+    rehearse::wait_for_no_lock(connection).await?;
+    let live = schema::read(connection, mapping).await?;
+    let mut mismatches = schema::check(mapping, &live);
+    let mut denied = Vec::new();
+    if facts.is_supported() {
+        // What is known to be wrong needs no rehearsal.
+        let is_wrong = |name: &str| {
+            mismatches.iter().any(|mismatch| mismatch.is_refused() && mismatch.is_of(name))
+        };
+        let is_server_fit = !is_wrong(schema::SERVER);
+        let is_ready = |table: Option<TableId>| is_server_fit && !is_wrong(name_of(mapping, table));
+        let timeout = config.flush.statement_timeout;
+        let refusals =
+            rehearse::rehearse(connection, mapping, facts.dialect, timeout, is_ready).await?;
+        for refusal in refusals {
+            match refusal.class {
+                Class::Grant => denied.push(refusal.text),
+                _ => {
+                    let refused = refused_rehearsal(mapping, &live, &refusal);
+                    // What is refused now need not be said as a warning.
+                    mismatches.retain(|known| known.fix.is_none() || known.fix != refused.fix);
+                    mismatches.push(refused);
+                }
+            }
+        }
+    }
+    let greatest_ids = schema::greatest_ids(mapping, &live);
+    Ok(Inspected { facts, live, greatest_ids, mismatches, denied })
+}
+
+fn name_of(mapping: &Mapping, table: Option<TableId>) -> &str {
+    table.map_or(schema::DEAD_LETTERS, |table| &mapping.tables[table].name)
+}
+
+/// A rehearsed row that a rule of the user's own refuses for its values is only said: an event's row
+/// has others.
+fn refused_rehearsal(mapping: &Mapping, live: &LiveSchema, refusal: &Refusal) -> Mismatch {
+    let table = name_of(mapping, refusal.table);
+    let Refusal { step, number, text, class, .. } = refusal;
+    if *class == Class::Contention {
+        let problem = format!("another session has it locked, so it was not rehearsed: {text}");
+        return Mismatch::warning(table, problem, None);
+    }
+    let has_triggers = live.tables.get(table).is_some_and(|table| !table.triggers.is_empty());
+    if *class == Class::Data && (refusal.may_be_own_rule() || has_triggers) {
+        let problem = format!(
+            "a CHECK or trigger refuses a row of sluicegate's own (rolled back, {step}): {text}; events that it refuses become dead letters (server_refused)"
+        );
+        return Mismatch::warning(table, problem, None);
+    }
+    let problem = format!("a row of sluicegate's own is refused (rolled back, to {step}): {text}");
+    let fix = match (class, *number) {
+        (Class::Data, NO_PARTITION) => schema::partition_fix(table, live),
+        (Class::Data, _) => Some(
+            "a look at the table's defaults, triggers and generated columns: it refuses every row"
+                .to_owned(),
+        ),
+        _ => Some(format!("what docs/errors.md says of {number}, on the server or the proxy")),
+    };
+    Mismatch { severity: Severity::Refused, place: table.to_owned(), problem, fix }
 }
 
 impl Inspected {
@@ -61,25 +149,31 @@ impl Inspected {
     ///
     /// # Errors
     /// When it is too old, or with everything that does not fit.
-    pub fn fit(self) -> anyhow::Result<ServerFacts> {
-        let Self { facts, mismatches } = self;
+    pub fn fit(self) -> anyhow::Result<Fit> {
+        let Self { facts, live, greatest_ids, mismatches, denied } = self;
         if !facts.is_supported() {
             anyhow::bail!(too_old(&facts));
         }
-        if !mismatches.is_empty() {
+        let (refused, warnings): (Vec<_>, Vec<_>) =
+            mismatches.into_iter().partition(Mismatch::is_refused);
+        if !refused.is_empty() {
+            anyhow::bail!("the schema does not take what the mapping writes:\n{}", lines(&refused));
+        }
+        if !denied.is_empty() {
             anyhow::bail!(
-                "the schema does not take what the mapping writes:\n{}",
-                lines(&mismatches)
+                "the account may not write every table (`sluicegate check` names the GRANT):\n{}",
+                lines(&denied)
             );
         }
-        Ok(facts)
+        let room = live.room_left().collect();
+        Ok(Fit { facts, greatest_ids, warnings, room })
     }
 }
 
 /// The same for a command that does not wait for the server.
-async fn inspect_now(server: &Server, mapping: &Mapping) -> anyhow::Result<ServerFacts> {
-    let inspected = inspect(server, mapping).await.map_err(|error| anyhow::anyhow!(shown(&error)));
-    inspected.with_context(|| format!("MySQL {}", server.address()))?.fit()
+async fn inspect_now(config: &Config, mapping: &Mapping) -> anyhow::Result<Fit> {
+    let inspected = inspect(config, mapping).await.map_err(|error| anyhow::anyhow!(shown(&error)));
+    inspected.with_context(|| format!("MySQL {}", config.server.address()))?.fit()
 }
 
 fn too_old(facts: &ServerFacts) -> String {

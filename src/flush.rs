@@ -11,12 +11,13 @@ mod cause;
 pub mod connect;
 mod execute;
 mod merge;
+pub mod rehearse;
 pub mod retry;
 pub mod statement;
 mod writer;
 
 pub use cause::shown;
-pub use execute::{Plan, RefusedRow, Written};
+pub use execute::{LastId, NO_PARTITION, Plan, RefusedRow, Written};
 pub use writer::{Refused, Writer};
 
 /// The variety of SQL that the server speaks.

@@ -308,6 +308,9 @@ fn report(findings: &check::Findings) -> anyhow::Result<ExitCode> {
     for fine in &findings.fine {
         say(&format!("ok       {fine}"))?;
     }
+    for warning in &findings.warnings {
+        say(&format!("WARNING  {warning}"))?;
+    }
     for problem in &findings.problems {
         say(&format!("PROBLEM  {problem}"))?;
     }

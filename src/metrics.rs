@@ -6,10 +6,11 @@ use crate::buffer::{Batch, Sample, Sealed};
 use crate::commit::TopicPartition;
 use crate::config::Config;
 use crate::datetime::Micros;
-use crate::flush::Written;
 use crate::flush::retry::Class;
+use crate::flush::{LastId, Written};
 use crate::mapping::Mapping;
 use crate::reject::Code;
+use crate::schema::share_left;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeMap, HashMap};
@@ -182,6 +183,9 @@ pub struct PipelineMetrics {
 /// Handles of one table.
 #[derive(Debug)]
 struct TableMetrics {
+    name: String,
+    /// The greatest AUTO_INCREMENT number that was told; updates tell those of old rows.
+    last_id: u64,
     rows: Counter,
     statements: Counter,
     statement_seconds: Histogram,
@@ -365,6 +369,9 @@ impl PipelineMetrics {
             let counter = self.dead_letters.entry(key);
             counter.or_insert_with(|| dead_letters_of(topic, *code)).increment(1);
         }
+        for last in &written.last_ids {
+            self.tables[last.table].last_id(last);
+        }
         self.statement_bytes.increment(written.bytes as u64);
         self.flush_seconds.record(took);
         self.commit_seconds.record(written.committing);
@@ -413,6 +420,11 @@ impl PipelineMetrics {
     }
 }
 
+/// A table's AUTO_INCREMENT has this share of its numbers left.
+pub fn room_left(table: &str, share: f64) {
+    gauge!("sluicegate_flush_auto_increment_room_ratio", "table" => table.to_owned()).set(share);
+}
+
 fn dead_letters_of(topic: &str, code: Code) -> Counter {
     counter!("sluicegate_flush_dead_letters_total", "topic" => topic.to_owned(), "reason" => code.as_str())
 }
@@ -427,9 +439,22 @@ impl TableMetrics {
         drop(refused_by(table));
         let table = table.to_owned();
         Self {
+            name: table.clone(),
+            last_id: 0,
             rows: counter!("sluicegate_flush_rows_total", "table" => table.clone()),
             statements: counter!("sluicegate_flush_statements_total", "table" => table.clone()),
             statement_seconds: histogram!("sluicegate_flush_statement_duration_seconds", "table" => table),
+        }
+    }
+}
+
+impl TableMetrics {
+    fn last_id(&mut self, told: &LastId) {
+        if told.last > self.last_id {
+            self.last_id = told.last;
+            // A number beyond the greatest says that the column was widened meanwhile.
+            let greatest = if told.last > told.greatest { u64::MAX } else { told.greatest };
+            room_left(&self.name, share_left(greatest, told.last));
         }
     }
 }

@@ -44,11 +44,13 @@ pub enum Code {
     ValueTimestamp,
     /// The database server refused the row although it passed validation: a fault of the mapping.
     ServerRefused,
+    /// No partition of the table takes the row's time.
+    PartitionMissing,
 }
 
 impl Code {
     /// Every code, for documentation and for metrics that start at zero.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::JsonInvalid,
         Self::JsonLimit,
         Self::EventTooLarge,
@@ -68,6 +70,7 @@ impl Code {
         Self::ValueNotInEnum,
         Self::ValueTimestamp,
         Self::ServerRefused,
+        Self::PartitionMissing,
     ];
 
     /// The stable text of the code.
@@ -93,6 +96,7 @@ impl Code {
             Self::ValueNotInEnum => "value_not_in_enum",
             Self::ValueTimestamp => "value_timestamp",
             Self::ServerRefused => "server_refused",
+            Self::PartitionMissing => "partition_missing",
         }
     }
 }

@@ -1,275 +1,238 @@
 //! Does the live schema take what the mapping writes?
 //!
 //! Takes the mapping and what `information_schema` says, gives every [`Mismatch`] at once, each
-//! with the statement that would mend it. Holds true: against a schema without mismatches, a row
-//! that leaves flatten is not refused, and a key stops exactly the duplicates it is meant to.
+//! with the statement that would fix it. Holds true: against a schema without refused mismatches, a
+//! row that leaves flatten is not refused, and a key stops exactly the duplicates it is meant to.
+//! A fix never narrows a column, and keeps its comment, default and collation. Fails only in
+//! [`read()`], which asks the server; the rest is pure.
 
-use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableKind};
-use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{Executor, Row};
-use std::collections::BTreeMap;
+mod columns;
+mod ddl;
+mod ids;
+mod keys;
+mod live;
+mod partitions;
+mod read;
+mod size;
+mod table;
 
-/// The tables of the database, by name.
-pub type LiveSchema = BTreeMap<String, LiveTable>;
+use crate::flush::Dialect;
+use crate::flush::statement::{DEAD_LETTER_COLUMNS, DEAD_LETTER_KEY};
+use crate::mapping::{Mapping, Table, TableKind};
+use std::fmt;
 
-/// A table as `information_schema` describes it.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct LiveTable {
-    /// Columns by name.
-    pub columns: BTreeMap<String, LiveColumn>,
-    /// Unique keys: name and columns, the primary key included.
-    pub unique_keys: BTreeMap<String, Vec<String>>,
-}
+pub use ids::{ROOM_LEAST, share_left};
+pub use live::{
+    ForeignKey, KeyPart, LiveColumn, LiveIds, LiveKey, LiveSchema, LiveServer, LiveTable,
+    Partitions,
+};
+pub use read::read;
 
-/// A column as `information_schema` describes it.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct LiveColumn {
-    /// `varchar`, `bigint`, …
-    pub data_type: String,
-    /// `varchar(50)`, `enum('a','b')`, …
-    pub column_type: String,
-    /// In characters.
-    pub length: Option<i64>,
-    /// Digits after the second.
-    pub precision: Option<i64>,
-    /// Character set, for texts.
-    pub charset: Option<String>,
-    /// Collation, for texts.
-    pub collation: Option<String>,
-    /// Whether it takes NULL.
-    pub nullable: bool,
-    /// Whether the server fills it when an `INSERT` does not.
-    pub filled: bool,
+/// The table of dead letters.
+pub const DEAD_LETTERS: &str = "dead_letters";
+
+/// What a [`Mismatch::place`] says when it is the server's.
+pub const SERVER: &str = "server";
+
+/// What a mismatch means for a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// A row would be lost, changed or blamed wrongly, or writing would stop.
+    Refused,
+    /// It works now. A person should know.
+    Warning,
 }
 
 /// Something that does not fit.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {problem}; mend it with: {mend}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Table, or table and column.
+    /// Whether it stops a start.
+    pub severity: Severity,
+    /// Table, or table and column, or the server.
     pub place: String,
     /// What does not fit.
     pub problem: String,
-    /// The statement that mends it.
-    pub mend: String,
+    /// The statement that fixes it, or what to do where no statement does; `None` where nothing
+    /// needs to be done.
+    pub fix: Option<String>,
 }
 
-/// Reads the schema of the connection's database.
-///
-/// # Errors
-/// Whatever the driver says.
-pub async fn read(connection: &mut MySqlConnection) -> Result<LiveSchema, sqlx::Error> {
-    let mut schema = LiveSchema::new();
-    let columns = connection
-        .fetch_all(
-            "SELECT CAST(TABLE_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR), CAST(DATA_TYPE AS CHAR), \
-             CAST(COLUMN_TYPE AS CHAR), CAST(CHARACTER_MAXIMUM_LENGTH AS SIGNED), \
-             CAST(DATETIME_PRECISION AS SIGNED), CAST(CHARACTER_SET_NAME AS CHAR), \
-             CAST(COLLATION_NAME AS CHAR), IS_NULLABLE = 'YES', \
-             COLUMN_DEFAULT IS NOT NULL OR EXTRA <> '' \
-             FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()",
-        )
-        .await?;
-    for row in columns {
-        let column = LiveColumn {
-            data_type: text(&row, 2)?.to_ascii_lowercase(),
-            column_type: text(&row, 3)?,
-            length: row.try_get(4)?,
-            precision: row.try_get(5)?,
-            charset: row.try_get(6)?,
-            collation: row.try_get(7)?,
-            nullable: row.try_get::<i64, _>(8)? == 1,
-            filled: row.try_get::<i64, _>(9)? == 1,
-        };
-        schema.entry(text(&row, 0)?).or_default().columns.insert(text(&row, 1)?, column);
+impl Mismatch {
+    /// Stops a start.
+    pub fn refused(
+        place: impl Into<String>,
+        problem: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        let (place, problem, fix) = (place.into(), problem.into(), Some(fix.into()));
+        Self { severity: Severity::Refused, place, problem, fix }
     }
-    let keys = connection
-        .fetch_all(
-            "SELECT CAST(TABLE_NAME AS CHAR), CAST(INDEX_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR) \
-             FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0 \
-             ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX",
-        )
-        .await?;
-    for row in keys {
-        let table = schema.entry(text(&row, 0)?).or_default();
-        table.unique_keys.entry(text(&row, 1)?).or_default().push(text(&row, 2)?);
+
+    /// Is only said.
+    pub fn warning(
+        place: impl Into<String>,
+        problem: impl Into<String>,
+        fix: Option<String>,
+    ) -> Self {
+        Self { severity: Severity::Warning, place: place.into(), problem: problem.into(), fix }
     }
-    Ok(schema)
+
+    /// Whether it is about a table, or about one of its columns.
+    #[must_use]
+    pub fn is_of(&self, table: &str) -> bool {
+        let rest = self.place.strip_prefix(table);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// Whether it stops a start.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.severity == Severity::Refused
+    }
 }
 
-fn text(row: &MySqlRow, index: usize) -> Result<String, sqlx::Error> {
-    Ok(row.try_get::<Option<String>, _>(index)?.unwrap_or_default())
-}
-
-/// Everything in `live` that does not take what `mapping` writes.
-#[must_use]
-pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
-    let mut mismatches = Vec::new();
-    for table in &mapping.tables {
-        match live.get(&table.name) {
-            Some(found) => check_table(table, found, &mut mismatches),
-            None => mismatches.push(missing_table(&table.name, &create_table(mapping, table))),
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)?;
+        match &self.fix {
+            Some(fix) => write!(f, "; fix it with: {fix}"),
+            None => Ok(()),
         }
     }
-    if !live.contains_key("dead_letters") {
-        mismatches.push(missing_table("dead_letters", "sluicegate migrate"));
+}
+
+/// A table that is written to, as far as its checks have something in common.
+struct Wanted<'m> {
+    name: &'m str,
+    /// The columns that statements name.
+    columns: Vec<&'m str>,
+    /// The columns of the key that makes writing a row again harmless.
+    key: Vec<&'m str>,
+    /// The mapped table; none for dead letters.
+    table: Option<&'m Table>,
+}
+
+impl<'m> Wanted<'m> {
+    fn of(table: &'m Table) -> Self {
+        let key = match table.kind {
+            TableKind::Entity { .. } => vec![Table::KEY],
+            TableKind::Lines { .. } => vec![Table::KEY, Table::LINE],
+            TableKind::Log => vec![table.event_timestamp(), table.event_id()],
+        };
+        let name = |column: usize| table.columns[column].name.as_str();
+        Self {
+            name: &table.name,
+            columns: (0..table.columns.len()).map(name).collect(),
+            key: key.into_iter().map(name).collect(),
+            table: Some(table),
+        }
     }
+
+    fn dead_letters() -> Self {
+        let columns = DEAD_LETTER_COLUMNS.to_vec();
+        Self { name: DEAD_LETTERS, columns, key: DEAD_LETTER_KEY.to_vec(), table: None }
+    }
+
+    /// The name that the key has in a new table.
+    fn key_name(&self) -> String {
+        format!("uq_{}", self.name)
+    }
+
+    /// Statements about lines look rows up by this key, and name it.
+    fn is_lines(&self) -> bool {
+        self.table.is_some_and(|table| matches!(table.kind, TableKind::Lines { .. }))
+    }
+}
+
+/// Everything in `live` that does not take what `mapping` writes, what stops a start first.
+#[must_use]
+pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
+    let mut mismatches = live.server.check();
+    for table in &mapping.tables {
+        match live.tables.get(&table.name) {
+            Some(found) => {
+                table::check(&Wanted::of(table), found, &live.server, &mut mismatches);
+            }
+            None => mismatches.push(missing(&table.name, create(table))),
+        }
+    }
+    match live.tables.get(DEAD_LETTERS) {
+        Some(found) => {
+            table::check(&Wanted::dead_letters(), found, &live.server, &mut mismatches);
+        }
+        None => mismatches.push(missing(DEAD_LETTERS, MIGRATE.to_owned())),
+    }
+    mismatches.sort_by_key(|mismatch| mismatch.severity);
     mismatches
 }
 
-fn missing_table(name: &str, mend: &str) -> Mismatch {
-    let problem =
-        "there is no such table (`sluicegate migrate` makes the built-in ones)".to_owned();
-    Mismatch { place: name.to_owned(), problem, mend: mend.to_owned() }
+/// What [`check`] finds that stops a start.
+#[must_use]
+pub fn refused(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
+    let mut mismatches = check(mapping, live);
+    mismatches.retain(Mismatch::is_refused);
+    mismatches
 }
 
-fn check_table(table: &Table, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
-    let mut mismatch = |column: Option<&str>, problem: String, mend: String| {
-        let place = column.map_or(table.name.clone(), |column| format!("{}.{column}", table.name));
-        let mend = format!("ALTER TABLE `{}` {mend}", table.name);
-        mismatches.push(Mismatch { place, problem, mend });
-    };
-    for spec in &table.columns {
-        let name = Some(spec.name.as_str());
-        match live.columns.get(&spec.name) {
-            None => mismatch(
-                name,
-                "there is no such column".to_owned(),
-                format!("ADD COLUMN {}", definition(table, spec)),
-            ),
-            Some(found) => {
-                for problem in problems(table, spec, found) {
-                    mismatch(name, problem, format!("MODIFY COLUMN {}", definition(table, spec)));
-                }
-            }
-        }
-    }
-    for (name, column) in &live.columns {
-        let written = table.columns.iter().any(|spec| spec.name == *name);
-        if !written && !column.nullable && !column.filled {
-            mismatch(
-                Some(name),
-                "is not mapped, takes no NULL and has no default".to_owned(),
-                format!("MODIFY COLUMN `{name}` {} NULL", column.column_type),
-            );
-        }
-    }
-    let (wanted_name, wanted) = unique_key(table);
-    let by_name = matches!(table.kind, TableKind::Lines { .. });
-    let fits = |(name, columns): (&String, &Vec<String>)| {
-        *columns == wanted && (!by_name || *name == wanted_name)
-    };
-    if !live.unique_keys.iter().any(fits) {
-        mismatch(
-            None,
-            format!("there is no unique key {wanted_name} over ({})", wanted.join(", ")),
-            format!("ADD UNIQUE KEY `{wanted_name}` ({})", quoted(&wanted)),
-        );
-    }
-    for (name, columns) in &live.unique_keys {
-        if name != "PRIMARY" && *columns != wanted {
-            mismatch(
-                None,
-                format!(
-                    "the unique key {name} would make rows of different events overwrite each other"
-                ),
-                format!("DROP INDEX `{name}`"),
-            );
-        }
+/// The greatest id that each table of the mapping can give a row, where the server numbers rows.
+#[must_use]
+pub fn greatest_ids(mapping: &Mapping, live: &LiveSchema) -> Vec<Option<u64>> {
+    let ids = |table: &Table| Some(live.tables.get(&table.name)?.ids.as_ref()?.greatest);
+    mapping.tables.iter().map(ids).collect()
+}
+
+/// The statement that adds a partition for the rows that no other takes, where a table can have one.
+#[must_use]
+pub fn partition_fix(table: &str, live: &LiveSchema) -> Option<String> {
+    partitions::last_partition(table, live.tables.get(table)?.partitions.as_ref())
+}
+
+impl LiveSchema {
+    /// The share of its AUTO_INCREMENT numbers that each table has left.
+    pub fn room_left(&self) -> impl Iterator<Item = (String, f64)> {
+        let share = |(name, table): (&String, &LiveTable)| {
+            Some((name.clone(), table.ids.as_ref()?.share_left()))
+        };
+        self.tables.iter().filter_map(share)
     }
 }
 
-/// The key that makes writing a row again harmless.
-fn unique_key(table: &Table) -> (String, Vec<String>) {
-    let columns = match table.kind {
-        TableKind::Entity { .. } => vec![Table::KEY],
-        TableKind::Lines { .. } => vec![Table::KEY, Table::LINE],
-        TableKind::Log => vec![table.event_timestamp(), table.event_id()],
-    };
-    let names = columns.into_iter().map(|column| table.columns[column].name.clone()).collect();
-    (format!("uq_{}", table.name), names)
-}
+const MIGRATE: &str = "sluicegate migrate";
 
-fn problems(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> Vec<String> {
-    let mut problems = Vec::new();
-    let ty = live.column_type.as_str();
-    if !fits(&spec.ty, live) {
-        problems.push(format!("is {ty}, which does not hold every {}", spec.ty.sql()));
-    }
-    if live.charset.as_deref().is_some_and(|charset| {
-        spec.ty != ColumnType::Id && charset != "utf8mb4" && charset != "binary"
-    }) {
-        problems.push(format!(
-            "is in character set {}, not utf8mb4",
-            live.charset.as_deref().unwrap_or("")
-        ));
-    }
-    let binary = |collation: &str| collation.ends_with("_bin") || collation == "binary";
-    if spec.ty == ColumnType::Id && !live.collation.as_deref().is_none_or(binary) {
-        problems.push("compares ids without case; it needs a binary collation".to_owned());
-    }
-    let stays_null = !spec.required
-        && !matches!(table.kind, TableKind::Lines { .. } if spec.name == table.columns[Table::LINE].name);
-    if stays_null && !live.nullable {
-        problems.push("takes no NULL, but the value may be absent".to_owned());
-    }
-    problems
-}
-
-fn fits(ty: &ColumnType, live: &LiveColumn) -> bool {
-    let (data_type, length) = (live.data_type.as_str(), live.length.unwrap_or(0));
-    let chars = |needed: usize| {
-        // A utf8mb4 character has up to four bytes, and the length of a TEXT counts bytes.
-        let needed = i64::try_from(needed).unwrap_or(i64::MAX);
-        match data_type {
-            "varchar" | "char" => length >= needed,
-            "tinytext" | "text" | "mediumtext" | "longtext" => length >= needed.saturating_mul(4),
-            _ => false,
-        }
-    };
-    match ty {
-        ColumnType::Id => chars(crate::decode::ID_CHARS_MAX),
-        ColumnType::Varchar(needed) => chars(*needed),
-        ColumnType::Text => matches!(data_type, "text" | "mediumtext" | "longtext"),
-        ColumnType::Enum(values) if data_type == "enum" => {
-            values.iter().all(|value| live.column_type.contains(&format!("'{value}'")))
-        }
-        ColumnType::Enum(values) => chars(values.iter().map(String::len).max().unwrap_or(0)),
-        ColumnType::BigInt => data_type == "bigint",
-        ColumnType::Boolean => data_type.ends_with("int"),
-        ColumnType::DateTime => data_type == "datetime" && live.precision == Some(6),
-        ColumnType::Json => matches!(data_type, "json" | "longtext"),
-    }
-}
-
-fn definition(table: &Table, spec: &ColumnSpec) -> String {
-    let null = match (&table.kind, spec.required) {
-        (TableKind::Entity { .. }, true) if spec.name != table.columns[Table::KEY].name => {
-            "NOT NULL DEFAULT ''"
-        }
-        (_, true) => "NOT NULL",
-        (_, false) => "NULL",
-    };
-    format!("`{}` {} {null}", spec.name, spec.ty.sql())
-}
-
-fn create_table(mapping: &Mapping, table: &Table) -> String {
-    if Mapping::built_in().is_ok_and(|built_in| built_in.table(&table.name).is_some()) {
-        return "sluicegate migrate".to_owned();
-    }
-    debug_assert!(mapping.table(&table.name).is_some());
-    let columns: Vec<String> = table.columns.iter().map(|spec| definition(table, spec)).collect();
-    let (name, key) = unique_key(table);
-    format!(
-        "CREATE TABLE `{}` (`id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, {}, \
-         `created_at` TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, UNIQUE KEY `{name}` ({})) \
-         CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci",
-        table.name,
-        columns.join(", "),
-        quoted(&key)
+fn missing(name: &str, fix: String) -> Mismatch {
+    Mismatch::refused(
+        name,
+        "there is no such table (`sluicegate migrate` creates the built-in ones)",
+        fix,
     )
 }
 
-fn quoted(columns: &[String]) -> String {
-    columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(", ")
+fn create(table: &Table) -> String {
+    let is_built_in =
+        Mapping::built_in().is_ok_and(|built_in| built_in.table(&table.name).is_some());
+    if is_built_in { MIGRATE.to_owned() } else { ddl::create_table(&Wanted::of(table), table) }
 }
+
+/// A name as statements quote it.
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+fn quoted_list<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
+}
+
+impl Dialect {
+    /// The last moment that a TIMESTAMP holds, in seconds since 1970; MariaDB has extended it in 11.5.
+    fn timestamp_ends(self, version: &str) -> i64 {
+        let mut parts = version.trim_start_matches("5.5.5-").split(['.', '-']);
+        let mut part = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0_u32);
+        match self {
+            Self::MariaDb if (part(), part()) >= (11, 5) => i64::from(u32::MAX),
+            _ => i64::from(i32::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,25 @@
 //! `sluicegate check`: everything that can be wrong before the start, at once.
 
-use super::load_mapping;
+use super::{Inspected, load_mapping};
 use crate::config::{Config, ConfigError};
 use crate::consume::Consumer;
 use crate::flush::connect::Server;
 use crate::flush::retry::Class;
 use crate::flush::shown;
-use crate::mapping::{Mapping, TableKind};
+use crate::mapping::Mapping;
 use crate::migrate;
 use crate::schema;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Executor};
 
-/// What a check found: what is well, and what is not, with its mend.
+/// What a check found: what is well, what works but should be known, and what is not well, with what
+/// to do about it.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// What is well.
     pub fine: Vec<String>,
+    /// What works now, but a person should know.
+    pub warnings: Vec<String>,
     /// What is not.
     pub problems: Vec<String>,
 }
@@ -55,7 +57,7 @@ pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
         mapping.topics.len(),
         mapping.tables.len()
     ));
-    check_mysql(&config.server, &mapping, &mut findings).await;
+    check_mysql(&config, &mapping, &mut findings).await;
     let kafka = tokio::task::spawn_blocking(move || {
         let mut findings = Findings::default();
         check_kafka(&config, &mapping, &mut findings);
@@ -64,6 +66,7 @@ pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
     match kafka.await {
         Ok(found) => {
             findings.fine.extend(found.fine);
+            findings.warnings.extend(found.warnings);
             findings.problems.extend(found.problems);
         }
         Err(_) => findings.problem("Kafka: the check itself failed"),
@@ -71,7 +74,8 @@ pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
     findings
 }
 
-async fn check_mysql(server: &Server, mapping: &Mapping, findings: &mut Findings) {
+async fn check_mysql(config: &Config, mapping: &Mapping, findings: &mut Findings) {
+    let server = &config.server;
     let mut connection = match server.connect().await {
         Ok(connection) => connection,
         Err(error) => {
@@ -79,30 +83,9 @@ async fn check_mysql(server: &Server, mapping: &Mapping, findings: &mut Findings
             return;
         }
     };
-    match crate::flush::connect::server_facts(&mut connection).await {
-        Ok(facts) if !facts.is_supported() => {
-            findings.problem(format!("MySQL: {}", super::too_old(&facts)));
-        }
-        Ok(facts) => findings.fine(format!(
-            "MySQL: {} {} at {}",
-            facts.dialect.name(),
-            facts.version,
-            server.address()
-        )),
+    match super::inspect_on(&mut connection, config, mapping).await {
+        Ok(inspected) => check_inspected(&mut connection, server, inspected, findings).await,
         Err(error) => findings.problem(format!("MySQL: {}", shown(&error))),
-    }
-    match schema::read(&mut connection).await {
-        Ok(live) => {
-            let mismatches = schema::check(mapping, &live);
-            if mismatches.is_empty() {
-                findings.fine("schema: fits the mapping");
-            }
-            findings
-                .problems
-                .extend(mismatches.iter().map(|mismatch| format!("schema: {mismatch}")));
-            check_grants(&mut connection, server, mapping, &live, findings).await;
-        }
-        Err(error) => findings.problem(format!("schema: {}", shown(&error))),
     }
     match migrate::pending_on(&mut connection).await {
         Ok(0) => findings.fine("migrations: all applied"),
@@ -125,45 +108,36 @@ fn connect_mend(error: &sqlx::Error) -> String {
     }
 }
 
-/// `EXPLAIN` needs the privileges of the statement that it explains, and changes nothing.
-async fn check_grants(
+async fn check_inspected(
     connection: &mut MySqlConnection,
     server: &Server,
-    mapping: &Mapping,
-    live: &schema::LiveSchema,
+    inspected: Inspected,
     findings: &mut Findings,
 ) {
-    let mut statements = Vec::new();
-    for table in mapping.tables.iter().filter(|table| live.contains_key(&table.name)) {
-        let (name, key) = (&table.name, &table.columns[0].name);
-        statements.push(format!(
-            "EXPLAIN INSERT INTO `{name}` (`{key}`) VALUES ('') ON DUPLICATE KEY UPDATE `{key}` = `{name}`.`{key}`"
-        ));
-        if matches!(table.kind, TableKind::Lines { .. }) {
-            statements.push(format!("EXPLAIN DELETE FROM `{name}` WHERE `{key}` = ''"));
-        }
+    let Inspected { facts, mismatches, denied, .. } = inspected;
+    if facts.is_supported() {
+        let (name, version) = (facts.dialect.name(), &facts.version);
+        findings.fine(format!("MySQL: {name} {version} at {}", server.address()));
+    } else {
+        findings.problem(format!("MySQL: {}", super::too_old(&facts)));
     }
-    if live.contains_key("dead_letters") {
-        statements.push("EXPLAIN INSERT INTO dead_letters (topic) VALUES ('') ON DUPLICATE KEY UPDATE topic = dead_letters.topic".to_owned());
+    let (refused, warnings): (Vec<_>, Vec<_>) =
+        mismatches.into_iter().partition(schema::Mismatch::is_refused);
+    if refused.is_empty() {
+        findings.fine("schema: fits the mapping");
     }
-    let mut denied = Vec::new();
-    for statement in statements {
-        if let Err(error) = connection.execute(AssertSqlSafe(statement)).await
-            && Class::of_error(&error) == Class::Grant
-        {
-            denied.push(shown(&error));
-        }
-    }
+    findings.warnings.extend(warnings.iter().map(|warning| format!("schema: {warning}")));
+    findings.problems.extend(refused.iter().map(|mismatch| format!("schema: {mismatch}")));
     if denied.is_empty() {
         findings.fine("grants: enough to write every table");
-    } else {
-        let account = account(connection).await.unwrap_or_else(|| format!("'{}'", server.user));
-        findings.problem(format!(
-            "grants: {}; mend it with: GRANT SELECT, INSERT, UPDATE, DELETE ON `{}`.* TO {account}",
-            denied.join("; "),
-            server.database,
-        ));
+        return;
     }
+    let account = account(connection).await.unwrap_or_else(|| format!("'{}'", server.user));
+    findings.problem(format!(
+        "grants: {}; fix it with: GRANT SELECT, INSERT, UPDATE, DELETE ON `{}`.* TO {account}",
+        denied.join("; "),
+        server.database,
+    ));
 }
 
 /// The account that the server took us for, as a GRANT names it.

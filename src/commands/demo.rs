@@ -116,8 +116,8 @@ async fn load(options: &Options, mut config: Config) -> anyhow::Result<Loaded> {
     config.kafka.topics = Vec::new();
     config.kafka.topic_prefix = String::new();
     let mapping = Arc::new(mapping(&config)?);
-    let facts = inspect_now(&config.server, &mapping).await?;
-    let setup = run::setup(Arc::new(config), mapping, &facts, false, Arc::new(Health::default()));
+    let fit = inspect_now(&config, &mapping).await?;
+    let setup = run::setup(Arc::new(config), mapping, &fit, false, Arc::new(Health::default()));
     let progress = Arc::clone(&setup.progress);
     let stop = Stop::default();
     let started = Instant::now();

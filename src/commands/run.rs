@@ -1,14 +1,13 @@
 //! `sluicegate run` and `sluicegate migrate`.
 
-use super::{Inspected, inspect, mapping};
+use super::{Fit, Inspected, inspect, mapping};
 use crate::config::{self, Config};
-use crate::flush::connect::ServerFacts;
 use crate::flush::retry::Class;
 use crate::flush::statement::Statements;
 use crate::flush::{Plan, shown};
 use crate::http;
 use crate::mapping::Mapping;
-use crate::metrics::{FlushMetrics, Health, PipelineMetrics, Trouble};
+use crate::metrics::{self, FlushMetrics, Health, PipelineMetrics, Trouble};
 use crate::migrate;
 use crate::pipeline::{self, Progress, Setup, Stop};
 use crate::status::{Board, Recent};
@@ -56,7 +55,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<usize> {
 pub async fn run(
     config: Config,
     options: Options,
-    metrics: PrometheusHandle,
+    exporter: PrometheusHandle,
     recent: Recent,
 ) -> anyhow::Result<()> {
     let config = Arc::new(config);
@@ -77,22 +76,28 @@ pub async fn run(
             format!("cannot listen on http.address {address}; choose another or \"off\"")
         })?;
         info!(%address, "http: / (status page), /status, /metrics, /healthz, /readyz");
-        let board = Board::new(metrics, &config, Arc::clone(&health), recent);
+        let board = Board::new(exporter, &config, Arc::clone(&health), recent);
         tokio::spawn(http::serve(listener, Arc::new(board), hosts));
     }
     let stop = Stop::default();
     stop_on_signals(stop.clone(), config.stop_timeout).context("signals cannot be caught")?;
-    let facts = tokio::select! {
+    let fit = tokio::select! {
         prepared = prepare(&config, &mapping, options, &health) => prepared?,
         () = stop.requested() => return Ok(()),
     };
     info!(
-        server = facts.dialect.name(),
-        version = facts.version,
-        max_allowed_packet = facts.max_allowed_packet,
+        server = fit.facts.dialect.name(),
+        version = fit.facts.version,
+        max_allowed_packet = fit.facts.max_allowed_packet,
         "schema fits the mapping"
     );
-    let setup = setup(config, mapping, &facts, options.until_end, health);
+    for warning in &fit.warnings {
+        warn!("schema: {warning}");
+    }
+    for (table, share) in &fit.room {
+        metrics::room_left(table, *share);
+    }
+    let setup = setup(config, mapping, &fit, options.until_end, health);
     let progress = Arc::clone(&setup.progress);
     let started = Instant::now();
     let bar = options.until_end.then(|| tokio::spawn(show_progress(Arc::clone(&progress))));
@@ -125,19 +130,20 @@ fn report(progress: &Progress, took: Duration, outcome: &str) {
 pub fn setup(
     config: Arc<Config>,
     mapping: Arc<Mapping>,
-    facts: &ServerFacts,
+    fit: &Fit,
     until_end: bool,
     health: Arc<Health>,
 ) -> Setup {
     let plan = Plan {
-        statements: Statements::new(&mapping, facts.dialect),
+        statements: Statements::new(&mapping, fit.facts.dialect),
+        greatest_ids: fit.greatest_ids.clone(),
         limits: config.flush.statement,
         timeout: config.flush.statement_timeout,
         mapping: Arc::clone(&mapping),
     };
     Setup {
         plan: Arc::new(plan),
-        json_limits: facts.json_limits(),
+        json_limits: fit.facts.json_limits(),
         until_end,
         health,
         progress: Arc::new(Progress::default()),
@@ -152,7 +158,7 @@ async fn prepare(
     mapping: &Mapping,
     options: Options,
     health: &Health,
-) -> anyhow::Result<ServerFacts> {
+) -> anyhow::Result<Fit> {
     let (mut attempt, started) = (1, Instant::now());
     loop {
         let error = match try_to_prepare(config, mapping, options).await {
@@ -186,7 +192,7 @@ async fn try_to_prepare(
     } else {
         migrate::migrate(&config.server).await?;
     }
-    Ok(inspect(&config.server, mapping).await?)
+    Ok(inspect(config, mapping).await?)
 }
 
 /// At the start, what nobody has set up yet is said at once rather than waited for.

@@ -1,5 +1,7 @@
 //! One batch → one transaction on one connection.
 
+mod blame;
+
 use super::bisect::Bisection;
 use super::cause::Cause;
 use super::retry::Class;
@@ -7,12 +9,14 @@ use super::statement::{PACKET_OVERHEAD, StaleLines, StatementLimits, Statements}
 use crate::buffer::Batch;
 use crate::mapping::{Mapping, Table, TableId, TableKind};
 use crate::reject::Code;
-use crate::schema;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub use blame::NO_PARTITION;
+use blame::refused_row;
 
 /// Statement text of a dead letter without its payload, at most: key, sentence, column names.
 const LETTER_WITHOUT_PAYLOAD: usize = 16 * 1024;
@@ -28,6 +32,9 @@ pub struct Plan {
     pub limits: StatementLimits,
     /// How long a statement may take.
     pub timeout: Duration,
+    /// The greatest number that each table's AUTO_INCREMENT can give, where there is one and it is
+    /// known.
+    pub greatest_ids: Vec<Option<u64>>,
 }
 
 /// What was written.
@@ -43,6 +50,19 @@ pub struct Written {
     pub statements: Vec<(Option<TableId>, Duration)>,
     /// Time that the commit took.
     pub committing: Duration,
+    /// The last AUTO_INCREMENT number that the server told of each table, and the greatest it can give.
+    pub last_ids: Vec<LastId>,
+}
+
+/// See [`Written::last_ids`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastId {
+    /// The table.
+    pub table: TableId,
+    /// The last number.
+    pub last: u64,
+    /// The greatest number.
+    pub greatest: u64,
 }
 
 impl Written {
@@ -61,6 +81,14 @@ impl Written {
         self.bytes += other.bytes;
         self.statements.extend_from_slice(&other.statements);
         self.committing += other.committing;
+        other.last_ids.iter().for_each(|&last| self.last_id(last));
+    }
+
+    fn last_id(&mut self, new: LastId) {
+        match self.last_ids.iter_mut().find(|known| known.table == new.table) {
+            Some(known) => known.last = new.last.max(known.last),
+            None => self.last_ids.push(new),
+        }
     }
 }
 
@@ -80,8 +108,10 @@ pub struct RefusedRow {
     pub row: usize,
     /// The server's error number.
     pub number: u16,
-    /// The column or constraint that the server names.
+    /// The column or constraint that the server names; with [`NO_PARTITION`] the row's time.
     pub what: Option<String>,
+    /// The statement that makes the table take it, where there is one.
+    pub fix: Option<String>,
 }
 
 /// Why a batch was not written.
@@ -142,17 +172,15 @@ pub(super) async fn write(
             statements += 1;
             match transaction.execute(&scratch.text, Some(id)).await {
                 Err(cause) if cause.class == Class::Data => {
-                    transaction.check_schema(id).await?;
+                    let live = transaction.acquit(Some(id), cause.number).await?;
                     let found =
                         transaction.bisect(id, from..next, &mut scratch.text, upsert).await?;
-                    refused.extend(found.into_iter().map(|(at, cause)| RefusedRow {
-                        table: id,
-                        row: scratch.order[at] as usize,
-                        number: cause.number,
-                        what: cause.what,
+                    refused.extend(found.into_iter().map(|(at, cause)| {
+                        refused_row((id, table), rows, scratch.order[at] as usize, cause, &live)
                     }));
                 }
-                done => done?,
+                Err(cause) => Err(transaction.explain(Some(id), cause).await)?,
+                Ok(()) => {}
             }
             from = next;
         }
@@ -183,7 +211,12 @@ pub(super) async fn write(
             plan.statements.dead_letters(&[letter], 0, limits, text);
         }
         from = next;
-        transaction.execute(&scratch.text, None).await?;
+        if let Err(cause) = transaction.execute(&scratch.text, None).await {
+            if cause.class == Class::Data {
+                transaction.acquit(None, cause.number).await?;
+            }
+            Err(transaction.explain(None, cause).await)?;
+        }
     }
     let names = letters.iter().map(|letter| (Arc::clone(&letter.topic), letter.reject.code));
     transaction.written.dead_letters = names.collect();
@@ -226,7 +259,13 @@ impl Transaction<'_> {
         let done = within(self.plan.timeout, |slow| (self.on_slow)(table, slow), run).await;
         self.written.bytes += text.len();
         self.written.statements.push((table, started.elapsed()));
-        done.map(drop).map_err(|error| Cause::of(table, &error))
+        let done = done.map_err(|error| Cause::of(table, &error))?;
+        let greatest = table.and_then(|table| *self.plan.greatest_ids.get(table)?);
+        if let (Some(table), Some(greatest), last @ 1..) = (table, greatest, done.last_insert_id())
+        {
+            self.written.last_id(LastId { table, last, greatest });
+        }
+        Ok(())
     }
 
     /// The ids that a query names.
@@ -252,20 +291,6 @@ impl Transaction<'_> {
             "a row takes {bytes} bytes of statement text, more than max_allowed_packet allows; raise it to at least {needed}"
         );
         Cause::own(table, Class::Outage, text)
-    }
-
-    /// A value was refused. If the schema is not the one that values were validated for (any
-    /// more), they are not at fault.
-    async fn check_schema(&mut self, table: TableId) -> Result<(), Cause> {
-        let read = within(self.plan.timeout, |_| (), schema::read(self.connection));
-        let live = read.await.map_err(|error| Cause::of(Some(table), &error))?;
-        let mismatches = schema::check(&self.plan.mapping, &live);
-        let Some(first) = mismatches.first() else { return Ok(()) };
-        let text = match mismatches.len() {
-            1 => first.to_string(),
-            more => format!("{first} (and {} more, see `sluicegate check`)", more - 1),
-        };
-        Err(Cause::own(Some(table), Class::Schema, text))
     }
 
     /// Finds the rows at fault among those of a refused statement, by their place in the order,
@@ -294,7 +319,7 @@ impl Transaction<'_> {
 }
 
 /// A wait with a limit: after it the connection is in an unknown state and must be dropped.
-async fn within<T>(
+pub(super) async fn within<T>(
     limit: Duration,
     on_slow: impl FnOnce(Duration),
     run: impl Future<Output = Result<T, sqlx::Error>>,

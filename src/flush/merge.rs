@@ -6,6 +6,10 @@
 //! the *old* row must still be there, and conversely a later condition may ask what an earlier one
 //! decided:
 //!
+//! 0. The guard is first: it asks whether the row that is there has the incoming row's key at all, and
+//!    then sets a column of the key to itself. A row that met another key of the table (a PRIMARY KEY
+//!    whose numbers have run out, a unique key that was added a moment ago) would otherwise take the
+//!    values of a stranger; the guard sets the column to NULL instead, which the server refuses.
 //! 1. Changing columns come first, while `event_id` and `event_timestamp` are the old creation's.
 //!    Within one, the value is first, then `_changed_by`, then `_changed_at`: at the third, the
 //!    new id is already in place, which only matters if the times are equal, and then there is
@@ -25,17 +29,29 @@ pub(super) const INCOMING: &str = "`new row`";
 pub(super) fn on_duplicate(table: &Table, dialect: Dialect) -> String {
     let row = Row { table, dialect };
     match &table.kind {
-        // The row is there already: an assignment that changes nothing.
-        TableKind::Log => {
-            let id = &table.columns[table.event_id()].name;
-            format!(" ON DUPLICATE KEY UPDATE `{id}` = `{}`.`{id}`", table.name)
-        }
+        // The row is there already, and nothing of it changes.
+        TableKind::Log => row.clause(&[row.guard(&[table.event_id(), table.event_timestamp()])]),
         TableKind::Entity { changing, .. } => {
-            let changes = changing.iter().flat_map(|changing| row.change(changing));
-            row.clause(&changes.chain(row.creation()).collect::<Vec<_>>())
+            let mut assignments = vec![row.guard(&[Table::KEY])];
+            assignments.extend(changing.iter().flat_map(|changing| row.change(changing)));
+            assignments.extend(row.creation());
+            row.clause(&assignments)
         }
-        TableKind::Lines { .. } => row.clause(&row.creation()),
+        TableKind::Lines { .. } => {
+            let mut assignments = vec![row.guard(&[Table::KEY, Table::LINE])];
+            assignments.extend(row.creation());
+            row.clause(&assignments)
+        }
     }
+}
+
+/// The assignment that changes nothing if the row that is there has the incoming row's `key`, and that
+/// the server refuses otherwise. The key's first column takes no NULL; the schema check sees to that.
+pub(super) fn guard(table: &str, key: &[&str], dialect: Dialect) -> String {
+    let same = |column: &&str| format!("`{table}`.`{column}` = {}", dialect.incoming(column));
+    let same: Vec<String> = key.iter().map(same).collect();
+    let first = key[0];
+    format!("`{first}` = IF({}, `{table}`.`{first}`, NULL)", same.join(" AND "))
 }
 
 struct Row<'t> {
@@ -44,6 +60,11 @@ struct Row<'t> {
 }
 
 impl Row<'_> {
+    fn guard(&self, key: &[usize]) -> String {
+        let name = |&column: &usize| self.table.columns[column].name.as_str();
+        guard(&self.table.name, &key.iter().map(name).collect::<Vec<_>>(), self.dialect)
+    }
+
     fn clause(&self, assignments: &[String]) -> String {
         let alias = match self.dialect {
             Dialect::MySql => format!(" AS {INCOMING}"),

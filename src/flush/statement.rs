@@ -139,7 +139,7 @@ fn push_value(text: &mut String, column: &Column, spec: &ColumnSpec, row: usize)
         Column::Text(values) => match values.get(row) {
             Some(value) => push_text(text, value),
             // Only an entity without its creation lacks a required value.
-            None if spec.required => text.push_str("''"),
+            None if spec.is_empty_when_absent() => text.push_str("''"),
             None => text.push_str("NULL"),
         },
         Column::Number(values) => match values[row] {
@@ -175,7 +175,8 @@ fn push_time(text: &mut String, micros: datetime::Micros) {
     text.push('\'');
 }
 
-const DEAD_LETTER_COLUMNS: [&str; 13] = [
+/// The columns that a dead letter fills.
+pub(crate) const DEAD_LETTER_COLUMNS: [&str; 13] = [
     "topic",
     "kafka_partition",
     "kafka_offset",
@@ -191,6 +192,9 @@ const DEAD_LETTER_COLUMNS: [&str; 13] = [
     "dead_at",
 ];
 
+/// Those that name the message: the unique key.
+pub(crate) const DEAD_LETTER_KEY: [&str; 3] = ["topic", "kafka_partition", "kafka_offset"];
+
 /// A dead letter that is there already is overwritten. A redelivery brings the same message, and
 /// keeps the times of the first one; another message at the same offset means that the topic was
 /// deleted and made anew, and the newer one is the one that can still be mended.
@@ -199,6 +203,7 @@ fn dead_letter_upsert(dialect: Dialect) -> Upsert {
     let new = |column: &str| dialect.incoming(column);
     let same = format!("{} = {}", old("payload"), new("payload"));
     let mut assignments = vec![
+        merge::guard("dead_letters", &DEAD_LETTER_KEY, dialect),
         format!("`replayed_at` = IF({same}, {}, NULL)", old("replayed_at")),
         format!("`dead_at` = IF({same}, {}, {})", old("dead_at"), new("dead_at")),
     ];

@@ -54,7 +54,8 @@ pub struct ColumnSpec {
     pub name: String,
     /// Type in the database.
     pub ty: ColumnType,
-    /// `NOT NULL` in the database; an entity row without its creation holds `''`.
+    /// The event must have a value. An entity's row without its creation holds `''` or NULL: see
+    /// [`Self::is_empty_when_absent`].
     pub required: bool,
 }
 
@@ -112,6 +113,16 @@ impl Table {
         column != Self::KEY
             && column < self.event_id()
             && !self.changing().iter().any(|c| [c.value, c.at, c.by].contains(&column))
+    }
+}
+
+impl ColumnSpec {
+    /// Whether an entity's row holds `''` here until its creation is known. Other required types have
+    /// no value that says "not yet", so they hold NULL.
+    #[must_use]
+    pub fn is_empty_when_absent(&self) -> bool {
+        let is_text = matches!(self.ty, ColumnType::Id | ColumnType::Varchar(_) | ColumnType::Text);
+        self.required && is_text
     }
 }
 

@@ -291,6 +291,13 @@ pub const METRICS: &[Metric] = &[
         question: "Did validation miss something?",
     },
     Metric {
+        name: "sluicegate_flush_auto_increment_room_ratio",
+        kind: Kind::Gauge,
+        labels: &["table"],
+        help: "Share of a table's AUTO_INCREMENT numbers that is left; absent where rows have none",
+        question: "Will a table run out of ids?",
+    },
+    Metric {
         name: "sluicegate_flush_dead_letters_total",
         kind: Kind::Counter,
         labels: &["topic", "reason"],

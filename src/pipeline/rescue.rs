@@ -13,7 +13,7 @@ use super::{Now, Setup};
 use crate::buffer::{Batch, OffsetRange};
 use crate::commit::TopicPartition;
 use crate::consume::{Wanted, reread};
-use crate::flush::{Refused, RefusedRow, Writer, Written};
+use crate::flush::{NO_PARTITION, Refused, RefusedRow, Writer, Written};
 use crate::mapping::{Mapping, Table};
 use crate::reject::{Code, Reject};
 use rdkafka::Message as _;
@@ -237,10 +237,23 @@ fn event_ids<'b>(table: &Table, batch: &'b Batch, row: &RefusedRow) -> Vec<&'b s
 }
 
 fn reject(mapping: &Mapping, row: &RefusedRow) -> Reject {
+    if row.number == NO_PARTITION {
+        return partition_missing(&mapping.tables[row.table], row);
+    }
     let what = row.what.as_ref().map_or(String::new(), |what| format!(" on account of {what}"));
     let text = format!(
         "table {} refused the row{what}: error {}; the mapping lets pass what the table does not take",
         mapping.tables[row.table].name, row.number
     );
     Reject::new(Code::ServerRefused, text)
+}
+
+fn partition_missing(table: &Table, row: &RefusedRow) -> Reject {
+    let column = &table.columns[table.event_timestamp()].name;
+    let at = row.what.as_deref().unwrap_or_default();
+    let fix = row.fix.as_ref().map_or(String::new(), |fix| {
+        format!("; if the time is right, add one and replay the letter: {fix}")
+    });
+    let text = format!("table {} has no partition for {column} {at}{fix}", table.name);
+    Reject::new(Code::PartitionMissing, text)
 }

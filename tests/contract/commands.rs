@@ -51,7 +51,7 @@ async fn check_names_everything_and_the_mend() {
         world.succeed(&["migrate"]);
         for change in [
             "ALTER TABLE users DROP COLUMN city",
-            "ALTER TABLE orders MODIFY COLUMN currency VARCHAR(2)",
+            "ALTER TABLE orders MODIFY COLUMN currency VARCHAR(2) COMMENT 'ISO 4217 code, e.g. USD'",
             "ALTER TABLE user_logins DROP INDEX uq_user_logins",
             "ALTER TABLE posts ADD UNIQUE KEY mine (author_id)",
         ] {
@@ -62,7 +62,7 @@ async fn check_names_everything_and_the_mend() {
         assert_eq!(output.status.code(), Some(1));
         for mend in [
             "ALTER TABLE `users` ADD COLUMN `city` VARCHAR(100) NULL",
-            "ALTER TABLE `orders` MODIFY COLUMN `currency` VARCHAR(3) NULL",
+            "ALTER TABLE `orders` MODIFY COLUMN `currency` VARCHAR(3) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci NULL COMMENT 'ISO 4217 code, e.g. USD'",
             "ALTER TABLE `user_logins` ADD UNIQUE KEY `uq_user_logins` (`event_timestamp`, `event_id`)",
             "ALTER TABLE `posts` DROP INDEX `mine`",
         ] {

@@ -17,6 +17,7 @@ mod poison;
 mod refused;
 mod restart;
 mod samples;
+mod schema;
 mod secrets;
 mod status;
 mod stop;

@@ -185,6 +185,7 @@ async fn write(
         limits: StatementLimits { rows: 1 + dice.below(40), bytes: 300 + dice.below(40_000) },
         timeout: Duration::from_secs(60),
         mapping: Arc::clone(mapping),
+        greatest_ids: Vec::new(),
     });
     let millisecond = Duration::from_millis(1);
     let backoff = Backoff { first: millisecond, longest: 20 * millisecond };

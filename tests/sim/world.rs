@@ -128,6 +128,7 @@ impl Inputs {
         let plan = Plan {
             statements: Statements::new(&mapping, Dialect::MySql),
             limits: config.flush.statement,
+            greatest_ids: Vec::new(),
             timeout: config.flush.statement_timeout,
             mapping: Arc::clone(&mapping),
         };

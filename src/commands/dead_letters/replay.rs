@@ -49,12 +49,12 @@ pub async fn replay(
     mut filter: Filter,
 ) -> anyhow::Result<Outcome> {
     let mapping = Arc::new(mapping(config)?);
-    let facts = inspect_now(&config.server, &mapping).await?;
+    let fit = inspect_now(config, &mapping).await?;
     let health = Arc::new(Health::default());
     let config = Arc::new(config.clone());
-    let setup = run::setup(Arc::clone(&config), Arc::clone(&mapping), &facts, false, health);
+    let setup = run::setup(Arc::clone(&config), Arc::clone(&mapping), &fit, false, health);
     let mut replay = Replay {
-        flattener: Flattener::new(Arc::clone(&mapping), facts.json_limits())
+        flattener: Flattener::new(Arc::clone(&mapping), fit.facts.json_limits())
             .within(config.message_bounds),
         writer: Writer::new(
             0,

@@ -1,6 +1,6 @@
 //! The numbers.
 
-use super::Class::{self, Connection, Contention, Data, Grant, Outage, Schema, Unknown};
+use super::Class::{self, Connection, Contention, Data, Grant, Outage, Schema};
 use Sender::{Both, MariaDb, MySql, Proxy};
 
 /// Who sends a number with this meaning.
@@ -16,12 +16,12 @@ pub enum Sender {
     Proxy,
 }
 
-/// Number, name, sender, class; in the order of numbers. What is not here is [`Unknown`].
+/// Number, name, sender, class; in the order of numbers. What is not here is [`Class::Unknown`].
 ///
 /// The table holds every error of MySQL 9.7 and MariaDB 10.11 that connecting, setting up the
 /// session or a flush can meet, on a single server as well as in a cluster. `Data` holds only what
-/// follows from the values of the row at hand. What also depends on other rows (a foreign key) or
-/// on what an operator still has to do (a partition, a larger limit) is waited out.
+/// follows from the values of the row at hand, its time among them (a partition). What also depends on
+/// other rows (a foreign key) or on what an operator still has to do (a larger limit) is waited out.
 #[rustfmt::skip]
 pub const TABLE: &[(u16, &str, Sender, Class)] = &[
     // Errors of the operating system, which the servers hand on by numbers of their own.
@@ -34,6 +34,8 @@ pub const TABLE: &[(u16, &str, Sender, Class)] = &[
     (23, "EE_OUT_OF_FILERESOURCES", Both, Outage),
     (27, "EE_SYNC", Both, Outage),
     (29, "EE_FILENOTFOUND", Both, Outage),
+    // MariaDB's storage engines hand on that AUTO_INCREMENT has run out.
+    (167, "HA_ERR_AUTOINC_ERANGE", MariaDb, Schema),
     // Errors that MySQL and MariaDB share.
     (1012, "ER_CANT_FIND_SYSTEM_REC", Both, Outage),
     (1015, "ER_CANT_LOCK", Both, Outage),
@@ -156,7 +158,7 @@ pub const TABLE: &[(u16, &str, Sender, Class)] = &[
     (1524, "ER_PLUGIN_IS_NOT_LOADED", Both, Grant),
     (1525, "ER_WRONG_VALUE", Both, Data),
     // Mended by a new partition, so no data fault. The text quotes the value, so it must not be shown.
-    (1526, "ER_NO_PARTITION_FOR_GIVEN_VALUE", Both, Unknown),
+    (1526, "ER_NO_PARTITION_FOR_GIVEN_VALUE", Both, Data),
     (1534, "ER_BINLOG_ROW_LOGGING_FAILED", Both, Outage),
     (1586, "ER_DUP_ENTRY_WITH_KEY_NAME", Both, Data),
     (1593, "ER_BINLOG_FATAL_ERROR", Both, Outage),

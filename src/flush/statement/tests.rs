@@ -60,7 +60,8 @@ fn a_log_statement() {
             "INSERT INTO `user_logins` (`user_id`, `email`, `role`, `ip_address`, `event_id`, `event_timestamp`) VALUES \
              ('u\\'1','a\\'',NULL,NULL,'e001','2025-01-06 08:00:00.500000'),\
              ('u\\'1','b\\\\\\0',NULL,NULL,'e002','2025-01-06 08:00:00.500000') \
-             ON DUPLICATE KEY UPDATE `event_id` = `user_logins`.`event_id`"
+             AS `new row` ON DUPLICATE KEY UPDATE `event_id` = IF(`user_logins`.`event_id` = `new row`.`event_id` AND \
+             `user_logins`.`event_timestamp` = `new row`.`event_timestamp`, `user_logins`.`event_id`, NULL)"
                 .to_owned()
         )]
     );

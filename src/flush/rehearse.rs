@@ -1,0 +1,226 @@
+//! A row of our own → does the server take it?
+//!
+//! Takes a mapping, writes a row to each of its tables and to `dead_letters` through the statements
+//! that events are written with, looks for stale lines, deletes, and rolls all of it back. What a
+//! proxy, a trigger or a missing grant refuses is known before the first event. The ids hold a
+//! blank, which the contract allows in none, so no event's row is ever met. A rehearsal of a table
+//! leaves nothing but two numbers of its AUTO_INCREMENT less.
+
+use super::Dialect;
+use super::cause::{Cause, shown};
+use super::execute::within;
+use super::retry::Class;
+use super::statement::{StaleLines, StatementLimits, Statements};
+use crate::buffer::{Batch, Rows};
+use crate::datetime::Micros;
+use crate::dead_letter::DeadLetter;
+use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId, TableKind};
+use crate::reject::{Code, Reject};
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Executor};
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// One row a statement, however long.
+const ONE_ROW: StatementLimits = StatementLimits { rows: 1, bytes: usize::MAX };
+
+/// By how much the line is older than its owner.
+const SECOND: Micros = 1_000_000;
+
+/// A statement of the rehearsal that the server refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The table; none for dead letters.
+    pub table: Option<TableId>,
+    /// What the statement was to do: `write`, `look for stale lines`, `delete stale lines`.
+    pub step: &'static str,
+    /// The class of the error.
+    pub class: Class,
+    /// The server's number.
+    pub number: u16,
+    /// The error, for people.
+    pub text: String,
+}
+
+impl Refusal {
+    /// Whether a rule of the user's own may have refused the row for its values, which an event's
+    /// row need not share.
+    #[must_use]
+    pub fn may_be_own_rule(&self) -> bool {
+        is_own_rule(self.number)
+    }
+}
+
+/// Numbers of a CHECK (MySQL, MariaDB) and of a trigger that raises an error of its own.
+pub(super) fn is_own_rule(number: u16) -> bool {
+    matches!(number, 3819 | 4025 | 1644)
+}
+
+/// Lets this session wait for no lock longer than a second: a table that another session has locked
+/// is no reason not to start.
+///
+/// # Errors
+/// Whatever the driver says.
+pub async fn wait_for_no_lock(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    connection
+        .execute("SET SESSION lock_wait_timeout = 1, SESSION innodb_lock_wait_timeout = 1")
+        .await?;
+    Ok(())
+}
+
+/// Rehearses the tables that `is_ready` names, `None` being dead letters. A table that is locked is
+/// among the refusals, with the class `contention`.
+///
+/// # Errors
+/// With what passes by itself: no connection, or a server that cannot write now.
+pub async fn rehearse(
+    connection: &mut MySqlConnection,
+    mapping: &Mapping,
+    dialect: Dialect,
+    timeout: Duration,
+    is_ready: impl Fn(Option<TableId>) -> bool,
+) -> Result<Vec<Refusal>, sqlx::Error> {
+    let rehearsal = Rehearsal::new(mapping);
+    let statements = Statements::new(mapping, dialect);
+    let tables = (0..mapping.tables.len()).map(Some).chain([None]);
+    let mut refusals = Vec::new();
+    for table in tables.filter(|&table| is_ready(table)) {
+        let owner = owner(mapping, table);
+        let was_refused = |refusal: &Refusal| refusal.table == owner;
+        if owner.is_some() && (!is_ready(owner) || refusals.iter().any(was_refused)) {
+            continue;
+        }
+        within(timeout, |_| (), connection.execute("START TRANSACTION")).await?;
+        for (step, text) in rehearsal.steps(mapping, &statements, table) {
+            let run = within(timeout, |_| (), connection.execute(AssertSqlSafe(text))).await;
+            let Err(error) = run else { continue };
+            let class = Class::of_error(&error);
+            if matches!(class, Class::Connection | Class::Outage) {
+                return Err(error);
+            }
+            let number = Cause::of(table, &error).number;
+            refusals.push(Refusal { table, step, class, number, text: shown(&error) });
+            break;
+        }
+        within(timeout, |_| (), connection.execute("ROLLBACK")).await?;
+    }
+    Ok(refusals)
+}
+
+/// A batch with a row for each table, and a dead letter.
+pub(super) struct Rehearsal {
+    batch: Batch,
+    id: String,
+}
+
+impl Rehearsal {
+    pub(super) fn new(mapping: &Mapping) -> Self {
+        // Two instances that start together do not meet in a key.
+        let id = format!("sluicegate rehearsal {:016x}", RandomState::new().hash_one(0));
+        let now = now();
+        let mut batch = Batch::new(mapping);
+        for (number, table) in mapping.tables.iter().enumerate() {
+            let is_lines = matches!(table.kind, TableKind::Lines { .. });
+            let at = if is_lines { now - SECOND } else { now };
+            push_row(batch.rows_mut(number), table, &id, at);
+        }
+        batch.push_dead_letter(DeadLetter {
+            topic: id.as_str().into(),
+            partition: 0,
+            offset: 0,
+            key: None,
+            payload: Vec::new(),
+            payload_bytes: 0,
+            payload_cut: false,
+            event_type: None,
+            event_id: None,
+            reject: Reject::new(Code::JsonInvalid, "a rehearsal, which is rolled back"),
+            kafka_timestamp: now,
+            dead_at: now,
+        });
+        Self { batch, id }
+    }
+
+    /// The statement that writes the row of a table.
+    pub(super) fn write(
+        &self,
+        mapping: &Mapping,
+        statements: &Statements,
+        table: Option<TableId>,
+    ) -> String {
+        let mut text = String::new();
+        match table {
+            Some(id) => {
+                let (table, rows) = (&mapping.tables[id], self.batch.rows(id));
+                statements.upsert((id, table), rows, &[0], 0, ONE_ROW, &mut text);
+            }
+            None => {
+                statements.dead_letters(&self.batch.dead_letters, 0, ONE_ROW, &mut text);
+            }
+        }
+        text
+    }
+
+    /// All statements of a table. The row is written twice: the second time it is there already. A line's
+    /// owner is of another creation, so that the line is stale.
+    fn steps(
+        &self,
+        mapping: &Mapping,
+        statements: &Statements,
+        table: Option<TableId>,
+    ) -> Vec<(&'static str, String)> {
+        let write = self.write(mapping, statements, table);
+        let owner = owner(mapping, table).map(|owner| self.write(mapping, statements, Some(owner)));
+        let writes = owner.into_iter().chain([write.clone(), write]);
+        let mut steps: Vec<_> = writes.map(|write| ("write", write)).collect();
+        for stale in StaleLines::all(mapping).filter(|stale| Some(stale.table) == table) {
+            steps.extend(
+                stale.look(&self.batch).into_iter().map(|look| ("look for stale lines", look)),
+            );
+            steps.push(("delete stale lines", stale.delete(&[&self.id])));
+        }
+        steps
+    }
+}
+
+/// The table of the entities that own the lines of a table.
+fn owner(mapping: &Mapping, table: Option<TableId>) -> Option<TableId> {
+    match mapping.tables[table?].kind {
+        TableKind::Lines { parent } => Some(parent),
+        TableKind::Entity { .. } | TableKind::Log => None,
+    }
+}
+
+fn now() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Micros::try_from(since.as_micros()).unwrap_or(0)
+}
+
+/// A row as an event would give it that has only what is required.
+fn push_row(rows: &mut Rows, table: &Table, id: &str, now: Micros) {
+    for (column, spec) in table.columns.iter().enumerate() {
+        let is_line = matches!(table.kind, TableKind::Lines { .. }) && column == Table::LINE;
+        if column == Table::KEY || column == table.event_id() {
+            rows.push_text(column, Some(id));
+        } else if column == table.event_timestamp() {
+            rows.push_number(column, now);
+        } else if is_line || spec.required {
+            push_value(rows, column, spec, now);
+        } else {
+            rows.push_null(column);
+        }
+    }
+    rows.end_row();
+}
+
+fn push_value(rows: &mut Rows, column: usize, spec: &ColumnSpec, now: Micros) {
+    match &spec.ty {
+        ColumnType::Id | ColumnType::Varchar(_) | ColumnType::Text => {
+            rows.push_text(column, Some("x"));
+        }
+        ColumnType::Enum(values) => rows.push_text(column, values.first().map(String::as_str)),
+        ColumnType::Json => rows.push_text(column, Some("{}")),
+        ColumnType::BigInt | ColumnType::Boolean => rows.push_number(column, 1),
+        ColumnType::DateTime => rows.push_number(column, now),
+    }
+}

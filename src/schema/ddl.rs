@@ -1,0 +1,141 @@
+//! Column definitions: of new columns from the mapping, of changed ones from what they are.
+
+use super::live::LiveColumn;
+use super::{Wanted, quoted, quoted_list, size};
+use crate::mapping::{ColumnSpec, ColumnType, Table, TableKind};
+
+/// The character set and collation of tables that we suggest: the newest that every server knows.
+const COLLATION: (&str, &str) = ("utf8mb4", "utf8mb4_unicode_520_ci");
+
+/// Whether a column must be able to hold NULL.
+///
+/// A row that an entity's later event makes lacks what only the creation gives. Where that is a
+/// required text, it holds `''` meanwhile; other types have no value that says "not yet".
+pub(super) fn takes_null(table: &Table, spec: &ColumnSpec) -> bool {
+    if is_key(table, spec) {
+        return false;
+    }
+    match table.kind {
+        TableKind::Entity { .. } => !spec.is_empty_when_absent(),
+        TableKind::Lines { .. } | TableKind::Log => !spec.required,
+    }
+}
+
+/// Whether a column is part of the key that makes writing a row again harmless.
+pub(super) fn is_key(table: &Table, spec: &ColumnSpec) -> bool {
+    Wanted::of(table).key.contains(&spec.name.as_str())
+}
+
+/// A new column as SQL. Where a text of its length does not fit the row, it is stored apart.
+pub(super) fn new(table: &Table, spec: &ColumnSpec, row_bytes: i64) -> String {
+    let is_wide = !size::fits_row(row_bytes + size::new_bytes(&spec.ty));
+    let ty = if is_wide { apart(&spec.ty) } else { spec.ty.sql() };
+    let null = if takes_null(table, spec) {
+        "NULL"
+    } else if matches!(table.kind, TableKind::Entity { .. })
+        && !is_key(table, spec)
+        && ty.starts_with("VARCHAR")
+    {
+        "NOT NULL DEFAULT ''"
+    } else {
+        "NOT NULL"
+    };
+    format!("{} {ty} {null}", quoted(&spec.name))
+}
+
+/// A type that holds the same and is stored apart from its row, where there is one.
+fn apart(ty: &ColumnType) -> String {
+    match ty {
+        ColumnType::Varchar(_) => ColumnType::Text.sql(),
+        _ => ty.sql(),
+    }
+}
+
+/// A new table. The widest texts are stored apart if not all fit a row.
+pub(super) fn create_table(wanted: &Wanted<'_>, table: &Table) -> String {
+    let bytes = |spec: &ColumnSpec| size::new_bytes(&spec.ty);
+    let mut narrow_first: Vec<&ColumnSpec> = table.columns.iter().collect();
+    narrow_first.sort_by_key(|spec| bytes(spec));
+    let columns = table.columns.iter().map(|spec| {
+        // Columns are as wide as the narrower ones before them allow.
+        let before = narrow_first.iter().take_while(|other| !std::ptr::eq(**other, spec));
+        new(table, spec, before.map(|spec| bytes(spec)).sum())
+    });
+    let columns: Vec<String> = columns.collect();
+    format!(
+        "CREATE TABLE {} (`id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, {}, \
+         `created_at` DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, UNIQUE KEY {} ({})) \
+         ENGINE = InnoDB CHARACTER SET {} COLLATE {}",
+        quoted(wanted.name),
+        columns.join(", "),
+        quoted(&wanted.key_name()),
+        quoted_list(wanted.key.iter().copied()),
+        COLLATION.0,
+        COLLATION.1,
+    )
+}
+
+/// A live column as SQL, with another type, collation or nullability, and all else as it is.
+pub(super) fn changed(
+    name: &str,
+    live: &LiveColumn,
+    ty: &str,
+    collation: Option<&(String, String)>,
+    nullable: bool,
+) -> String {
+    let mut text = format!("{} {ty}", quoted(name));
+    if let Some((charset, collation)) = collation {
+        text += &format!(" CHARACTER SET {charset} COLLATE {collation}");
+    }
+    text += if nullable { " NULL" } else { " NOT NULL" };
+    match &live.default {
+        // MySQL has no other default for a TEXT than an expression.
+        Some(default) if ty.ends_with("TEXT") && !default.starts_with('(') => {
+            text += &format!(" DEFAULT ({default})");
+        }
+        Some(default) => text += &format!(" DEFAULT {default}"),
+        None => {}
+    }
+    if let Some(now) = &live.on_update {
+        text += &format!(" ON UPDATE {now}");
+    }
+    if live.is_invisible {
+        text += " INVISIBLE";
+    }
+    if live.is_auto_increment {
+        text += " AUTO_INCREMENT";
+    }
+    if !live.comment.is_empty() {
+        text += &format!(" COMMENT {}", literal(&live.comment));
+    }
+    if let Some(check) = &live.check {
+        text += &format!(" CHECK ({check})");
+    }
+    text
+}
+
+/// A string literal, for a session with backslash escapes.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// The collation that a text column needs, given the one that it has.
+pub(super) fn collation(ty: &ColumnType, live: &LiveColumn) -> Option<(String, String)> {
+    let (charset, collation) = live.collation.clone()?;
+    if *ty == ColumnType::Id {
+        let is_binary = collation.ends_with("_bin");
+        let binary = format!("{charset}_bin");
+        return Some((charset, if is_binary { collation } else { binary }));
+    }
+    if charset == "utf8mb4" {
+        return Some((charset, collation));
+    }
+    let own = |collation: &str| (COLLATION.0.to_owned(), collation.to_owned());
+    // The same collation of the larger character set, where there is one.
+    let narrow = ["utf8mb3_", "utf8_"].iter().find_map(|narrow| collation.strip_prefix(narrow));
+    Some(match narrow {
+        Some(rest) => own(&format!("utf8mb4_{rest}")),
+        None if collation.ends_with("_bin") => own("utf8mb4_bin"),
+        None => own(COLLATION.1),
+    })
+}

@@ -1,0 +1,66 @@
+//! What the server allows a row and a key to take, counted before it does.
+
+use super::live::{LiveColumn, LiveTable};
+use crate::mapping::ColumnType;
+
+/// Bytes of a row, texts that are stored apart counted by their pointers.
+pub(super) const ROW_BYTES_MAX: i64 = 65_535;
+/// Bytes of a key.
+pub(super) const KEY_BYTES_MAX: i64 = 3_072;
+/// Left free for NULL flags and small differences between servers.
+const RESERVE: i64 = 256;
+
+/// Bytes of a utf8mb4 character.
+const CHAR_BYTES: i64 = 4;
+/// A pointer to a text that is stored apart.
+const POINTER: i64 = 12;
+
+/// Whether so many bytes fit a row.
+pub(super) fn fits_row(bytes: i64) -> bool {
+    bytes + RESERVE <= ROW_BYTES_MAX
+}
+
+/// Bytes that a live column takes in a row, at most.
+pub(super) fn live_bytes(column: &LiveColumn) -> i64 {
+    match column.data_type.as_str() {
+        "varchar" | "varbinary" => column.octets.unwrap_or(0) + 2,
+        "char" | "binary" => column.octets.unwrap_or(0),
+        _ if is_apart(column) => POINTER,
+        "decimal" => column.digits.map_or(32, |(digits, _)| digits / 2 + 2),
+        // Numbers, times, ENUM, SET, UUID.
+        _ => 16,
+    }
+}
+
+fn is_apart(column: &LiveColumn) -> bool {
+    let ty = column.data_type.as_str();
+    ty.ends_with("text") || ty.ends_with("blob") || ty == "json"
+}
+
+/// Bytes that all columns of a table take, at most.
+pub(super) fn row_bytes(live: &LiveTable) -> i64 {
+    live.columns.values().map(live_bytes).sum()
+}
+
+/// The same of a column that is still to be made.
+pub(super) fn new_bytes(ty: &ColumnType) -> i64 {
+    match ty {
+        ColumnType::Id => 52,
+        ColumnType::Varchar(chars) => {
+            i64::try_from(*chars).unwrap_or(i64::MAX / 8) * CHAR_BYTES + 2
+        }
+        ColumnType::Text | ColumnType::Json => POINTER,
+        ColumnType::Enum(_) | ColumnType::BigInt | ColumnType::Boolean | ColumnType::DateTime => 16,
+    }
+}
+
+/// Bytes of a key over whole columns; `None` if one of them can have no such key. Columns that are
+/// still to be made are ids.
+pub(super) fn key_bytes(columns: &[&str], live: &LiveTable) -> Option<i64> {
+    let bytes = |name: &&str| match live.columns.get(*name) {
+        None => Some(new_bytes(&ColumnType::Id)),
+        Some(column) if is_apart(column) => None,
+        Some(column) => Some(live_bytes(column)),
+    };
+    columns.iter().map(bytes).sum()
+}

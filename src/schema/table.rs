@@ -1,0 +1,128 @@
+//! What is wrong with a table as a whole.
+
+use super::columns;
+use super::ddl;
+use super::live::{LiveServer, LiveTable};
+use super::{Mismatch, Wanted, ids, keys, partitions, quoted};
+
+/// How long before the end of TIMESTAMP it is said, in seconds.
+const YEAR: i64 = 365 * 24 * 3600;
+
+pub(super) fn check(
+    wanted: &Wanted<'_>,
+    live: &LiveTable,
+    server: &LiveServer,
+    mismatches: &mut Vec<Mismatch>,
+) {
+    if live.is_view {
+        mismatches.push(Mismatch::refused(
+            wanted.name,
+            "is a view; whether a row is there already is for a table's own key to say",
+            "the name of the table behind it, in the mapping",
+        ));
+        return;
+    }
+    mismatches.extend(engine(wanted, live));
+    mismatches.extend(foreign_keys(wanted, live));
+    // In the order in which the fixes work: a key goes before its columns change, and comes after.
+    mismatches.extend(keys::harmful(wanted, live));
+    columns::check(wanted, live, mismatches);
+    mismatches.extend(keys::needed(wanted, live, server.dialect));
+    mismatches.extend(ids::check(wanted.name, live));
+    mismatches.extend(partitions::check(wanted.name, live.partitions.as_ref()));
+    mismatches.extend(timestamps(wanted, live, server));
+    mismatches.extend(own_rules(wanted, live));
+}
+
+fn engine(wanted: &Wanted<'_>, live: &LiveTable) -> Option<Mismatch> {
+    (!live.is_transactional).then(|| {
+        Mismatch::refused(
+            wanted.name,
+            format!(
+                "its engine {} has no transactions, so what a batch wrote before it failed would stay",
+                live.engine
+            ),
+            format!("ALTER TABLE {} ENGINE = InnoDB", quoted(wanted.name)),
+        )
+    })
+}
+
+/// Events come in any order, so the row that a foreign key asks for may only be late. A foreign key
+/// to a table whose rows are never deleted asks nothing of us.
+fn foreign_keys(wanted: &Wanted<'_>, live: &LiveTable) -> Vec<Mismatch> {
+    let name =
+        |key: &str, table: &str| format!("ALTER TABLE {table} DROP FOREIGN KEY {}", quoted(key));
+    let mismatch = |key: &super::ForeignKey| {
+        let other = key.other.split('.').map(quoted).collect::<Vec<_>>().join(".");
+        if key.is_from {
+            let problem = format!(
+                "its foreign key {} to {} refuses rows whose other row is only late",
+                key.name, key.other
+            );
+            Mismatch::refused(wanted.name, problem, name(&key.name, &quoted(wanted.name)))
+        } else if wanted.is_lines() {
+            let problem = format!(
+                "the foreign key {} of {} keeps stale lines from being deleted, or deletes rows of that table with them",
+                key.name, key.other
+            );
+            Mismatch::refused(wanted.name, problem, name(&key.name, &other))
+        } else {
+            let problem = format!(
+                "the foreign key {} of {} refers to it: rows there must wait for the events that give the ones here",
+                key.name, key.other
+            );
+            Mismatch::warning(wanted.name, problem, None)
+        }
+    };
+    live.foreign_keys.iter().map(mismatch).collect()
+}
+
+/// Columns that the server fills with its own time, in a type that ends in 2038.
+fn timestamps(wanted: &Wanted<'_>, live: &LiveTable, server: &LiveServer) -> Vec<Mismatch> {
+    if server.now < server.timestamp_ends - YEAR {
+        return Vec::new();
+    }
+    let own_time = |column: &super::LiveColumn| {
+        let is_now = |sql: &String| sql.to_ascii_lowercase().contains("current_timestamp");
+        column.data_type == "timestamp"
+            && (column.default.as_ref().is_some_and(is_now)
+                || column.on_update.as_ref().is_some_and(is_now))
+    };
+    let ending = live.columns.iter().filter(|(_, column)| own_time(column));
+    ending
+        .map(|(name, column)| {
+            let precision = column.precision.filter(|&digits| digits > 0);
+            let ty =
+                precision.map_or("DATETIME".to_owned(), |digits| format!("DATETIME({digits})"));
+            let fix = format!(
+                "ALTER TABLE {} MODIFY COLUMN {}",
+                quoted(wanted.name),
+                ddl::changed(name, column, &ty, None, column.nullable)
+            );
+            let place = format!("{}.{name}", wanted.name);
+            if server.now > server.timestamp_ends {
+                let problem = "is a TIMESTAMP, whose time has run out: no row can be written";
+                Mismatch::refused(place, problem, fix)
+            } else {
+                let problem =
+                    "is a TIMESTAMP, which ends within a year; then no row can be written";
+                Mismatch::warning(place, problem, Some(fix))
+            }
+        })
+        .collect()
+}
+
+/// Rules that the mapping knows nothing of. They may be meant.
+fn own_rules(wanted: &Wanted<'_>, live: &LiveTable) -> Vec<Mismatch> {
+    [("CHECK constraints", &live.checks), ("triggers", &live.triggers)]
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| {
+            let names = names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let problem = format!(
+                "has {what} that the mapping does not know ({names}); an event that one of them refuses becomes a dead letter (server_refused)"
+            );
+            Mismatch::warning(wanted.name, problem, None)
+        })
+        .collect()
+}
