@@ -12,11 +12,15 @@ pub mod connect;
 mod execute;
 mod merge;
 pub mod retry;
+pub mod session;
 pub mod statement;
+mod unfit;
+mod words;
 mod writer;
 
 pub use cause::shown;
 pub use execute::{Plan, RefusedRow, Written};
+pub use unfit::Unfit;
 pub use writer::{Refused, Writer};
 
 /// The variety of SQL that the server speaks.

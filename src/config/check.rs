@@ -228,6 +228,20 @@ impl<'c> Check<'c> {
                 key: path(&mysql.tls_key),
             },
             connect_timeout: self.duration("mysql.connect_timeout", &mysql.connect_timeout),
+            lock_wait_timeout: self.lock_wait(&raw.flush.lock_wait_timeout),
+        }
+    }
+
+    /// The servers count in whole seconds.
+    fn lock_wait(&mut self, text: &str) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(3600);
+        match humantime::parse_duration(text) {
+            Ok(wait) if wait.subsec_nanos() == 0 && !wait.is_zero() && wait <= LONGEST => wait,
+            _ => {
+                let range = "must be whole seconds from \"1s\" to \"1h\"".to_owned();
+                self.fault("flush.lock_wait_timeout", range);
+                LONGEST
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use super::bisect::Bisection;
 use super::cause::Cause;
 use super::retry::Class;
 use super::statement::{PACKET_OVERHEAD, StaleLines, StatementLimits, Statements};
+use super::unfit::Late;
 use crate::buffer::Batch;
 use crate::mapping::{Mapping, Table, TableId, TableKind};
 use crate::reject::Code;
@@ -304,8 +305,7 @@ async fn within<T>(
             return done;
         }
     }
-    let what = format!("no answer within {limit:?} (flush.statement_timeout)");
-    Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, what)))
+    Err(Late::Statement(limit).into())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 mod table;
 
+use super::unfit::Unfit;
 use std::time::Duration;
 
 pub use table::{Sender, TABLE};
@@ -44,6 +45,18 @@ impl Class {
         Self::Unknown,
     ];
 
+    /// The line of an error number, if the table has one.
+    fn line(number: u16) -> Option<&'static (u16, &'static str, Sender, Self)> {
+        let found = TABLE.binary_search_by_key(&number, |(number, ..)| *number);
+        found.ok().map(|index| &TABLE[index])
+    }
+
+    /// What the server's manual calls an error number of the table.
+    #[must_use]
+    pub fn name_of(number: u16) -> Option<&'static str> {
+        Self::line(number).map(|line| line.1)
+    }
+
     /// As a metric label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -61,17 +74,15 @@ impl Class {
     /// The class of an error number; see [`TABLE`].
     #[must_use]
     pub fn of(number: u16) -> Self {
-        let found = TABLE.binary_search_by_key(&number, |(number, ..)| *number);
-        found.map_or(Self::Unknown, |index| TABLE[index].3)
+        Self::line(number).map_or(Self::Unknown, |line| line.3)
     }
 
     /// The class of an error of the driver.
     #[must_use]
     pub fn of_error(error: &sqlx::Error) -> Self {
         match error {
-            sqlx::Error::Database(database) => database
-                .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
-                .map_or(Self::Unknown, |error| Self::of(error.number())),
+            sqlx::Error::Database(_) => Self::of(number_of(error)),
+            sqlx::Error::Configuration(error) if error.is::<Unfit>() => Self::Grant,
             // `Protocol` is what is left of an answer that was cut off, or a proxy's own.
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -83,6 +94,15 @@ impl Class {
             _ => Self::Unknown,
         }
     }
+}
+
+/// The server's error number; 0 if it is not the server that says so.
+#[must_use]
+pub fn number_of(error: &sqlx::Error) -> u16 {
+    let database = error.as_database_error();
+    database
+        .and_then(|database| database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>())
+        .map_or(0, sqlx::mysql::MySqlDatabaseError::number)
 }
 
 /// Pauses between attempts: they double from `first` to `longest`, and each is shortened by a

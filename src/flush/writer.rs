@@ -1,7 +1,7 @@
 //! A writer: one connection, one batch at a time, again until it is durable.
 
 use super::cause::Cause;
-use super::connect::{Server, close, server_facts};
+use super::connect::{Server, close};
 use super::execute::{Failure, Plan, RefusedRow, Scratch, Written, write};
 use super::retry::{Backoff, Class};
 use crate::buffer::Batch;
@@ -187,7 +187,6 @@ impl Writer {
 }
 
 async fn open(server: &Server) -> Result<(MySqlConnection, usize), sqlx::Error> {
-    let mut connection = server.connect().await?;
-    let facts = server_facts(&mut connection).await?;
+    let (connection, facts) = server.connect_and_ask().await?;
     Ok((connection, facts.max_allowed_packet))
 }

@@ -9,11 +9,13 @@ mod support;
 
 mod commands;
 mod connections;
+mod migrations;
 mod poison;
 mod refused;
 mod restart;
 mod samples;
 mod secrets;
+mod session;
 mod status;
 mod stop;
 

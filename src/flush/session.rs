@@ -1,0 +1,176 @@
+//! The session that statements need, whatever the server's defaults are.
+//!
+//! Takes the variables as the server shows them, gives the `SET` for those that differ. Holds true:
+//! every session variable of MySQL 9.7 and MariaDB 10.11 has a decision in [`VARIABLES`] (a test
+//! holds it against both servers), and what is right already is not set, so that no privilege is
+//! asked for that is not needed. Absent: IO.
+//!
+//! Each statement is a plain list of literals, which proxies can follow: what they cannot read ends
+//! their sharing of connections or is refused.
+
+mod variables;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use variables::VARIABLES;
+
+/// What is done about a session variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It can change what statements mean or whether they run: it must have this value, as the
+    /// server shows it. Where the account may not set it, the session is refused.
+    Pinned(&'static str),
+    /// The same, but any of these will do; the first is set.
+    OneOf(&'static [&'static str]),
+    /// `flush.lock_wait_timeout`.
+    LockWait,
+    /// A limit of the server's operator, which is not ours to lift. A statement that meets it fails
+    /// with an error of class outage or connection, and is tried again.
+    Limit,
+    /// It changes neither what our statements mean nor whether they run.
+    Harmless,
+}
+
+/// Run first, because these could cut short or refuse the look at all others. Every account may
+/// set them.
+pub const BEFORE_LOOKING: &str = "SET SESSION sql_select_limit = 18446744073709551615, sql_big_selects = 1, sql_safe_updates = 0";
+
+/// What lifts the server's limit on the time of statements, if that is what the number means: it
+/// can be too short even for the look. Each server has another one, and which it is tells the number.
+#[must_use]
+pub const fn lift_limit(number: u16) -> Option<&'static str> {
+    match number {
+        1969 => Some("SET SESSION max_statement_time = 0"),
+        3024 => Some("SET SESSION max_execution_time = 0"),
+        _ => None,
+    }
+}
+
+/// The statement that shows what the session has, among it what the server is.
+#[must_use]
+pub fn look() -> String {
+    let needed = VARIABLES.iter().filter(|(_, decision)| is_needed(*decision));
+    let names = needed.map(|(name, _)| *name).chain(FACTS);
+    let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
+    format!("SHOW SESSION VARIABLES WHERE Variable_name IN ({})", names.join(","))
+}
+
+/// What is read besides.
+const FACTS: [&str; 3] = ["version", "max_allowed_packet", "log_bin"];
+
+/// A variable that has to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its name.
+    pub name: &'static str,
+    /// What it has to be, as a literal.
+    pub wanted: String,
+    /// What it is.
+    pub found: String,
+}
+
+impl Change {
+    fn assignment(&self) -> String {
+        format!("{} = {}", self.name, self.wanted)
+    }
+
+    /// The statement for this one alone.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        format!("SET SESSION {}", self.assignment())
+    }
+}
+
+/// What has to change, given the names and values that [`look`] shows. A variable that the server
+/// does not have needs nothing.
+#[must_use]
+pub fn changes(shown: &BTreeMap<String, String>, lock_wait: Duration) -> Vec<Change> {
+    let has_binlog = shown.get("log_bin").is_none_or(|value| value != "OFF");
+    let lock_wait = lock_wait.as_secs().max(1).to_string();
+    let change = |&(name, decision): &(&'static str, Decision)| {
+        let found = shown.get(name)?;
+        // Without a binlog its format is nothing to us.
+        if name == "binlog_format" && !has_binlog {
+            return None;
+        }
+        let accepted: &[&str] = match decision {
+            Decision::Pinned(ref value) => std::slice::from_ref(value),
+            Decision::OneOf(values) => values,
+            Decision::LockWait => &[lock_wait.as_str()],
+            Decision::Limit | Decision::Harmless => return None,
+        };
+        let is_right = accepted.iter().any(|value| value.eq_ignore_ascii_case(found));
+        let change = || Change { name, wanted: literal(accepted[0]), found: found.clone() };
+        (!is_right).then(change)
+    };
+    VARIABLES.iter().filter_map(change).collect()
+}
+
+/// One statement for all changes; none if there are none.
+#[must_use]
+pub fn set(changes: &[Change]) -> Option<String> {
+    let list: Vec<String> = changes.iter().map(Change::assignment).collect();
+    (!list.is_empty()).then(|| format!("SET SESSION {}", list.join(", ")))
+}
+
+fn is_needed(decision: Decision) -> bool {
+    !matches!(decision, Decision::Limit | Decision::Harmless)
+}
+
+fn literal(value: &str) -> String {
+    let is_bare = value == "DEFAULT" || value.parse::<f64>().is_ok();
+    if is_bare { value.to_owned() } else { format!("'{value}'") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(values: &[(&str, &str)]) -> BTreeMap<String, String> {
+        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_is_right_already_is_not_set() {
+        let five = Duration::from_secs(5);
+        let right = shown(&[
+            ("autocommit", "ON"),
+            ("binlog_format", "MIXED"),
+            ("sql_safe_updates", "OFF"),
+            ("lock_wait_timeout", "5"),
+            ("version", "9.7.0"),
+        ]);
+        assert_eq!(set(&changes(&right, five)), None);
+        let wrong = shown(&[("autocommit", "OFF"), ("lock_wait_timeout", "31536000")]);
+        assert_eq!(
+            set(&changes(&wrong, five)).unwrap(),
+            "SET SESSION autocommit = 'ON', lock_wait_timeout = 5"
+        );
+    }
+
+    #[test]
+    fn the_format_of_a_binlog_matters_where_there_is_one() {
+        let statement = [("binlog_format", "STATEMENT"), ("log_bin", "ON")];
+        let found = changes(&shown(&statement), Duration::from_secs(5));
+        assert_eq!(found[0].statement(), "SET SESSION binlog_format = 'ROW'");
+        let without = shown(&[("binlog_format", "STATEMENT"), ("log_bin", "OFF")]);
+        assert_eq!(changes(&without, Duration::from_secs(5)), []);
+    }
+
+    #[test]
+    fn every_variable_is_decided_once() {
+        for pair in VARIABLES.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "{} before {}", pair[0].0, pair[1].0);
+        }
+    }
+
+    /// Proxies read lists of names and literals; expressions end their sharing of connections.
+    #[test]
+    fn statements_are_plain() {
+        let all: BTreeMap<String, String> =
+            VARIABLES.iter().map(|(name, _)| ((*name).to_owned(), "other".to_owned())).collect();
+        let statement = set(&changes(&all, Duration::from_secs(5))).unwrap();
+        assert!(!statement.contains(['@', '(', ';']), "{statement}");
+    }
+}
