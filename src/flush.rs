@@ -11,6 +11,7 @@ mod cause;
 pub mod connect;
 mod execute;
 mod merge;
+mod parts;
 pub mod retry;
 pub mod session;
 pub mod statement;

@@ -5,7 +5,7 @@ use super::unfit::{Late, Unfit};
 use super::{Dialect, session};
 use crate::flatten::JsonLimits;
 use sqlx::error::DatabaseError;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// How long a goodbye may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// `ER_STATEMENT_TIMEOUT` of MariaDB, `ER_QUERY_TIMEOUT` of MySQL.
+const TIME_IS_UP: [u16; 2] = [1969, 3024];
 /// SQLSTATE of a login that the server denies.
 const ACCESS_DENIED: &str = "28000";
 
@@ -237,21 +239,16 @@ async fn set_up(
     lock_wait: Duration,
 ) -> Result<ServerFacts, sqlx::Error> {
     connection.execute(session::BEFORE_LOOKING).await?;
-    let rows = match connection.fetch_all(AssertSqlSafe(session::look())).await {
-        Err(error) if let Some(lift) = session::lift_limit(number_of(&error)) => {
-            connection.execute(lift).await?;
-            connection.fetch_all(AssertSqlSafe(session::look())).await?
+    let mut shown = look(connection).await?;
+    if !session::is_whole(&shown) {
+        for lift in session::LIFT_TIME_LIMIT {
+            // The server has one of the two.
+            let _ = connection.execute(lift).await;
         }
-        looked => looked?,
-    };
-    let text = |row: &sqlx::mysql::MySqlRow, column| -> Result<String, sqlx::Error> {
-        // The session's character sets are not ours yet.
-        let bytes: Vec<u8> = row.try_get_unchecked(column)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let mut shown = BTreeMap::new();
-    for row in &rows {
-        shown.insert(text(row, 0)?.to_ascii_lowercase(), text(row, 1)?);
+        shown = look(connection).await?;
+    }
+    if !session::is_whole(&shown) {
+        return Err(Unfit::Hidden.into());
     }
     let changes = session::changes(&shown, lock_wait);
     if let Some(set) = session::set(&changes)
@@ -265,6 +262,20 @@ async fn set_up(
     let version = shown.remove("version").unwrap_or_default();
     let packet = shown.get("max_allowed_packet").and_then(|bytes| bytes.parse().ok());
     Ok(ServerFacts::new(version, packet.unwrap_or(usize::MAX)))
+}
+
+/// What the session has; nothing if the server's limit on time ended the look.
+async fn look(connection: &mut MySqlConnection) -> Result<BTreeMap<String, String>, sqlx::Error> {
+    let rows = match connection.fetch_all(AssertSqlSafe(session::look())).await {
+        Err(error) if TIME_IS_UP.contains(&number_of(&error)) => Vec::new(),
+        looked => looked?,
+    };
+    let text = |row: &MySqlRow, column| -> Result<String, sqlx::Error> {
+        // The session's character sets are not ours yet.
+        let bytes: Vec<u8> = row.try_get_unchecked(column)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    rows.iter().map(|row| Ok((text(row, 0)?.to_ascii_lowercase(), text(row, 1)?))).collect()
 }
 
 /// Finds the variable that the server refuses to set.

@@ -105,6 +105,27 @@ pub fn number_of(error: &sqlx::Error) -> u16 {
         .map_or(0, sqlx::mysql::MySqlDatabaseError::number)
 }
 
+/// Whether smaller transactions may help, and whether the number says nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TooLarge {
+    /// `max_binlog_cache_size`, `max_binlog_stmt_cache_size`, a limit of the cluster.
+    Surely,
+    /// What Galera (1180) and group replication (3100) say of it they say of other troubles, too;
+    /// and locks that have no room (1206) are those of this transaction or of others.
+    Perhaps,
+    No,
+}
+
+impl TooLarge {
+    pub(super) const fn of(number: u16) -> Self {
+        match number {
+            1197 | 1705 | 3231 => Self::Surely,
+            1180 | 1206 | 3100 => Self::Perhaps,
+            _ => Self::No,
+        }
+    }
+}
+
 /// Pauses between attempts: they double from `first` to `longest`, and each is shortened by a
 /// random part of up to a half, so that writers that failed together do not come back together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,19 +32,21 @@ pub enum Decision {
     Harmless,
 }
 
-/// Run first, because these could cut short or refuse the look at all others. Every account may
-/// set them.
-pub const BEFORE_LOOKING: &str = "SET SESSION sql_select_limit = 18446744073709551615, sql_big_selects = 1, sql_safe_updates = 0";
+/// Run first, because these could cut short or refuse the look at all others, or let it begin a
+/// transaction, which keeps what it began with. Every account may set them.
+pub const BEFORE_LOOKING: &str =
+    "SET SESSION autocommit = 1, sql_select_limit = 18446744073709551615, sql_big_selects = 1";
 
-/// What lifts the server's limit on the time of statements, if that is what the number means: it
-/// can be too short even for the look. Each server has another one, and which it is tells the number.
+/// What lifts the server's limit on the time of statements, which can be too short even for the
+/// look. Each server has one of these and refuses the other.
+pub const LIFT_TIME_LIMIT: [&str; 2] =
+    ["SET SESSION max_statement_time = 0", "SET SESSION max_execution_time = 0"];
+
+/// Whether a look was answered to its end. MariaDB ends one that takes too long without an error
+/// and without its last rows, which come in the order of their names.
 #[must_use]
-pub const fn lift_limit(number: u16) -> Option<&'static str> {
-    match number {
-        1969 => Some("SET SESSION max_statement_time = 0"),
-        3024 => Some("SET SESSION max_execution_time = 0"),
-        _ => None,
-    }
+pub fn is_whole(shown: &BTreeMap<String, String>) -> bool {
+    ["autocommit", "unique_checks", "version"].iter().all(|name| shown.contains_key(*name))
 }
 
 /// The statement that shows what the session has, among it what the server is.

@@ -20,6 +20,11 @@ pub enum Unfit {
         /// The server's error number.
         number: u16,
     },
+    /// The session's variables are not shown, so that they cannot be made ours.
+    #[error(
+        "the server did not show its session variables; SHOW SESSION VARIABLES has to work through whatever is between sluicegate and the server"
+    )]
+    Hidden,
     /// The account logs in by a plugin that the driver does not have.
     #[error(
         "the account logs in by the plugin {0}, which sluicegate does not have; give the account one that it has with ALTER USER … IDENTIFIED WITH caching_sha2_password (MySQL) or IDENTIFIED VIA mysql_native_password (MariaDB)"

@@ -2,8 +2,9 @@
 
 use super::cause::Cause;
 use super::connect::{Server, close};
-use super::execute::{Failure, Plan, RefusedRow, Scratch, Written, write};
-use super::retry::{Backoff, Class};
+use super::execute::{Failure, Plan, RefusedRow, Scratch, Session, Written, write};
+use super::parts::RowsMax;
+use super::retry::{Backoff, Class, TooLarge};
 use crate::buffer::Batch;
 use crate::mapping::TableId;
 use crate::metrics::FlushMetrics;
@@ -41,6 +42,7 @@ pub struct Writer {
     metrics: FlushMetrics,
     /// With the `max_allowed_packet` that holds for it.
     connection: Option<(MySqlConnection, usize)>,
+    rows_max: RowsMax,
     scratch: Scratch,
 }
 
@@ -61,6 +63,7 @@ impl Writer {
             backoff,
             metrics,
             connection: None,
+            rows_max: RowsMax::default(),
             scratch: Scratch::default(),
         }
     }
@@ -76,6 +79,7 @@ impl Writer {
             match self.attempt(batch).await {
                 Ok(written) => {
                     self.works_again(failed, since);
+                    self.rows_max.fits();
                     return Ok(written);
                 }
                 Err(Failure::Rows(rows)) => {
@@ -90,6 +94,10 @@ impl Writer {
                         since = Instant::now();
                     }
                     failed = failed.saturating_add(1);
+                    if self.is_halved(&cause, batch) {
+                        self.disconnect(cause.class).await;
+                        continue;
+                    }
                     self.failed(cause, failed).await?;
                 }
             }
@@ -133,8 +141,8 @@ impl Writer {
             let trouble = format!("no answer to a statement on {table} for more than {slow:?}");
             self.metrics.waits(self.number, trouble);
         };
-        let written =
-            write(connection, &self.plan, *packet, batch, &mut self.scratch, &on_slow).await;
+        let session = Session { connection, plan: &self.plan, packet: *packet, on_slow: &on_slow };
+        let written = write(session, batch, self.rows_max.get(), &mut self.scratch).await;
         // A failure says itself what is waited for now.
         if written.is_ok() && was_slow.load(Ordering::Relaxed) {
             info!(writer = self.number, "flush: MySQL answers again");
@@ -143,18 +151,42 @@ impl Writer {
         written
     }
 
-    /// Says what failed, and waits before the next attempt.
-    async fn failed(&mut self, cause: Cause, attempt: u32) -> Result<(), Refused> {
-        let Cause { table, class, number, text, .. } = cause;
-        let table = table.map_or("-", |id| &self.plan.mapping.tables[id].name).to_owned();
-        self.metrics.retry(self.number, class, format!("{}: {text}", class.as_str()));
-        // Whatever state the connection is in, a new one is in none.
+    /// Whether the next attempt writes smaller transactions at once.
+    fn is_halved(&mut self, cause: &Cause, batch: &Batch) -> bool {
+        let too_large = TooLarge::of(cause.number);
+        if too_large == TooLarge::No {
+            return false;
+        }
+        let is_smaller = self.rows_max.halve(batch.row_count());
+        if !is_smaller || too_large == TooLarge::Perhaps {
+            return false;
+        }
+        self.metrics.retry(self.number, cause.class, cause.text.clone());
+        info!(
+            writer = self.number,
+            rows_max = self.rows_max.get(),
+            error = cause.text,
+            "flush: a transaction is larger than the server takes; writing smaller ones"
+        );
+        true
+    }
+
+    /// Whatever state the connection is in, a new one is in none.
+    async fn disconnect(&mut self, class: Class) {
         if let Some((connection, _)) = self.connection.take()
             && class != Class::Connection
         {
             // Closing rolls the transaction back.
             close(connection).await;
         }
+    }
+
+    /// Says what failed, and waits before the next attempt.
+    async fn failed(&mut self, cause: Cause, attempt: u32) -> Result<(), Refused> {
+        let Cause { table, class, number, text, .. } = cause;
+        let table = table.map_or("-", |id| &self.plan.mapping.tables[id].name).to_owned();
+        self.metrics.retry(self.number, class, format!("{}: {text}", class.as_str()));
+        self.disconnect(class).await;
         if class == Class::Data {
             return Err(Refused { table, number, rows: Vec::new() });
         }
