@@ -9,6 +9,7 @@ mod support;
 
 mod commands;
 mod connections;
+mod hostile;
 mod migrations;
 mod poison;
 mod refused;
@@ -18,6 +19,7 @@ mod secrets;
 mod session;
 mod status;
 mod stop;
+mod transactions;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ mod convergence;
 mod errors;
 mod folding;
 mod limits;
+mod rivals;
 mod verdicts;
 
 /// A small generator of its own (xorshift64*), so that a seed names the same case for ever.
