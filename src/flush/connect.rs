@@ -266,7 +266,7 @@ async fn set_up(
 
 /// What the session has; nothing if the server's limit on time ended the look.
 async fn look(connection: &mut MySqlConnection) -> Result<BTreeMap<String, String>, sqlx::Error> {
-    let rows = match connection.fetch_all(AssertSqlSafe(session::look())).await {
+    let rows = match connection.fetch_all(session::LOOK).await {
         Err(error) if TIME_IS_UP.contains(&number_of(&error)) => Vec::new(),
         looked => looked?,
     };

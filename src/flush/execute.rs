@@ -102,7 +102,8 @@ impl From<Cause> for Failure {
     }
 }
 
-/// A statement without an answer for so long is said: somebody may hold a lock.
+/// A statement without an answer for so long is said: the server or its disk may be stuck. A lock is
+/// waited for no longer than `flush.lock_wait_timeout`.
 const SLOW: Duration = Duration::from_secs(10);
 
 /// Called with the table of a statement that is [`SLOW`].

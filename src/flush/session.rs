@@ -23,6 +23,8 @@ pub enum Decision {
     Pinned(&'static str),
     /// The same, but any of these will do; the first is set.
     OneOf(&'static [&'static str]),
+    /// The same for a number that may be larger.
+    AtLeast(u64),
     /// `flush.lock_wait_timeout`.
     LockWait,
     /// A limit of the server's operator, which is not ours to lift. A statement that meets it fails
@@ -42,24 +44,16 @@ pub const BEFORE_LOOKING: &str =
 pub const LIFT_TIME_LIMIT: [&str; 2] =
     ["SET SESSION max_statement_time = 0", "SET SESSION max_execution_time = 0"];
 
-/// Whether a look was answered to its end. MariaDB ends one that takes too long without an error
-/// and without its last rows, which come in the order of their names.
+/// Whether a look was answered to its end. A server may end one that takes too long without an
+/// error and without its last rows, which come in the order of their names.
 #[must_use]
 pub fn is_whole(shown: &BTreeMap<String, String>) -> bool {
     ["autocommit", "unique_checks", "version"].iter().all(|name| shown.contains_key(*name))
 }
 
-/// The statement that shows what the session has, among it what the server is.
-#[must_use]
-pub fn look() -> String {
-    let needed = VARIABLES.iter().filter(|(_, decision)| is_needed(*decision));
-    let names = needed.map(|(name, _)| *name).chain(FACTS);
-    let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
-    format!("SHOW SESSION VARIABLES WHERE Variable_name IN ({})", names.join(","))
-}
-
-/// What is read besides.
-const FACTS: [&str; 3] = ["version", "max_allowed_packet", "log_bin"];
+/// Shows what the session has, among it what the server is. All of it: the few names in a list are
+/// found by a plan that MariaDB's `optimizer_switch` can lead astray.
+pub const LOOK: &str = "SHOW SESSION VARIABLES";
 
 /// A variable that has to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +78,7 @@ impl Change {
     }
 }
 
-/// What has to change, given the names and values that [`look`] shows. A variable that the server
+/// What has to change, given the names and values that [`LOOK`] shows. A variable that the server
 /// does not have needs nothing.
 #[must_use]
 pub fn changes(shown: &BTreeMap<String, String>, lock_wait: Duration) -> Vec<Change> {
@@ -96,15 +90,17 @@ pub fn changes(shown: &BTreeMap<String, String>, lock_wait: Duration) -> Vec<Cha
         if name == "binlog_format" && !has_binlog {
             return None;
         }
-        let accepted: &[&str] = match decision {
-            Decision::Pinned(ref value) => std::slice::from_ref(value),
-            Decision::OneOf(values) => values,
-            Decision::LockWait => &[lock_wait.as_str()],
+        let is_one_of = |values: &[&str]| values.iter().any(|v| v.eq_ignore_ascii_case(found));
+        let (is_right, wanted) = match decision {
+            Decision::Pinned(value) => (is_one_of(&[value]), literal(value)),
+            Decision::OneOf(values) => (is_one_of(values), literal(values[0])),
+            Decision::AtLeast(least) => {
+                (found.parse().is_ok_and(|found: u64| found >= least), least.to_string())
+            }
+            Decision::LockWait => (is_one_of(&[&lock_wait]), lock_wait.clone()),
             Decision::Limit | Decision::Harmless => return None,
         };
-        let is_right = accepted.iter().any(|value| value.eq_ignore_ascii_case(found));
-        let change = || Change { name, wanted: literal(accepted[0]), found: found.clone() };
-        (!is_right).then(change)
+        (!is_right).then(|| Change { name, wanted, found: found.clone() })
     };
     VARIABLES.iter().filter_map(change).collect()
 }
@@ -114,10 +110,6 @@ pub fn changes(shown: &BTreeMap<String, String>, lock_wait: Duration) -> Vec<Cha
 pub fn set(changes: &[Change]) -> Option<String> {
     let list: Vec<String> = changes.iter().map(Change::assignment).collect();
     (!list.is_empty()).then(|| format!("SET SESSION {}", list.join(", ")))
-}
-
-fn is_needed(decision: Decision) -> bool {
-    !matches!(decision, Decision::Limit | Decision::Harmless)
 }
 
 fn literal(value: &str) -> String {

@@ -135,7 +135,7 @@ impl Writer {
             warn!(
                 writer = self.number,
                 table,
-                "flush: no answer from MySQL for {slow:?}; SHOW PROCESSLIST tells whether somebody holds a lock"
+                "flush: no answer from MySQL for {slow:?}; SHOW PROCESSLIST tells whether another session holds a lock"
             );
             was_slow.store(true, Ordering::Relaxed);
             let trouble = format!("no answer to a statement on {table} for more than {slow:?}");
@@ -185,7 +185,8 @@ impl Writer {
     async fn failed(&mut self, cause: Cause, attempt: u32) -> Result<(), Refused> {
         let Cause { table, class, number, text, .. } = cause;
         let table = table.map_or("-", |id| &self.plan.mapping.tables[id].name).to_owned();
-        self.metrics.retry(self.number, class, format!("{}: {text}", class.as_str()));
+        let at = if table == "-" { String::new() } else { format!(" (table {table})") };
+        self.metrics.retry(self.number, class, format!("{}: {text}{at}", class.as_str()));
         self.disconnect(class).await;
         if class == Class::Data {
             return Err(Refused { table, number, rows: Vec::new() });

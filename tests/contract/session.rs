@@ -90,7 +90,7 @@ const HOSTILE: &[(&str, &str)] = &[
     ("lc_messages", "'fr_FR'"),
     ("lc_time_names", "'fr_FR'"),
     ("max_join_size", "1"),
-    ("max_statement_time", "0.003"),
+    ("max_statement_time", "0.05"),
     ("max_execution_time", "1"),
     ("sql_mode", "'ANSI,NO_BACKSLASH_ESCAPES,NO_AUTO_VALUE_ON_ZERO,PAD_CHAR_TO_FULL_LENGTH'"),
     ("sql_select_limit", "1"),

@@ -113,8 +113,8 @@ async fn no_error_of_mysql_is_unknown_without_a_reason() {
 #[tokio::test]
 async fn no_error_of_mariadb_is_unknown_without_a_reason() {
     let Some((world, mut connection)) = world(Server::MariaDb).await else { return };
-    let row = connection.fetch_one("SELECT CAST(@@lc_messages_dir AS CHAR)").await.unwrap();
-    let file = std::path::Path::new(&row.get::<String, _>(0)).join("english/errmsg.sys");
+    let row = connection.fetch_one("SELECT CAST(@@character_sets_dir AS CHAR)").await.unwrap();
+    let file = std::path::Path::new(&row.get::<String, _>(0)).join("../english/errmsg.sys");
     let Ok(messages) = std::fs::read(&file) else {
         eprintln!("LEFT OUT: this run's MariaDB is not on this machine");
         return;

@@ -1,6 +1,6 @@
 //! Every session variable of MySQL 9.7 and MariaDB 10.11, with what is done about it and why.
 
-use super::Decision::{self, Harmless, Limit, LockWait, OneOf, Pinned};
+use super::Decision::{self, AtLeast, Harmless, Limit, LockWait, OneOf, Pinned};
 
 /// Names in order, with their decision. Those without a reason are about speed, memory, the
 /// server's own logs, replication, or statements that sluicegate does not use.
@@ -143,7 +143,7 @@ pub const VARIABLES: &[(&str, Decision)] = &[
     ("max_rowid_filter_size", Harmless),
     ("max_seeks_for_key", Harmless),
     ("max_session_mem_used", Limit),
-    ("max_sort_length", Pinned("1024")), // names are sorted by all of their characters
+    ("max_sort_length", AtLeast(1024)), // names are sorted by all of their characters
     ("max_sp_recursion_depth", Harmless),
     ("max_statement_time", Pinned("0.000000")), // flush.statement_timeout is the limit
     ("max_tmp_tables", Limit),
@@ -223,7 +223,7 @@ pub const VARIABLES: &[(&str, Decision)] = &[
     ("skip_parallel_replication", Harmless),
     ("skip_replication", Harmless), // the operator's
     ("slow_query_log", Harmless),
-    ("sort_buffer_size", Harmless),
+    ("sort_buffer_size", AtLeast(262_144)), // MariaDB's least is too small for a list of columns (1038)
     ("sql_auto_is_null", Pinned("OFF")), // IS NULL means NULL
     ("sql_big_selects", Pinned("ON")), // lifts max_join_size
     ("sql_buffer_result", Harmless), // only speed
