@@ -11,13 +11,18 @@ mod cause;
 pub mod connect;
 mod execute;
 mod merge;
+mod parts;
 pub mod rehearse;
 pub mod retry;
+pub mod session;
 pub mod statement;
+mod unfit;
+mod words;
 mod writer;
 
 pub use cause::shown;
 pub use execute::{LastId, NO_PARTITION, Plan, RefusedRow, Written};
+pub use unfit::Unfit;
 pub use writer::{Refused, Writer};
 
 /// The variety of SQL that the server speaks.

@@ -1,31 +1,79 @@
-//! The tables' creation and change: plain SQL files, applied once each.
+//! The tables' creation and change: plain SQL files, each of which can be repeated.
+//!
+//! Any number of instances may start at once, on any number of a cluster's nodes. `GET_LOCK` lets
+//! them take turns where they meet on one node; it is local to that node, an error in a cluster's
+//! strict modes, and not needed: a file changes nothing the second time, it is noted as applied
+//! after that, and whoever was in another's way looks again until nothing is pending.
+//!
+//! The notes are sqlx's (`_sqlx_migrations`), so that its command-line tool reads them.
 
 use crate::flush::connect::{Server, close};
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use crate::flush::retry::{Backoff, number_of};
+use crate::flush::shown;
+use sqlx::migrate::{Migration, Migrator};
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Executor, Row};
-use std::collections::BTreeSet;
-use std::time::Duration;
-use tracing::info;
+use sqlx::{AssertSqlSafe, Executor, Row};
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+use tracing::{debug, info};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
-/// Several instances may start at once: one migrates, the others wait for it, but not for ever.
-const LOCK_WAIT: Duration = Duration::from_secs(120);
-const NO_SUCH_TABLE: &str = "42S02";
+/// How long all of it may take when others are in the way.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long to wait for the lock before looking whether there is anything left to do.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Pauses before looking again.
+const PAUSES: Backoff =
+    Backoff { first: Duration::from_millis(50), longest: Duration::from_secs(2) };
+
+/// Unknown database, or one that the account does not see because it does not exist.
+const NO_DATABASE: [u16; 2] = [1044, 1049];
+const NO_SUCH_TABLE: u16 = 1146;
+/// What another one at the same work causes: 1020 record changed, 1050 table exists, 1060 column
+/// exists, 1061 key exists, 1062 noted already, 1091 dropped already, 1205 lock wait, 1213
+/// deadlock or lost certification, 1412 definition changed, 1684 definition being changed, 3101
+/// rolled back by the group, 1317 a statement that a cluster aborted for another node's change.
+const IN_THE_WAY: [u16; 12] =
+    [1020, 1050, 1060, 1061, 1062, 1091, 1205, 1213, 1317, 1412, 1684, 3101];
+
+/// The notes, as sqlx makes them.
+const NOTES: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
+    version BIGINT PRIMARY KEY,
+    description TEXT NOT NULL,
+    installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    success BOOLEAN NOT NULL,
+    checksum BLOB NOT NULL,
+    execution_time BIGINT NOT NULL
+)";
 
 /// Why the tables could not be brought up to date.
+///
+/// Its text is ours; the driver's error is kept from the chain of causes, since that is printed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server said no.
-    #[error("{0}")]
-    Server(#[from] sqlx::Error),
-    /// A migration failed, or the applied ones are not those of this version.
-    #[error("{0}")]
-    Migrate(#[from] MigrateError),
-    /// Somebody else migrates for too long.
+    #[error("{}", shown(.0))]
+    Server(sqlx::Error),
+    /// A migration failed.
+    #[error("migration {version} ({name}): {}", shown(.error))]
+    Migration {
+        /// Its number.
+        version: i64,
+        /// What it does.
+        name: String,
+        /// What the server said.
+        error: sqlx::Error,
+    },
+    /// What was applied is not what this version has.
     #[error(
-        "another instance has been migrating this database for {LOCK_WAIT:?}; see SHOW PROCESSLIST"
+        "migration {0} was applied by a sluicegate that had another text for it; restore the database, or use the version that made its tables"
+    )]
+    Changed(i64),
+    /// Others are in the way for too long.
+    #[error(
+        "others have been changing this database for {PATIENCE:?} and migrations are still pending; SHOW PROCESSLIST names them"
     )]
     Locked,
     /// There is something to do, but it must not be done now.
@@ -35,54 +83,170 @@ pub enum Error {
     Pending(usize),
 }
 
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Server(error)
+    }
+}
+
 /// Creates the database if need be, and applies what is pending; gives the number applied.
 ///
 /// # Errors
 /// As [`Error`].
 pub async fn migrate(server: &Server) -> Result<usize, Error> {
+    migrate_as(server, true).await
+}
+
+/// The same where the lock is of no use, as between two nodes of a cluster.
+///
+/// # Errors
+/// As [`Error`].
+pub async fn migrate_without_lock(server: &Server) -> Result<usize, Error> {
+    migrate_as(server, false).await
+}
+
+async fn migrate_as(server: &Server, with_lock: bool) -> Result<usize, Error> {
     if let Err(error) = server.connect().await {
-        // Unknown database, and the account may be allowed to create it.
-        if !has_state(&error, "42000") {
+        if !NO_DATABASE.contains(&number_of(&error)) {
             return Err(error.into());
         }
         server.create_database().await?;
     }
     let mut connection = server.connect().await?;
-    let lock = format!("sluicegate migrate {}", server.database);
-    // A name for GET_LOCK has at most 64 characters.
-    let lock: String = lock.chars().take(64).collect();
-    let taken = sqlx::query("SELECT GET_LOCK(?, ?)")
-        .bind(&lock)
-        .bind(LOCK_WAIT.as_secs())
-        .fetch_one(&mut connection)
-        .await?;
-    if taken.try_get::<Option<i64>, _>(0)? != Some(1) {
-        return Err(Error::Locked);
-    }
-    let applied = apply(&mut connection).await;
-    // Also released by closing; a failed release is no failed migration.
-    let _ = sqlx::query("SELECT RELEASE_LOCK(?)").bind(&lock).fetch_one(&mut connection).await;
+    let lock = with_lock.then(|| lock_name(&server.database));
+    let deadline = Instant::now() + PATIENCE;
+    let (mut applied, mut attempt) = (0, 0);
+    let result = loop {
+        match turn(&mut connection, lock.as_deref(), &mut applied).await {
+            Ok(Turn::Done) => break Ok(applied),
+            Err(error) if !error.is_in_the_way() => break Err(error),
+            _ if Instant::now() > deadline => break Err(Error::Locked),
+            Ok(Turn::Locked) => {
+                info!(
+                    "migrations: another instance is applying them; looking again when it is done"
+                );
+            }
+            Err(error) => {
+                attempt += 1;
+                debug!(%error, "migrations: another instance was in the way; looking again");
+                let random = RandomState::new().hash_one(attempt);
+                tokio::time::sleep(PAUSES.pause(attempt, random)).await;
+            }
+        }
+    };
     close(connection).await;
-    applied
+    if applied > 0 && result.is_ok() {
+        info!(applied, "migrations applied");
+    }
+    result
 }
 
-async fn apply(connection: &mut MySqlConnection) -> Result<usize, Error> {
-    // A migration that was interrupted is marked as failed, and DDL is not rolled back. Ours can
-    // be repeated, so the mark is taken away.
-    match connection.execute("DELETE FROM _sqlx_migrations WHERE success = 0").await {
-        Ok(_) => {}
-        Err(error) if has_state(&error, NO_SUCH_TABLE) => {}
-        Err(error) => return Err(error.into()),
+/// How one look ended.
+enum Turn {
+    /// Nothing is pending any more.
+    Done,
+    /// Another instance holds the lock.
+    Locked,
+}
+
+/// Looks what is pending, and applies it under the lock if there is one.
+async fn turn(
+    connection: &mut MySqlConnection,
+    lock: Option<&str>,
+    applied: &mut usize,
+) -> Result<Turn, Error> {
+    // Without need of it there is no lock: behind ProxySQL it ends the sharing of connections.
+    if pending(connection).await?.is_empty() {
+        return Ok(Turn::Done);
     }
-    let pending = pending_on(connection).await?;
-    if pending > 0 {
-        // The driver's own lock waits for ever on MySQL and is none on MariaDB; ours is taken.
-        let migrator = Migrator { locking: false, ..Migrator::DEFAULT };
-        let migrator = Migrator { migrations: MIGRATOR.migrations.clone(), ..migrator };
-        migrator.run(connection).await?;
-        info!(applied = pending, "migrations applied");
+    let taken = match lock {
+        Some(name) => take(connection, name).await,
+        None => Lock::Useless,
+    };
+    if matches!(taken, Lock::Held) {
+        return Ok(Turn::Locked);
     }
-    Ok(pending)
+    let done = apply(connection, applied).await;
+    if let (Lock::Taken, Some(name)) = (taken, lock) {
+        // Also released by closing; a failed release is not a failed migration.
+        let release = format!("SELECT RELEASE_LOCK('{name}')");
+        let _ = connection.execute(AssertSqlSafe(release)).await;
+    }
+    done.map(|()| Turn::Done)
+}
+
+enum Lock {
+    Taken,
+    /// By another instance.
+    Held,
+    /// The server has no such lock for us.
+    Useless,
+}
+
+async fn take(connection: &mut MySqlConnection, name: &str) -> Lock {
+    let get = format!("SELECT GET_LOCK('{name}', {})", LOCK_WAIT.as_secs());
+    let answer = connection.fetch_one(AssertSqlSafe(get)).await;
+    match answer.and_then(|row| row.try_get_unchecked::<Option<i64>, _>(0)) {
+        Ok(Some(1)) => Lock::Taken,
+        Ok(Some(_)) => Lock::Held,
+        Ok(None) => Lock::Useless,
+        Err(error) => {
+            debug!(error = shown(&error), "migrations: going on without GET_LOCK");
+            Lock::Useless
+        }
+    }
+}
+
+/// A name for `GET_LOCK`: at most 64 characters, none of which needs an escape.
+fn lock_name(database: &str) -> String {
+    let name = format!("sluicegate migrate {database}");
+    let plain = name.chars().map(|c| if c == '\'' || c == '\\' { '_' } else { c });
+    plain.take(64).collect()
+}
+
+async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<(), Error> {
+    connection.execute(NOTES).await?;
+    for migration in pending(connection).await? {
+        let started = Instant::now();
+        let done = connection.execute(migration.sql.clone()).await;
+        done.map_err(|error| Error::Migration {
+            version: migration.version,
+            name: migration.description.to_string(),
+            error,
+        })?;
+        if note(connection, migration, started.elapsed()).await? {
+            *applied += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Notes a migration as applied; gives whether this is the first such note.
+async fn note(
+    connection: &mut MySqlConnection,
+    migration: &Migration,
+    took: Duration,
+) -> Result<bool, Error> {
+    // One that an earlier version left half done.
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version = ? AND success = 0")
+        .bind(migration.version)
+        .execute(&mut *connection)
+        .await?;
+    let noted = sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (?, ?, 1, ?, ?)",
+    )
+    .bind(migration.version)
+    .bind(&*migration.description)
+    .bind(&*migration.checksum)
+    .bind(i64::try_from(took.as_nanos()).unwrap_or(i64::MAX))
+    .execute(&mut *connection)
+    .await;
+    match noted {
+        Ok(_) => Ok(true),
+        Err(error) if number_of(&error) == 1062 => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Fails if there is something to migrate.
@@ -99,17 +263,42 @@ pub async fn refuse_pending(server: &Server) -> Result<(), Error> {
 /// Number of migrations that are not applied yet.
 ///
 /// # Errors
-/// Whatever the server says.
+/// Whatever the server says, or that the applied ones are not those of this version.
 pub async fn pending_on(connection: &mut MySqlConnection) -> Result<usize, Error> {
-    let table = &MIGRATOR.table_name;
-    let applied: BTreeSet<i64> = match connection.list_applied_migrations(table).await {
-        Ok(applied) => applied.iter().map(|migration| migration.version).collect(),
-        Err(MigrateError::Execute(error)) if has_state(&error, NO_SUCH_TABLE) => BTreeSet::new(),
-        Err(error) => return Err(error.into()),
-    };
-    Ok(MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)).count())
+    Ok(pending(connection).await?.len())
 }
 
-fn has_state(error: &sqlx::Error, state: &str) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|c| c == state)
+async fn pending(connection: &mut MySqlConnection) -> Result<Vec<&'static Migration>, Error> {
+    let applied = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
+    let rows = match connection.fetch_all(applied).await {
+        Ok(rows) => rows,
+        Err(error) if number_of(&error) == NO_SUCH_TABLE => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let mut checksums: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
+    for row in rows {
+        checksums.insert(row.try_get(0)?, row.try_get(1)?);
+    }
+    let mut pending = Vec::new();
+    for migration in MIGRATOR.iter() {
+        match checksums.remove(&migration.version) {
+            None => pending.push(migration),
+            Some(checksum) if checksum == *migration.checksum => {}
+            Some(_) => return Err(Error::Changed(migration.version)),
+        }
+    }
+    // What is left is of a newer version; whether its tables fit, the schema's check says.
+    Ok(pending)
+}
+
+impl Error {
+    /// Whether another one at the same work can have caused it.
+    fn is_in_the_way(&self) -> bool {
+        match self {
+            Self::Server(error) | Self::Migration { error, .. } => {
+                IN_THE_WAY.contains(&number_of(error))
+            }
+            _ => false,
+        }
+    }
 }

@@ -70,7 +70,7 @@ pub(crate) fn write_all(
             bytes += text.len();
         }
     }
-    let looks = StaleLines::all(mapping).flat_map(|stale| stale.look(batch));
+    let looks = StaleLines::all(mapping).flat_map(|stale| stale.look(batch, 0..usize::MAX));
     bytes += looks.map(|text| text.len()).sum::<usize>();
     bytes
 }

@@ -4,6 +4,7 @@ use super::rows::Rows;
 use crate::datetime::Micros;
 use crate::dead_letter::DeadLetter;
 use crate::mapping::{Mapping, Table, TableId};
+use std::collections::BTreeSet;
 
 /// Number of a partition that this instance has been assigned; see [`crate::commit`].
 pub type Slot = usize;
@@ -85,6 +86,19 @@ impl Batch {
     /// As [`Rows::fold_last`].
     pub fn fold_last(&mut self, id: TableId, table: &Table) {
         self.folded += usize::from(self.tables[id].fold_last(table));
+    }
+
+    /// A copy without these rows and without offsets, for when the messages cannot be had again.
+    #[must_use]
+    pub fn without(&self, mapping: &Mapping, rows: &BTreeSet<(TableId, usize)>) -> Self {
+        let mut copy = Self::new(mapping);
+        for (table, from) in self.tables.iter().enumerate() {
+            for row in (0..from.len()).filter(|&row| !rows.contains(&(table, row))) {
+                copy.tables[table].push_row(from, row);
+            }
+        }
+        copy.dead_letters.clone_from(&self.dead_letters);
+        copy
     }
 
     /// Appends a dead letter.

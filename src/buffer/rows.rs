@@ -112,6 +112,17 @@ impl Rows {
         column
     }
 
+    /// Appends a row of another batch's rows of the same table.
+    pub fn push_row(&mut self, from: &Self, row: usize) {
+        for (index, column) in from.columns.iter().enumerate() {
+            match column {
+                Column::Text(values) => self.push_text(index, values.get(row)),
+                Column::Number(values) => self.push_number(index, values[row]),
+            }
+        }
+        self.end_row();
+    }
+
     /// Completes the row that was built, one value a column.
     pub fn end_row(&mut self) {
         self.len += 1;

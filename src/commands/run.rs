@@ -166,7 +166,11 @@ async fn prepare(
                 health.set_trouble(Trouble::Start, None);
                 return inspected.fit();
             }
-            Err(migrate::Error::Server(error)) if is_waited_out(&error) => error,
+            Err(migrate::Error::Server(error) | migrate::Error::Migration { error, .. })
+                if is_waited_out(&error) =>
+            {
+                error
+            }
             Err(error) => return Err(error).context(PREPARING),
         };
         let pause = config.flush.backoff.pause(attempt, RandomState::new().hash_one(attempt));

@@ -203,7 +203,18 @@ impl<'c> Check<'c> {
                 key: path(&mysql.tls_key),
             },
             connect_timeout: self.duration("mysql.connect_timeout", &mysql.connect_timeout),
+            lock_wait_timeout: self.lock_wait(&raw.flush.lock_wait_timeout),
         }
+    }
+
+    /// The servers count in whole seconds.
+    fn lock_wait(&mut self, text: &str) -> Duration {
+        const KEY: &str = "flush.lock_wait_timeout";
+        let wait = self.duration(KEY, text);
+        if wait.subsec_nanos() > 0 {
+            self.fault(KEY, "must be whole seconds".to_owned());
+        }
+        wait
     }
 
     fn log(&mut self, raw: &RawConfig) -> Log {

@@ -26,7 +26,7 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
 /// Every setting that does not take any text.
-pub(super) const RANGES: [(&str, Range); 21] = [
+pub(super) const RANGES: [(&str, Range); 22] = [
     ("kafka.auto_offset_reset", Words(&["earliest", "latest", "error"])),
     ("kafka.security_protocol", Words(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"])),
     // While it waits, nothing is polled; Kafka's own limit is max.poll.interval.ms.
@@ -45,6 +45,8 @@ pub(super) const RANGES: [(&str, Range); 21] = [
     // No server has a greater max_allowed_packet.
     ("flush.statement_bytes", Bytes(KIB, GIB)),
     ("flush.statement_timeout", Millis(SECOND, 24 * HOUR)),
+    // The server counts whole seconds.
+    ("flush.lock_wait_timeout", Millis(SECOND, HOUR)),
     ("flush.retry_first", Millis(1, 10 * MINUTE)),
     ("flush.retry_longest", Millis(1, HOUR)),
     ("memory.limit", Bytes(64 * MIB, 1024 * GIB)),

@@ -124,6 +124,8 @@ pub(super) struct Flush {
     pub(super) statement_bytes: String,
     /// How long a statement may take before its connection is given up.
     pub(super) statement_timeout: String,
+    /// How long a statement may wait for another transaction's lock, 1s to 1h; then it is tried again.
+    pub(super) lock_wait_timeout: String,
     /// Pause after the first failed attempt; it doubles.
     pub(super) retry_first: String,
     /// Longest pause between attempts.
@@ -246,6 +248,7 @@ impl Default for Flush {
             statement_rows: 500,
             statement_bytes: "256KiB".into(),
             statement_timeout: "5m".into(),
+            lock_wait_timeout: "5s".into(),
             retry_first: "100ms".into(),
             retry_longest: "10s".into(),
         }

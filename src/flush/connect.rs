@@ -1,15 +1,20 @@
 //! A connection that is fit for flushing: session settings, TLS, TCP_NODELAY.
 
-use super::Dialect;
+use super::retry::{Class, number_of};
+use super::unfit::{Late, Unfit};
+use super::{Dialect, session};
 use crate::flatten::JsonLimits;
 use sqlx::error::DatabaseError;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a goodbye may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// `ER_STATEMENT_TIMEOUT` of MariaDB, `ER_QUERY_TIMEOUT` of MySQL.
+const TIME_IS_UP: [u16; 2] = [1969, 3024];
 /// SQLSTATE of a login that the server denies.
 const ACCESS_DENIED: &str = "28000";
 
@@ -32,6 +37,8 @@ pub struct Server {
     pub tls: Tls,
     /// How long to wait for a connection.
     pub connect_timeout: Duration,
+    /// How long a statement may wait for another transaction's lock, in whole seconds.
+    pub lock_wait_timeout: Duration,
 }
 
 /// TLS towards the server.
@@ -59,6 +66,11 @@ pub struct ServerFacts {
 }
 
 impl ServerFacts {
+    fn new(version: String, max_allowed_packet: usize) -> Self {
+        let dialect = if version.contains("MariaDB") { Dialect::MariaDb } else { Dialect::MySql };
+        Self { dialect, version, max_allowed_packet }
+    }
+
     /// Whether the server is new enough: MySQL knows the row alias since 8.0.20, MariaDB is
     /// supported from 10.6 on.
     #[must_use]
@@ -117,7 +129,7 @@ impl Server {
             .username(&self.user)
             .charset("utf8mb4")
             .ssl_mode(tls)
-            // The session is set up in one statement of our own.
+            // The session is set up by statements of our own.
             .pipes_as_concat(false)
             .no_engine_substitution(false)
             .timezone(None)
@@ -145,6 +157,14 @@ impl Server {
     /// # Errors
     /// Whatever the driver says, or `Io(TimedOut)` after [`Self::connect_timeout`].
     pub async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
+        self.connect_and_ask().await.map(|(connection, _)| connection)
+    }
+
+    /// The same, with what the server said about itself meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_and_ask(&self) -> Result<(MySqlConnection, ServerFacts), sqlx::Error> {
         self.connect_with(true).await
     }
 
@@ -153,29 +173,34 @@ impl Server {
     /// # Errors
     /// As [`Self::connect`].
     pub async fn connect_without_database(&self) -> Result<MySqlConnection, sqlx::Error> {
-        self.connect_with(false).await
+        self.connect_with(false).await.map(|(connection, _)| connection)
     }
 
-    async fn connect_with(&self, with_database: bool) -> Result<MySqlConnection, sqlx::Error> {
+    async fn connect_with(
+        &self,
+        with_database: bool,
+    ) -> Result<(MySqlConnection, ServerFacts), sqlx::Error> {
         let connect = async {
-            let mut connection = match self.options(with_database).connect().await {
-                Err(error) if self.is_uncached_login(&error) => {
-                    self.cache_login().await?;
-                    self.options(with_database).connect().await?
-                }
-                connected => connected?,
-            };
+            let mut connection = self.log_in(with_database).await?;
             if self.socket.is_none() {
                 nodelay::set_on_connections_to(self.port);
             }
-            connection.execute(SESSION).await?;
-            connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
-            Ok(connection)
+            let facts = set_up(&mut connection, self.lock_wait_timeout).await?;
+            Ok((connection, facts))
         };
-        tokio::time::timeout(self.connect_timeout, connect).await.unwrap_or_else(|_| {
-            let what = format!("no connection within {:?}", self.connect_timeout);
-            Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, what)))
-        })
+        let connected = tokio::time::timeout(self.connect_timeout, connect).await;
+        connected.unwrap_or_else(|_| Err(Late::Connection(self.connect_timeout).into()))
+    }
+
+    async fn log_in(&self, with_database: bool) -> Result<MySqlConnection, sqlx::Error> {
+        let connected = match self.options(with_database).connect().await {
+            Err(error) if self.is_uncached_login(&error) => {
+                self.cache_login().await?;
+                self.options(with_database).connect().await
+            }
+            connected => connected,
+        };
+        connected.map_err(|error| Unfit::plugin(&error).map_or(error, Into::into))
     }
 
     /// Whether a denied login may only be one that the server has not cached yet. For an account
@@ -208,14 +233,70 @@ impl Server {
     }
 }
 
-/// Strict, whatever the server's default is: a value that does not fit is an error, never cut.
-/// Backslash escapes on, since statement text uses them. Times are UTC. Literals are utf8mb4 (the
-/// connection's character set), but the server reads the statement itself as bytes: then it looks
-/// for the closing quote byte by byte instead of character by character, a tenth of its time. In
-/// UTF-8 no byte of a longer character is a quote or a backslash.
-const SESSION: &str = "SET NAMES utf8mb4, SESSION character_set_client = 'binary', \
-    SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
-    SESSION time_zone = '+00:00', SESSION autocommit = 1";
+/// Sets up the session in two statements and a look in between, and gives what the server is.
+async fn set_up(
+    connection: &mut MySqlConnection,
+    lock_wait: Duration,
+) -> Result<ServerFacts, sqlx::Error> {
+    connection.execute(session::BEFORE_LOOKING).await?;
+    let mut shown = look(connection).await?;
+    if !session::is_whole(&shown) {
+        for lift in session::LIFT_TIME_LIMIT {
+            // The server has one of the two.
+            let _ = connection.execute(lift).await;
+        }
+        shown = look(connection).await?;
+    }
+    if !session::is_whole(&shown) {
+        return Err(Unfit::Hidden.into());
+    }
+    let changes = session::changes(&shown, lock_wait);
+    if let Some(set) = session::set(&changes)
+        && let Err(error) = connection.execute(AssertSqlSafe(set)).await
+    {
+        if passes(&error) {
+            return Err(error);
+        }
+        set_each(connection, changes).await?;
+    }
+    let version = shown.remove("version").unwrap_or_default();
+    let packet = shown.get("max_allowed_packet").and_then(|bytes| bytes.parse().ok());
+    Ok(ServerFacts::new(version, packet.unwrap_or(usize::MAX)))
+}
+
+/// What the session has; nothing if the server's limit on time ended the look.
+async fn look(connection: &mut MySqlConnection) -> Result<BTreeMap<String, String>, sqlx::Error> {
+    let rows = match connection.fetch_all(session::LOOK).await {
+        Err(error) if TIME_IS_UP.contains(&number_of(&error)) => Vec::new(),
+        looked => looked?,
+    };
+    let text = |row: &MySqlRow, column| -> Result<String, sqlx::Error> {
+        // The session's character sets are not ours yet.
+        let bytes: Vec<u8> = row.try_get_unchecked(column)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    rows.iter().map(|row| Ok((text(row, 0)?.to_ascii_lowercase(), text(row, 1)?))).collect()
+}
+
+/// Finds the variable that the server refuses to set.
+async fn set_each(
+    connection: &mut MySqlConnection,
+    changes: Vec<session::Change>,
+) -> Result<(), sqlx::Error> {
+    for change in changes {
+        match connection.execute(AssertSqlSafe(change.statement())).await {
+            Ok(_) => {}
+            Err(error) if passes(&error) => return Err(error),
+            Err(error) => return Err(Unfit::variable(change, number_of(&error)).into()),
+        }
+    }
+    Ok(())
+}
+
+/// Whether an error has nothing to do with the statement.
+fn passes(error: &sqlx::Error) -> bool {
+    matches!(Class::of_error(error), Class::Connection | Class::Contention | Class::Outage)
+}
 
 /// Says goodbye. That the server hangs up before it has heard all of it (as it does over TLS) or
 /// does not answer within a moment changes nothing.
@@ -233,9 +314,7 @@ pub async fn server_facts(connection: &mut MySqlConnection) -> Result<ServerFact
         .await?;
     let version: String = row.try_get(0)?;
     let max_allowed_packet: i64 = row.try_get(1)?;
-    let dialect = if version.contains("MariaDB") { Dialect::MariaDb } else { Dialect::MySql };
-    let max_allowed_packet = usize::try_from(max_allowed_packet).unwrap_or(usize::MAX);
-    Ok(ServerFacts { dialect, version, max_allowed_packet })
+    Ok(ServerFacts::new(version, usize::try_from(max_allowed_packet).unwrap_or(usize::MAX)))
 }
 
 /// TCP_NODELAY for a driver that does not set it.

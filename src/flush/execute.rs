@@ -1,12 +1,15 @@
-//! One batch → one transaction on one connection.
+//! One batch → one transaction on one connection, or as many as the server's limits make of it.
 
 mod blame;
 
 use super::bisect::Bisection;
 use super::cause::Cause;
+use super::parts::{Part, Size, cut, owners};
 use super::retry::Class;
 use super::statement::{PACKET_OVERHEAD, StaleLines, StatementLimits, Statements};
+use super::unfit::Late;
 use crate::buffer::Batch;
+use crate::dead_letter::DeadLetter;
 use crate::mapping::{Mapping, Table, TableId, TableKind};
 use crate::reject::Code;
 use sqlx::mysql::MySqlConnection;
@@ -129,44 +132,98 @@ impl From<Cause> for Failure {
     }
 }
 
-/// A statement without an answer for so long is said: somebody may hold a lock.
+/// A statement without an answer for so long is said: the server or its disk may be stuck. A lock is
+/// waited for no longer than `flush.lock_wait_timeout`.
 const SLOW: Duration = Duration::from_secs(10);
 
 /// Called with the table of a statement that is [`SLOW`].
 pub(super) type OnSlow<'a> = &'a (dyn Fn(Option<TableId>, Duration) + Send + Sync);
 
-/// Writes a batch in one transaction, but not the rows `without`. On a failure nothing of it is committed, unless it is the
-/// commit itself whose answer was lost; writing the batch again is right in either case.
+/// What becomes of a transaction in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Commit,
+    /// Nothing is left of it; it was only to find out what the server refuses.
+    Rollback,
+}
+
+/// Writes a batch in transactions of at most `rows_max` rows: one, unless the server does not take
+/// so much at once. On a failure nothing of the batch, or some of its parts, is durable; writing
+/// all of it again is right in either case.
 pub(super) async fn write(
-    connection: &mut MySqlConnection,
-    plan: &Plan,
-    packet: usize,
-    (batch, without): (&Batch, &[RefusedRow]),
+    mut session: Session<'_>,
+    batch: &Batch,
+    rows_max: usize,
     scratch: &mut Scratch,
-    on_slow: OnSlow<'_>,
 ) -> Result<Written, Failure> {
+    let parts = parts(session.plan, batch, rows_max);
+    if let [whole] = parts.as_slice() {
+        return write_part(&mut session, batch, whole, End::Commit, scratch).await;
+    }
+    // What the server refuses must be known before a part is durable, since an event is loaded
+    // whole or not at all.
+    for part in &parts {
+        write_part(&mut session, batch, part, End::Rollback, scratch).await?;
+    }
+    let mut written = Written::default();
+    for part in &parts {
+        written.add(&write_part(&mut session, batch, part, End::Commit, scratch).await?);
+    }
+    Ok(written)
+}
+
+fn parts(plan: &Plan, batch: &Batch, rows_max: usize) -> Vec<Part> {
+    let size = |(table, spec): (TableId, &Table)| {
+        let is_lines = matches!(spec.kind, TableKind::Lines { .. });
+        Size { table, rows: batch.rows(table).len(), is_lines }
+    };
+    let sizes: Vec<Size> = in_order(&plan.mapping).into_iter().map(size).collect();
+    let mut parts = cut(&sizes, batch.dead_letters.len(), rows_max);
+    if let cut @ [_, _, ..] = parts.as_mut_slice() {
+        cut.iter_mut().for_each(|part| add_owners(plan, batch, part));
+    }
+    parts
+}
+
+fn add_owners(plan: &Plan, batch: &Batch, part: &mut Part) {
+    let tables = &plan.mapping.tables;
+    for (id, lines) in tables.iter().enumerate() {
+        if let TableKind::Lines { parent } = lines.kind
+            && !part.rows(id).is_empty()
+        {
+            let owner = (&tables[parent], batch.rows(parent));
+            part.add(parent, owners((lines, batch.rows(id)), part.rows(id), owner));
+        }
+    }
+}
+
+/// Writes a part of a batch in one transaction. On a failure nothing of it is committed, unless it
+/// is the commit itself whose answer was lost.
+async fn write_part(
+    session: &mut Session<'_>,
+    batch: &Batch,
+    part: &Part,
+    end: End,
+    scratch: &mut Scratch,
+) -> Result<Written, Failure> {
+    let Session { plan, packet, .. } = *session;
     let limits = plan.limits.within_packet(packet);
-    let written = Written::default();
-    let mut transaction = Transaction { connection, plan, packet, on_slow, written };
+    let mut transaction = Transaction { session, written: Written::default() };
     transaction.simple("START TRANSACTION").await?;
     let mut refused = Vec::new();
-    for (id, table) in least_changed_first(&plan.mapping) {
+    for (id, table) in in_order(&plan.mapping) {
         let rows = batch.rows(id);
-        if rows.is_empty() {
+        if part.rows(id).is_empty() {
             continue;
         }
         rows.sorted(table, &mut scratch.order);
-        let is_left_out =
-            |row: usize| without.iter().any(|refused| (refused.table, refused.row) == (id, row));
-        if !without.is_empty() {
-            scratch.order.retain(|&row| !is_left_out(row as usize));
-        }
         let upsert = |from, end, text: &mut String| {
             let order = &scratch.order[..end];
             plan.statements.upsert((id, table), rows, order, from, limits, text)
         };
-        let (mut from, mut statements) = (0, 0);
-        let end = scratch.order.len();
+        let end = part.rows(id).end.min(scratch.order.len());
+        let (first, mut statements) = (part.rows(id).start.min(end), 0);
+        let mut from = first;
         while from < end {
             let next = upsert(from, end, Arc::make_mut(&mut scratch.text));
             statements += 1;
@@ -184,83 +241,120 @@ pub(super) async fn write(
             }
             from = next;
         }
-        transaction.written.tables.push((id, end, statements));
+        transaction.written.tables.push((id, end - first, statements));
     }
     if !refused.is_empty() {
         transaction.simple("ROLLBACK").await?;
         return Err(Failure::Rows(refused));
     }
-    for stale in StaleLines::all(&plan.mapping) {
-        for look in stale.look(batch) {
-            let owners = transaction.ids(look, stale.table).await?;
-            if !owners.is_empty() {
-                transaction.execute(&Arc::new(stale.delete(&owners)), Some(stale.table)).await?;
-            }
-        }
-    }
-    let letters = &batch.dead_letters;
-    let mut from = 0;
-    while from < letters.len() {
-        let text = Arc::make_mut(&mut scratch.text);
-        let next = plan.statements.dead_letters(letters, from, limits, text);
-        if text.len() + PACKET_OVERHEAD > packet {
-            // It is one letter. Better its beginning than a wait for a larger packet.
-            let mut letter = letters[from].clone();
-            letter.payload.truncate(packet.saturating_sub(LETTER_WITHOUT_PAYLOAD) / 2);
-            letter.payload_cut = true;
-            plan.statements.dead_letters(&[letter], 0, limits, text);
-        }
-        from = next;
-        if let Err(cause) = transaction.execute(&scratch.text, None).await {
-            if cause.class == Class::Data {
-                transaction.acquit(None, cause.number).await?;
-            }
-            Err(transaction.explain(None, cause).await)?;
-        }
-    }
-    let names = letters.iter().map(|letter| (Arc::clone(&letter.topic), letter.reject.code));
-    transaction.written.dead_letters = names.collect();
-    let started = Instant::now();
-    transaction.simple("COMMIT").await?;
-    transaction.written.committing = started.elapsed();
+    transaction.delete_stale_lines(batch, part).await?;
+    transaction.dead_letters(&batch.dead_letters[part.letters.clone()], limits, scratch).await?;
+    transaction.end(end).await?;
     Ok(transaction.written)
 }
 
 /// The tables, in the order in which every transaction writes them: those whose rows change least
-/// come first, logs above all.
+/// come first, logs above all, and lines right after the entities that own them.
 ///
 /// Two writers that write the same entity's row wait for each other: the second until the first has
 /// committed. When such rows come last, the second is nearly through, and so is the first.
-fn least_changed_first(mapping: &Mapping) -> Vec<(TableId, &Table)> {
+///
+/// Lines come after their owner's row because its lock is theirs, too: whoever has it may write
+/// and delete them without waiting for another one, who cannot have it.
+fn in_order(mapping: &Mapping) -> Vec<(TableId, &Table)> {
     let mut tables: Vec<_> = mapping.tables.iter().enumerate().collect();
-    tables.sort_by_key(|(_, table)| match table.kind {
-        TableKind::Log => None,
-        TableKind::Lines { .. } | TableKind::Entity { .. } => Some(table.changing().len()),
+    tables.sort_by_key(|&(id, table)| match table.kind {
+        TableKind::Log => (None, id, false),
+        TableKind::Entity { .. } => (Some(table.changing().len()), id, false),
+        TableKind::Lines { parent } => {
+            (Some(mapping.tables[parent].changing().len()), parent, true)
+        }
     });
     tables
 }
 
-struct Transaction<'t> {
-    connection: &'t mut MySqlConnection,
-    plan: &'t Plan,
+/// A connection, and what is known about writing to it.
+pub(super) struct Session<'t> {
+    pub(super) connection: &'t mut MySqlConnection,
+    pub(super) plan: &'t Plan,
     /// The server's `max_allowed_packet`, in bytes.
-    packet: usize,
-    on_slow: OnSlow<'t>,
+    pub(super) packet: usize,
+    pub(super) on_slow: OnSlow<'t>,
+}
+
+struct Transaction<'s, 't> {
+    session: &'s mut Session<'t>,
     written: Written,
 }
 
-impl Transaction<'_> {
+impl Transaction<'_, '_> {
+    async fn delete_stale_lines(&mut self, batch: &Batch, part: &Part) -> Result<(), Cause> {
+        let plan = self.session.plan;
+        for stale in StaleLines::all(&plan.mapping) {
+            for look in stale.look(batch, part.rows(stale.parent)) {
+                let owners = self.ids(look, stale.table).await?;
+                if !owners.is_empty() {
+                    self.execute(&Arc::new(stale.delete(&owners)), Some(stale.table)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn dead_letters(
+        &mut self,
+        letters: &[DeadLetter],
+        limits: StatementLimits,
+        scratch: &mut Scratch,
+    ) -> Result<(), Cause> {
+        let (plan, packet) = (self.session.plan, self.session.packet);
+        let mut from = 0;
+        while from < letters.len() {
+            let text = Arc::make_mut(&mut scratch.text);
+            let next = plan.statements.dead_letters(letters, from, limits, text);
+            if text.len() + PACKET_OVERHEAD > packet {
+                // It is one letter. Better its beginning than a wait for a larger packet.
+                let mut letter = letters[from].clone();
+                letter.payload.truncate(packet.saturating_sub(LETTER_WITHOUT_PAYLOAD) / 2);
+                letter.payload_cut = true;
+                plan.statements.dead_letters(&[letter], 0, limits, text);
+            }
+            from = next;
+            if let Err(cause) = self.execute(&scratch.text, None).await {
+                if cause.class == Class::Data {
+                    self.acquit(None, cause.number).await?;
+                }
+                return Err(self.explain(None, cause).await);
+            }
+        }
+        let names = letters.iter().map(|letter| (Arc::clone(&letter.topic), letter.reject.code));
+        self.written.dead_letters = names.collect();
+        Ok(())
+    }
+
+    async fn end(&mut self, end: End) -> Result<(), Cause> {
+        let started = Instant::now();
+        match end {
+            End::Commit => self.simple("COMMIT").await?,
+            End::Rollback => self.simple("ROLLBACK").await?,
+        }
+        self.written.committing = started.elapsed();
+        Ok(())
+    }
+
     async fn execute(&mut self, text: &Arc<String>, table: Option<TableId>) -> Result<(), Cause> {
-        if text.len() + PACKET_OVERHEAD > self.packet {
+        if text.len() + PACKET_OVERHEAD > self.session.packet {
             return Err(self.beyond_packet(text.len(), table));
         }
         let started = Instant::now();
-        let run = self.connection.execute(AssertSqlSafe(Arc::clone(text)));
-        let done = within(self.plan.timeout, |slow| (self.on_slow)(table, slow), run).await;
+        let run = self.session.connection.execute(AssertSqlSafe(Arc::clone(text)));
+        let done =
+            within(self.session.plan.timeout, |slow| (self.session.on_slow)(table, slow), run)
+                .await;
         self.written.bytes += text.len();
         self.written.statements.push((table, started.elapsed()));
         let done = done.map_err(|error| Cause::of(table, &error))?;
-        let greatest = table.and_then(|table| *self.plan.greatest_ids.get(table)?);
+        let greatest = table.and_then(|table| *self.session.plan.greatest_ids.get(table)?);
         if let (Some(table), Some(greatest), last @ 1..) = (table, greatest, done.last_insert_id())
         {
             self.written.last_id(LastId { table, last, greatest });
@@ -271,16 +365,22 @@ impl Transaction<'_> {
     /// The ids that a query names.
     async fn ids(&mut self, query: String, table: TableId) -> Result<Vec<String>, Cause> {
         let started = Instant::now();
-        let run = self.connection.fetch_all(AssertSqlSafe(query));
-        let done = within(self.plan.timeout, |slow| (self.on_slow)(Some(table), slow), run).await;
+        let run = self.session.connection.fetch_all(AssertSqlSafe(query));
+        let done = within(
+            self.session.plan.timeout,
+            |slow| (self.session.on_slow)(Some(table), slow),
+            run,
+        )
+        .await;
         self.written.statements.push((Some(table), started.elapsed()));
         let ids = done.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect());
         ids.map_err(|error| Cause::of(Some(table), &error))
     }
 
     async fn simple(&mut self, text: &'static str) -> Result<(), Cause> {
-        let run = self.connection.execute(text);
-        let done = within(self.plan.timeout, |slow| (self.on_slow)(None, slow), run).await;
+        let run = self.session.connection.execute(text);
+        let done =
+            within(self.session.plan.timeout, |slow| (self.session.on_slow)(None, slow), run).await;
         done.map(drop).map_err(|error| Cause::of(None, &error))
     }
 
@@ -334,8 +434,7 @@ pub(super) async fn within<T>(
             return done;
         }
     }
-    let what = format!("no answer within {limit:?} (flush.statement_timeout)");
-    Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, what)))
+    Err(Late::Statement(limit).into())
 }
 
 #[cfg(test)]
@@ -345,11 +444,12 @@ mod tests {
     #[test]
     fn logs_come_first_and_what_changes_most_last() {
         let mapping = Mapping::built_in().unwrap();
-        let tables = least_changed_first(&mapping);
+        let tables = in_order(&mapping);
         let place = |name: &str| tables.iter().position(|(_, table)| table.name == name).unwrap();
         let is_log = |(_, table): &(TableId, &Table)| matches!(table.kind, TableKind::Log);
         assert!(tables.is_sorted_by_key(|table| !is_log(table)));
         assert!(place("user_logins") < place("suppliers") && place("suppliers") < place("users"));
         assert!(place("users") < place("communities"));
+        assert_eq!(place("order_items"), place("orders") + 1, "lines under their owner's lock");
     }
 }

@@ -175,7 +175,10 @@ impl Rehearsal {
         let mut steps: Vec<_> = writes.map(|write| ("write", write)).collect();
         for stale in StaleLines::all(mapping).filter(|stale| Some(stale.table) == table) {
             steps.extend(
-                stale.look(&self.batch).into_iter().map(|look| ("look for stale lines", look)),
+                stale
+                    .look(&self.batch, 0..1)
+                    .into_iter()
+                    .map(|look| ("look for stale lines", look)),
             );
             steps.push(("delete stale lines", stale.delete(&[&self.id])));
         }

@@ -8,6 +8,7 @@
 
 mod table;
 
+use super::unfit::Unfit;
 use std::time::Duration;
 
 pub use table::{Sender, TABLE};
@@ -44,6 +45,18 @@ impl Class {
         Self::Unknown,
     ];
 
+    /// The line of an error number, if the table has one.
+    fn line(number: u16) -> Option<&'static (u16, &'static str, Sender, Self)> {
+        let found = TABLE.binary_search_by_key(&number, |(number, ..)| *number);
+        found.ok().map(|index| &TABLE[index])
+    }
+
+    /// What the server's manual calls an error number of the table.
+    #[must_use]
+    pub fn name_of(number: u16) -> Option<&'static str> {
+        Self::line(number).map(|line| line.1)
+    }
+
     /// As a metric label.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -61,17 +74,15 @@ impl Class {
     /// The class of an error number; see [`TABLE`].
     #[must_use]
     pub fn of(number: u16) -> Self {
-        let found = TABLE.binary_search_by_key(&number, |(number, ..)| *number);
-        found.map_or(Self::Unknown, |index| TABLE[index].3)
+        Self::line(number).map_or(Self::Unknown, |line| line.3)
     }
 
     /// The class of an error of the driver.
     #[must_use]
     pub fn of_error(error: &sqlx::Error) -> Self {
         match error {
-            sqlx::Error::Database(database) => database
-                .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
-                .map_or(Self::Unknown, |error| Self::of(error.number())),
+            sqlx::Error::Database(_) => Self::of(number_of(error)),
+            sqlx::Error::Configuration(error) if error.is::<Unfit>() => Self::Grant,
             // `Protocol` is what is left of an answer that was cut off, or a proxy's own.
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -81,6 +92,36 @@ impl Class {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Connection,
             _ => Self::Unknown,
+        }
+    }
+}
+
+/// The server's error number; 0 if it is not the server that says so.
+#[must_use]
+pub fn number_of(error: &sqlx::Error) -> u16 {
+    let database = error.as_database_error();
+    database
+        .and_then(|database| database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>())
+        .map_or(0, sqlx::mysql::MySqlDatabaseError::number)
+}
+
+/// Whether smaller transactions may help, and whether the number says nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TooLarge {
+    /// `max_binlog_cache_size`, `max_binlog_stmt_cache_size`, a limit of the cluster.
+    Surely,
+    /// What Galera (1180) and group replication (3100) say of it they say of other troubles, too;
+    /// and locks that have no room (1206) are those of this transaction or of others.
+    Perhaps,
+    No,
+}
+
+impl TooLarge {
+    pub(super) const fn of(number: u16) -> Self {
+        match number {
+            1197 | 1705 | 3231 => Self::Surely,
+            1180 | 1206 | 3100 => Self::Perhaps,
+            _ => Self::No,
         }
     }
 }

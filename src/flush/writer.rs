@@ -1,9 +1,10 @@
 //! A writer: one connection, one batch at a time, again until it is durable.
 
 use super::cause::Cause;
-use super::connect::{Server, close, server_facts};
-use super::execute::{Failure, Plan, RefusedRow, Scratch, Written, write};
-use super::retry::{Backoff, Class};
+use super::connect::{Server, close};
+use super::execute::{Failure, Plan, RefusedRow, Scratch, Session, Written, write};
+use super::parts::RowsMax;
+use super::retry::{Backoff, Class, TooLarge};
 use crate::buffer::Batch;
 use crate::mapping::TableId;
 use crate::metrics::FlushMetrics;
@@ -41,6 +42,7 @@ pub struct Writer {
     metrics: FlushMetrics,
     /// With the `max_allowed_packet` that holds for it.
     connection: Option<(MySqlConnection, usize)>,
+    rows_max: RowsMax,
     scratch: Scratch,
 }
 
@@ -61,6 +63,7 @@ impl Writer {
             backoff,
             metrics,
             connection: None,
+            rows_max: RowsMax::default(),
             scratch: Scratch::default(),
         }
     }
@@ -70,24 +73,13 @@ impl Writer {
     /// # Errors
     /// When the server refuses a value, which waiting does not mend.
     pub async fn flush(&mut self, batch: &Batch) -> Result<Written, Refused> {
-        self.flush_without(batch, &[]).await
-    }
-
-    /// Writes a batch, but not these rows of it.
-    ///
-    /// # Errors
-    /// As [`Self::flush`].
-    pub async fn flush_without(
-        &mut self,
-        batch: &Batch,
-        without: &[RefusedRow],
-    ) -> Result<Written, Refused> {
         let mut failed = 0_u32;
         let mut since = Instant::now();
         loop {
-            match self.attempt(batch, without).await {
+            match self.attempt(batch).await {
                 Ok(written) => {
                     self.works_again(failed, since);
+                    self.rows_max.fits();
                     return Ok(written);
                 }
                 Err(Failure::Rows(rows)) => {
@@ -102,6 +94,10 @@ impl Writer {
                         since = Instant::now();
                     }
                     failed = failed.saturating_add(1);
+                    if self.is_halved(&cause, batch) {
+                        self.disconnect(cause.class).await;
+                        continue;
+                    }
                     self.failed(cause, failed).await?;
                 }
             }
@@ -125,7 +121,7 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, batch: &Batch, without: &[RefusedRow]) -> Result<Written, Failure> {
+    async fn attempt(&mut self, batch: &Batch) -> Result<Written, Failure> {
         let (connection, packet) = match &mut self.connection {
             Some(open) => open,
             closed => {
@@ -139,15 +135,14 @@ impl Writer {
             warn!(
                 writer = self.number,
                 table,
-                "flush: no answer from MySQL for {slow:?}; SHOW PROCESSLIST tells whether somebody holds a lock"
+                "flush: no answer from MySQL for {slow:?}; SHOW PROCESSLIST tells whether another session holds a lock"
             );
             was_slow.store(true, Ordering::Relaxed);
             let trouble = format!("no answer to a statement on {table} for more than {slow:?}");
             self.metrics.waits(self.number, trouble);
         };
-        let written =
-            write(connection, &self.plan, *packet, (batch, without), &mut self.scratch, &on_slow)
-                .await;
+        let session = Session { connection, plan: &self.plan, packet: *packet, on_slow: &on_slow };
+        let written = write(session, batch, self.rows_max.get(), &mut self.scratch).await;
         // A failure says itself what is waited for now.
         if written.is_ok() && was_slow.load(Ordering::Relaxed) {
             info!(writer = self.number, "flush: MySQL answers again");
@@ -156,18 +151,43 @@ impl Writer {
         written
     }
 
-    /// Says what failed, and waits before the next attempt.
-    async fn failed(&mut self, cause: Cause, attempt: u32) -> Result<(), Refused> {
-        let Cause { table, class, number, text, .. } = cause;
-        let table = table.map_or("-", |id| &self.plan.mapping.tables[id].name).to_owned();
-        self.metrics.retry(self.number, class, format!("{}: {text}", class.as_str()));
-        // Whatever state the connection is in, a new one is in none.
+    /// Whether the next attempt writes smaller transactions at once.
+    fn is_halved(&mut self, cause: &Cause, batch: &Batch) -> bool {
+        let too_large = TooLarge::of(cause.number);
+        if too_large == TooLarge::No {
+            return false;
+        }
+        let is_smaller = self.rows_max.halve(batch.row_count());
+        if !is_smaller || too_large == TooLarge::Perhaps {
+            return false;
+        }
+        self.metrics.retry(self.number, cause.class, cause.text.clone());
+        info!(
+            writer = self.number,
+            rows_max = self.rows_max.get(),
+            error = cause.text,
+            "flush: a transaction is larger than the server takes; writing smaller ones"
+        );
+        true
+    }
+
+    /// Whatever state the connection is in, a new one is in none.
+    async fn disconnect(&mut self, class: Class) {
         if let Some((connection, _)) = self.connection.take()
             && class != Class::Connection
         {
             // Closing rolls the transaction back.
             close(connection).await;
         }
+    }
+
+    /// Says what failed, and waits before the next attempt.
+    async fn failed(&mut self, cause: Cause, attempt: u32) -> Result<(), Refused> {
+        let Cause { table, class, number, text, .. } = cause;
+        let table = table.map_or("-", |id| &self.plan.mapping.tables[id].name).to_owned();
+        let at = if table == "-" { String::new() } else { format!(" (table {table})") };
+        self.metrics.retry(self.number, class, format!("{}: {text}{at}", class.as_str()));
+        self.disconnect(class).await;
         if class == Class::Data {
             return Err(Refused { table, number, rows: Vec::new() });
         }
@@ -200,7 +220,6 @@ impl Writer {
 }
 
 async fn open(server: &Server) -> Result<(MySqlConnection, usize), sqlx::Error> {
-    let mut connection = server.connect().await?;
-    let facts = server_facts(&mut connection).await?;
+    let (connection, facts) = server.connect_and_ask().await?;
     Ok((connection, facts.max_allowed_packet))
 }

@@ -66,7 +66,8 @@ impl Rescuer {
         let Some(mut suspects) = self.messages(batch, partitions).await else {
             // The rest must not be lost with them: what is left of these messages in Kafka is read again
             // after the next start, and only that.
-            writer.flush_without(batch, &refused.rows).await?;
+            let refused_rows = refused.rows.iter().map(|row| (row.table, row.row)).collect();
+            writer.flush(&batch.without(&self.setup.mapping, &refused_rows)).await?;
             return Err(refused);
         };
         let mut written = self.write_the_fine(writer, batch, refused, &mut suspects).await?;

@@ -111,7 +111,9 @@ async fn what_waits_behind_a_locked_table_is_seen_from_the_start() {
     wait_for("the lag to be known", || read().filter(|status| waiting(status) == 5_000));
     wait_for("the table to be named", || {
         let waits_for = read()?.waits_for?;
-        waits_for.contains("no answer to a statement on user_events").then_some(())
+        let names = waits_for.contains("flush.lock_wait_timeout")
+            && waits_for.contains("(table user_events)");
+        names.then_some(())
     });
     assert!(get(port, "/metrics").unwrap().contains("\nsluicegate_ready 0\n"));
     // More comes, and nothing is fetched.

@@ -4,7 +4,7 @@ use crate::support::{DEADLINE, Server, World};
 use sluicegate::flush::retry::{Class, Sender, TABLE};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 fn number(error: &sqlx::Error) -> u16 {
@@ -71,6 +71,80 @@ async fn mysql_calls_the_errors_as_we_do() {
         }
     }
     world.end().await;
+}
+
+/// What a list of reasons names, whatever the reason.
+fn explained(list: &'static str) -> BTreeSet<&'static str> {
+    let lines = list.lines().filter(|line| !line.starts_with('#'));
+    let names: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
+    let set: BTreeSet<&str> = names.iter().copied().collect();
+    assert_eq!(set.len(), names.len(), "a name has two reasons");
+    set
+}
+
+/// Every error that MySQL has and sends is in the table, or has a reason not to be.
+#[tokio::test]
+async fn no_error_of_mysql_is_unknown_without_a_reason() {
+    let Some((world, mut connection)) = world(Server::MySql).await else { return };
+    let explained = explained(include_str!("not_met_mysql.txt"));
+    let rows = connection
+        .fetch_all(
+            "SELECT CAST(ERROR_NUMBER AS SIGNED), CAST(ERROR_NAME AS CHAR) FROM \
+             performance_schema.events_errors_summary_global_by_error WHERE ERROR_NUMBER < 10000",
+        )
+        .await
+        .unwrap();
+    assert!(rows.len() > 1_000, "{}", rows.len());
+    let errors = rows.iter().map(|row| (row.get::<i64, _>(0), row.get::<String, _>(1)));
+    let unexplained: Vec<(i64, String)> = errors
+        .filter(|(number, name)| {
+            let is_known = TABLE.iter().any(|line| i64::from(line.0) == *number);
+            !is_known && !explained.contains(name.as_str())
+        })
+        .collect();
+    assert!(unexplained.is_empty(), "in neither list: {unexplained:?}");
+    for (_, name, ..) in TABLE {
+        assert!(!explained.contains(name), "{name} is in both lists");
+    }
+    world.end().await;
+}
+
+/// The same for the numbers that only MariaDB has, by the file that it takes its messages from.
+#[tokio::test]
+async fn no_error_of_mariadb_is_unknown_without_a_reason() {
+    let Some((world, mut connection)) = world(Server::MariaDb).await else { return };
+    let row = connection.fetch_one("SELECT CAST(@@character_sets_dir AS CHAR)").await.unwrap();
+    let file = std::path::Path::new(&row.get::<String, _>(0)).join("../english/errmsg.sys");
+    let Ok(messages) = std::fs::read(&file) else {
+        eprintln!("LEFT OUT: this run's MariaDB is not on this machine");
+        return;
+    };
+    let explained = explained(include_str!("not_met_mariadb.txt"));
+    let numbers = error_numbers(&messages);
+    assert!(numbers.contains(&1062) && numbers.len() > 1_000, "{}", numbers.len());
+    let own =
+        numbers.into_iter().filter(|number| (1_900..2_000).contains(number) || *number >= 4_000);
+    let unexplained: Vec<u16> = own
+        .filter(|number| {
+            let is_known = TABLE.iter().any(|line| line.0 == *number);
+            !is_known && !explained.contains(number.to_string().as_str())
+        })
+        .collect();
+    assert!(unexplained.is_empty(), "in neither list: {unexplained:?}");
+    world.end().await;
+}
+
+/// The numbers of MariaDB's file of messages: a header of 32 bytes that tells how many sections
+/// there are, then how many errors each has, the first from 1,000 on, the second from 2,000 on.
+fn error_numbers(file: &[u8]) -> Vec<u16> {
+    let sections = usize::from(file[14]);
+    let count =
+        |section: usize| u16::from_le_bytes([file[32 + 2 * section], file[33 + 2 * section]]);
+    let numbers = |section: usize| {
+        let first = u16::try_from(1_000 * (section + 1)).unwrap();
+        first..first + count(section)
+    };
+    (0..sections).flat_map(numbers).collect()
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod errors;
 mod folding;
 mod limits;
 mod numbers;
+mod rivals;
 mod verdicts;
 
 /// A small generator of its own (xorshift64*), so that a seed names the same case for ever.

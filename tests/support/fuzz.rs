@@ -63,7 +63,7 @@ fn statements(batch: &Batch, dialect: Dialect) -> Vec<String> {
         }
     }
     for stale in StaleLines::all(&MAPPING) {
-        texts.extend(stale.look(batch));
+        texts.extend(stale.look(batch, 0..usize::MAX));
     }
     texts
 }

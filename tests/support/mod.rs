@@ -168,6 +168,7 @@ impl World {
                 key: None,
             },
             connect_timeout: DEADLINE,
+            lock_wait_timeout: Duration::from_secs(5),
         }
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// The error of a row that no partition takes.
 pub const NO_PARTITION: u16 = 1526;
 
-impl Transaction<'_> {
+impl Transaction<'_, '_> {
     /// A value was refused. Fails if no row is to blame for that: the schema is not the one that
     /// values were validated for (any more), or the table refuses a row of our own just the same.
     /// Else gives the schema.
@@ -26,8 +26,8 @@ impl Transaction<'_> {
         if is_own_rule(number) {
             return Ok(live);
         }
-        let mapping = &self.plan.mapping;
-        let text = Rehearsal::new(mapping).write(mapping, &self.plan.statements, table);
+        let mapping = &self.session.plan.mapping;
+        let text = Rehearsal::new(mapping).write(mapping, &self.session.plan.statements, table);
         self.simple("SAVEPOINT rehearsal").await?;
         match self.execute(&Arc::new(text), table).await {
             Err(cause) if cause.class == Class::Data && cause.number == number => {
@@ -56,8 +56,12 @@ impl Transaction<'_> {
 
     /// Reads the schema; fails if it is not (any more) one that takes what the mapping writes.
     async fn read_schema(&mut self, table: Option<TableId>) -> Result<LiveSchema, Cause> {
-        let mapping = &self.plan.mapping;
-        let read = within(self.plan.timeout, |_| (), schema::read(self.connection, mapping));
+        let mapping = &self.session.plan.mapping;
+        let read = within(
+            self.session.plan.timeout,
+            |_| (),
+            schema::read(self.session.connection, mapping),
+        );
         let live = read.await.map_err(|error| Cause::of(table, &error))?;
         let mismatches = schema::refused(mapping, &live);
         let Some(first) = mismatches.first() else { return Ok(live) };

@@ -4,10 +4,14 @@
 //! there was another one. Looking is a plain read, a third of the work of a `DELETE` that finds
 //! nothing, and it is exact: whoever writes lines of an entity has its row locked since before,
 //! as this transaction has now, so what it reads of them is committed or its own.
+//!
+//! Each table's index is named. Left to its statistics, which may say that a table is empty, a
+//! server reads all lines once an entity.
 
 use super::push_text;
-use crate::buffer::{Batch, NULL};
+use crate::buffer::{Batch, NULL, Rows};
 use crate::mapping::{Mapping, Table, TableId, TableKind};
+use std::ops::Range;
 
 /// Entities in one statement. Few enough that MariaDB does not turn the list into a derived table
 /// (`in_predicate_conversion_threshold`), many enough that there are few statements.
@@ -18,7 +22,8 @@ const IDS_MAX: usize = 500;
 pub struct StaleLines<'m> {
     /// The table of lines.
     pub table: TableId,
-    parent: TableId,
+    /// The table of the entities.
+    pub parent: TableId,
     lines: &'m Table,
     owner: &'m Table,
 }
@@ -35,11 +40,12 @@ impl<'m> StaleLines<'m> {
         })
     }
 
-    /// The statements that name the entities with stale lines among those that a batch creates.
+    /// The statements that name the entities with stale lines among those that a batch creates, as
+    /// far as their rows are at `places` in the order of keys.
     ///
     /// Lines are numbered from 1 and those of the newest creation have its version, so an entity
     /// has stale ones if its last line has another version. That line alone is read.
-    pub fn look(&self, batch: &Batch) -> Vec<String> {
+    pub fn look(&self, batch: &Batch, places: Range<usize>) -> Vec<String> {
         let rows = batch.rows(self.parent);
         let created = rows.column(self.owner.event_timestamp());
         let mut ids: Vec<&str> = (0..rows.len())
@@ -47,7 +53,23 @@ impl<'m> StaleLines<'m> {
             .filter_map(|row| rows.column(Table::KEY).text(row))
             .collect();
         ids.sort_unstable();
+        if places.len() < rows.len() {
+            self.keep(&mut ids, rows, places);
+        }
         ids.chunks(IDS_MAX).map(|ids| self.look_at(ids)).collect()
+    }
+
+    /// Keeps the ids of rows at `places`.
+    fn keep(&self, ids: &mut Vec<&str>, rows: &Rows, places: Range<usize>) {
+        let mut order = Vec::new();
+        rows.sorted(self.owner, &mut order);
+        let key = |place: usize| rows.column(Table::KEY).text(order[place] as usize);
+        if places.is_empty() {
+            ids.clear();
+        } else {
+            let (first, last) = (key(places.start), key(places.end - 1));
+            ids.retain(|id| first <= Some(id) && Some(*id) <= last);
+        }
     }
 
     fn look_at(&self, ids: &[&str]) -> String {
@@ -56,9 +78,9 @@ impl<'m> StaleLines<'m> {
         let (lines, owner) = (&self.lines.name, &self.owner.name);
         // Ordered by the whole index, since MySQL sorts all lines if the key is left out.
         let mut text = format!(
-            "SELECT owner.`{key}` FROM `{owner}` AS owner \
+            "SELECT owner.`{key}` FROM `{owner}` AS owner FORCE INDEX (`uq_{owner}`) \
              WHERE (owner.event_timestamp, owner.event_id) <> \
-             (SELECT line.event_timestamp, line.event_id FROM `{lines}` AS line \
+             (SELECT line.event_timestamp, line.event_id FROM `{lines}` AS line FORCE INDEX (`uq_{lines}`) \
              WHERE line.`{key}` = owner.`{key}` ORDER BY line.`{key}` DESC, line.`{number}` DESC LIMIT 1) \
              AND owner.`{key}` IN ("
         );
@@ -73,7 +95,7 @@ impl<'m> StaleLines<'m> {
         let (lines, owner) = (&self.lines.name, &self.owner.name);
         let mut text = format!(
             "DELETE line FROM `{lines}` AS line FORCE INDEX FOR JOIN (`uq_{lines}`) \
-             STRAIGHT_JOIN `{owner}` AS owner ON owner.`{key}` = line.`{key}` \
+             STRAIGHT_JOIN `{owner}` AS owner FORCE INDEX FOR JOIN (`uq_{owner}`) ON owner.`{key}` = line.`{key}` \
              WHERE (line.event_timestamp <> owner.event_timestamp OR line.event_id <> owner.event_id) \
              AND line.`{key}` IN ("
         );

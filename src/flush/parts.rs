@@ -1,0 +1,211 @@
+//! A batch that the server does not take in one transaction → parts that it takes.
+//!
+//! Takes the number of rows of each table in the order of writing, gives ranges. Holds true: every
+//! row is in exactly one part, and a table of lines begins a part, so that its owners' rows can be
+//! written before it once more (see [`owners`]). Absent: IO, SQL.
+//!
+//! ```text
+//! logs 5, orders 3, lines 4, at most 4 a part:   logs 0..4 | logs 4..5, orders 0..3 | lines 0..4
+//! ```
+//!
+//! That is right because each row is: it is inserted or merged by its own key, whatever else is in
+//! its transaction. Only stale lines look at two rows, and those are always in one part.
+
+use crate::buffer::Rows;
+use crate::mapping::{Table, TableId};
+use std::ops::Range;
+
+/// Rows by table and dead letters, by their places in the order of writing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    tables: Vec<Range<usize>>,
+    pub(super) letters: Range<usize>,
+    len: usize,
+}
+
+/// A table as far as it counts here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    pub(super) table: TableId,
+    pub(super) rows: usize,
+    pub(super) is_lines: bool,
+}
+
+impl Part {
+    fn none(tables: usize) -> Self {
+        Self { tables: vec![0..0; tables], letters: 0..0, len: 0 }
+    }
+
+    pub(super) fn rows(&self, table: TableId) -> Range<usize> {
+        self.tables[table].clone()
+    }
+
+    /// Adds rows that are written besides.
+    pub(super) fn add(&mut self, table: TableId, rows: Range<usize>) {
+        self.tables[table] = rows;
+    }
+}
+
+/// Cuts a batch into parts of at most `rows_max` rows and dead letters.
+pub(super) fn cut(sizes: &[Size], letters: usize, rows_max: usize) -> Vec<Part> {
+    let rows_max = rows_max.max(1);
+    let total = sizes.iter().map(|size| size.rows).sum::<usize>() + letters;
+    let is_cut = total > rows_max;
+    let mut parts = vec![Part::none(sizes.len())];
+    for size in sizes {
+        if is_cut && size.is_lines {
+            parts.push(Part::none(sizes.len()));
+        }
+        fill(&mut parts, size.rows, rows_max, |part, rows| part.tables[size.table] = rows);
+    }
+    fill(&mut parts, letters, rows_max, |part, rows| part.letters = rows);
+    // An empty batch is still a transaction.
+    if parts.iter().any(|part| part.len > 0) {
+        parts.retain(|part| part.len > 0);
+    }
+    parts
+}
+
+fn fill(
+    parts: &mut Vec<Part>,
+    rows: usize,
+    rows_max: usize,
+    set: impl Fn(&mut Part, Range<usize>),
+) {
+    let mut from = 0;
+    while from < rows {
+        let tables = parts[0].tables.len();
+        if parts.last().is_none_or(|part| part.len == rows_max) {
+            parts.push(Part::none(tables));
+        }
+        let last = parts.len() - 1;
+        let part = &mut parts[last];
+        let to = rows.min(from + rows_max - part.len);
+        set(part, from..to);
+        part.len += to - from;
+        from = to;
+    }
+}
+
+/// The places of the owners of these lines among the owners sorted by key. Their rows are written
+/// before the lines, so that their locks are held from then on.
+pub(super) fn owners(
+    (lines, line_rows): (&Table, &Rows),
+    places: Range<usize>,
+    (owner, owner_rows): (&Table, &Rows),
+) -> Range<usize> {
+    let (mut lines_order, mut owners_order) = (Vec::new(), Vec::new());
+    line_rows.sorted(lines, &mut lines_order);
+    owner_rows.sorted(owner, &mut owners_order);
+    let end = places.end.min(lines_order.len());
+    let Some([first, .., last] | [first @ last]) = lines_order.get(places.start..end) else {
+        return 0..0;
+    };
+    let key = |rows: &Rows, row: u32| rows.column(Table::KEY).text(row as usize).map(str::to_owned);
+    let (first, last) = (key(line_rows, *first), key(line_rows, *last));
+    let from = owners_order.partition_point(|&row| key(owner_rows, row) < first);
+    let to = owners_order.partition_point(|&row| key(owner_rows, row) <= last);
+    from..to
+}
+
+/// How many rows a transaction may have, as far as this writer has found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RowsMax {
+    rows: usize,
+    written: u32,
+}
+
+/// After so many batches a larger transaction is tried again: perhaps it was the rows of one
+/// batch that were large, or the server's limit has been raised.
+const TRY_LARGER_AFTER: u32 = 64;
+
+impl Default for RowsMax {
+    fn default() -> Self {
+        Self { rows: usize::MAX, written: 0 }
+    }
+}
+
+impl RowsMax {
+    pub(super) fn get(self) -> usize {
+        self.rows
+    }
+
+    /// A batch of this many rows was too large. False if there is nothing left to halve.
+    pub(super) fn halve(&mut self, batch: usize) -> bool {
+        let tried = self.rows.min(batch);
+        self.written = 0;
+        self.rows = (tried / 2).max(1);
+        tried > 1
+    }
+
+    /// A batch was written.
+    pub(super) fn fits(&mut self) {
+        self.written += 1;
+        if self.rows < usize::MAX && self.written == TRY_LARGER_AFTER {
+            *self = Self { rows: self.rows.saturating_mul(2), written: 0 };
+        }
+        self.written %= TRY_LARGER_AFTER;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn size(table: TableId, rows: usize, is_lines: bool) -> Size {
+        Size { table, rows, is_lines }
+    }
+
+    #[test]
+    fn lines_begin_a_part() {
+        let sizes = [size(0, 5, false), size(1, 3, false), size(2, 4, true)];
+        let parts = cut(&sizes, 1, 4);
+        let rows: Vec<Vec<Range<usize>>> = parts.iter().map(|part| part.tables.clone()).collect();
+        assert_eq!(
+            rows,
+            [vec![0..4, 0..0, 0..0], vec![4..5, 0..3, 0..0], vec![0..0, 0..0, 0..4], vec![0..0; 3]]
+        );
+        assert_eq!(parts[3].letters, 0..1);
+        assert_eq!(cut(&sizes, 1, 13).len(), 1, "what fits is not cut");
+        assert_eq!(cut(&[size(0, 0, false)], 0, 13).len(), 1, "an empty batch is a transaction");
+    }
+
+    #[test]
+    fn what_is_too_large_is_halved_and_tried_larger_again() {
+        let mut rows = RowsMax::default();
+        assert!(rows.halve(100) && rows.get() == 50);
+        assert!(rows.halve(30) && rows.get() == 15);
+        (0..TRY_LARGER_AFTER).for_each(|_| rows.fits());
+        assert_eq!(rows.get(), 30);
+        while rows.get() > 1 {
+            assert!(rows.halve(100));
+        }
+        assert!(!rows.halve(100) && rows.get() == 1);
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_is_in_one_part(
+            tables in prop::collection::vec((0..30_usize, any::<bool>()), 1..6),
+            letters in 0..10_usize,
+            rows_max in 1..40_usize,
+        ) {
+            let sizes: Vec<Size> = tables
+                .iter()
+                .enumerate()
+                .map(|(table, &(rows, is_lines))| size(table, rows, is_lines))
+                .collect();
+            let parts = cut(&sizes, letters, rows_max);
+            for size in &sizes {
+                let rows: Vec<usize> = parts.iter().flat_map(|part| part.rows(size.table)).collect();
+                prop_assert_eq!(rows, (0..size.rows).collect::<Vec<_>>());
+            }
+            let found: Vec<usize> = parts.iter().flat_map(|part| part.letters.clone()).collect();
+            prop_assert_eq!(found, (0..letters).collect::<Vec<_>>());
+            for part in &parts {
+                prop_assert!(part.len <= rows_max);
+            }
+        }
+    }
+}
