@@ -62,6 +62,21 @@ async fn offsets_out_of_range() {
     check(Fault::OffsetsOutOfRange, Cast::of(1), says("out of range")).await;
 }
 
+/// What was aborted is passed over, and the offsets of the markers are committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn transaction_aborted() {
+    check(Fault::TransactionAborted, Cast::of(1), |_| true).await;
+}
+
+/// Nothing behind its start can be read: said, and no lag.
+#[tokio::test(flavor = "multi_thread")]
+async fn transaction_left_open() {
+    let hidden = |instance: &Instance| {
+        instance.metric("sluicegate_consume_unreadable_messages").is_some_and(|count| count > 0)
+    };
+    check(Fault::TransactionOpen, Cast::of(1), hidden).await;
+}
+
 /// Rows are written all the same, and the offsets are committed when Kafka takes them again.
 #[tokio::test(flavor = "multi_thread")]
 async fn commits_failing() {

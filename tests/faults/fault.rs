@@ -21,12 +21,15 @@ pub enum Fault {
     GrantRevoked,
     ColumnMissing,
     ColumnNarrower,
+    IdsRunOut,
     BrokerKilled,
     BrokerFrozen,
     PartitionsAdded,
     TopicCreatedLate,
     OffsetsOutOfRange,
     CommitsFailing,
+    TransactionAborted,
+    TransactionOpen,
     InstanceKilled,
     InstanceStopped,
     InstanceAdded,
@@ -34,7 +37,7 @@ pub enum Fault {
 
 impl Fault {
     /// What happens to the database server.
-    pub const SERVER: [Self; 15] = [
+    pub const SERVER: [Self; 16] = [
         Self::ServerKilled,
         Self::ServerStopped,
         Self::ServerFrozen,
@@ -50,16 +53,19 @@ impl Fault {
         Self::GrantRevoked,
         Self::ColumnMissing,
         Self::ColumnNarrower,
+        Self::IdsRunOut,
     ];
 
     /// What happens to Kafka.
-    pub const BROKER: [Self; 6] = [
+    pub const BROKER: [Self; 8] = [
         Self::BrokerKilled,
         Self::BrokerFrozen,
         Self::PartitionsAdded,
         Self::TopicCreatedLate,
         Self::OffsetsOutOfRange,
         Self::CommitsFailing,
+        Self::TransactionAborted,
+        Self::TransactionOpen,
     ];
 
     /// What happens to sluicegate itself.
@@ -83,12 +89,15 @@ impl Fault {
             Self::GrantRevoked => "grant revoked",
             Self::ColumnMissing => "column missing",
             Self::ColumnNarrower => "column narrower",
+            Self::IdsRunOut => "AUTO_INCREMENT runs out",
             Self::BrokerKilled => "broker killed",
             Self::BrokerFrozen => "broker frozen",
             Self::PartitionsAdded => "partitions added",
             Self::TopicCreatedLate => "topic created late",
             Self::OffsetsOutOfRange => "offsets out of range",
             Self::CommitsFailing => "commits failing",
+            Self::TransactionAborted => "transaction aborted",
+            Self::TransactionOpen => "transaction left open",
             Self::InstanceKilled => "instance killed",
             Self::InstanceStopped => "instance stopped",
             Self::InstanceAdded => "instance added",
@@ -110,9 +119,10 @@ impl Fault {
             Self::IdleTimeout | Self::LockWaitTimeout => chance.milliseconds(2_500..3_000),
             Self::ConnectionsKilled | Self::Deadlock => chance.milliseconds(1_000..2_000),
             Self::InstanceKilled | Self::InstanceStopped => chance.milliseconds(0..2_000),
-            Self::PartitionsAdded | Self::TopicCreatedLate | Self::OffsetsOutOfRange => {
-                Duration::ZERO
-            }
+            Self::PartitionsAdded
+            | Self::TopicCreatedLate
+            | Self::OffsetsOutOfRange
+            | Self::TransactionAborted => Duration::ZERO,
             Self::InstanceAdded => chance.milliseconds(3_000..6_000),
             _ if short => chance.milliseconds(1_000..2_500),
             _ => chance.milliseconds(2_000..6_000),

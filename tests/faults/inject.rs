@@ -6,11 +6,12 @@ use crate::feed::Feed;
 use crate::instance::Instance;
 use crate::site::{ACCOUNT, GRANTS, Site};
 use crate::stage::until;
-use crate::support::{DEADLINE, Server};
+use crate::support::{DEADLINE, Server, unique};
 use loadgen::{Kind, Message, TOPICS};
 use rdkafka::admin::{
     AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
 };
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -29,9 +30,17 @@ const TIMEOUT_SECONDS: i64 = 1;
 const PACKET_LOWERED: i64 = 1024 * 1024;
 /// Copies in partition 0; some are deleted before they are read, the rest is not.
 const ECHOES: (usize, usize) = (40, 10);
+/// Events in a transaction.
+const PHANTOMS: u32 = 30;
+/// Of BIGINT UNSIGNED, the last numbers.
+const IDS_LEFT_FROM: u64 = u64::MAX - 20;
 const COMMITTED_OFFSETS: &str = "__consumer_offsets";
 /// Above what the generator writes into `user_logins.role`, and below what the column takes.
 const ROLE_WIDTHS: std::ops::Range<usize> = 10..48;
+
+fn abort(producer: &BaseProducer) {
+    producer.abort_transaction(DEADLINE).unwrap();
+}
 
 /// All that faults happen to.
 pub struct Ground {
@@ -56,6 +65,8 @@ pub struct Injected {
     task: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
     /// Kept while instances must neither begin nor end.
     steady: Option<OwnedMutexGuard<()>>,
+    /// A producer whose transaction is open.
+    transaction: Option<BaseProducer>,
     /// The value that a variable had, or the number of an instance.
     before: i64,
     /// How an instance ended that was told to.
@@ -114,8 +125,15 @@ impl Ground {
     /// Lets it happen.
     pub async fn inject(&self, fault: Fault, chance: &mut Chance) -> Injected {
         let site = &self.site;
-        let mut injected =
-            Injected { fault, held: Vec::new(), task: None, steady: None, before: 0, ended: None };
+        let mut injected = Injected {
+            fault,
+            held: Vec::new(),
+            task: None,
+            steady: None,
+            transaction: None,
+            before: 0,
+            ended: None,
+        };
         match fault {
             Fault::ServerKilled => site.server(site.server.name(), "kill").await,
             Fault::ServerStopped => site.server(site.server.name(), "stop").await,
@@ -166,6 +184,11 @@ impl Ground {
                 injected.steady = Some(Arc::clone(&self.steady).lock_owned().await);
                 self.narrow().await;
             }
+            Fault::IdsRunOut => {
+                // An instance that finds such a table when it starts says so and ends.
+                injected.steady = Some(Arc::clone(&self.steady).lock_owned().await);
+                site.sql(&format!("ALTER TABLE user_logins AUTO_INCREMENT = {IDS_LEFT_FROM}")).await;
+            }
             Fault::BrokerKilled => site.server("kafka", "kill").await,
             Fault::BrokerFrozen => site.signal("kafka", "STOP"),
             Fault::PartitionsAdded => self.add_partition(chance).await,
@@ -175,6 +198,12 @@ impl Ground {
             }
             Fault::OffsetsOutOfRange => self.delete_unread().await,
             Fault::CommitsFailing => self.limit_offsets("1").await,
+            Fault::TransactionAborted => {
+                tokio::task::block_in_place(|| abort(&self.transaction()));
+            }
+            Fault::TransactionOpen => {
+                injected.transaction = Some(tokio::task::block_in_place(|| self.transaction()));
+            }
             Fault::InstanceKilled => {
                 let _steady = self.steady.lock().await;
                 injected.before = self.any_instance(chance);
@@ -240,8 +269,16 @@ impl Ground {
             Fault::ColumnNarrower => {
                 site.sql("ALTER TABLE user_logins MODIFY role VARCHAR(50) NULL").await;
             }
+            Fault::IdsRunOut => {
+                // Numbered anew, from 1 on.
+                site.sql("ALTER TABLE user_logins DROP COLUMN id, ADD COLUMN id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST").await;
+            }
             Fault::BrokerKilled => site.server("kafka", "start").await,
             Fault::BrokerFrozen => site.signal("kafka", "CONT"),
+            Fault::TransactionOpen => {
+                let transaction = injected.transaction.take();
+                tokio::task::block_in_place(|| transaction.iter().for_each(abort));
+            }
             Fault::CommitsFailing => self.limit_offsets("1048588").await,
             Fault::InstanceKilled | Fault::InstanceStopped => {
                 let _steady = self.steady.lock().await;
@@ -259,7 +296,8 @@ impl Ground {
             | Fault::GlobalReadLock
             | Fault::PartitionsAdded
             | Fault::TopicCreatedLate
-            | Fault::OffsetsOutOfRange => {}
+            | Fault::OffsetsOutOfRange
+            | Fault::TransactionAborted => {}
         }
         injected.steady = None;
     }
@@ -297,6 +335,26 @@ impl Ground {
             value: Some(value.into_bytes()),
             kind: Kind::Valid,
         });
+    }
+
+    /// Events in an open transaction that must never be loaded.
+    fn transaction(&self) -> BaseProducer {
+        let mut config = self.site.kafka_config();
+        config.set("transactional.id", unique("chaos"));
+        let producer: BaseProducer = config.create().unwrap();
+        producer.init_transactions(DEADLINE).unwrap();
+        producer.begin_transaction().unwrap();
+        let topic = self.topic_name("user");
+        for number in 0..PHANTOMS {
+            let value = format!(
+                r#"{{"event_type":"user.login","event_id":"{}","timestamp":"2025-01-06T08:00:00Z","entity_id":"phantom-{number}","data":{{}}}}"#,
+                unique("phantom")
+            );
+            let record = BaseRecord::to(&topic).key("phantom").payload(&value).partition(0);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(DEADLINE).unwrap();
+        producer
     }
 
     async fn add_partition(&self, chance: &mut Chance) {

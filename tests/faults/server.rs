@@ -154,3 +154,9 @@ async fn column_missing() {
 async fn column_narrower() {
     check(Fault::ColumnNarrower, &["schema"], Trouble::Lasts).await;
 }
+
+/// No row gets another one's values; the batch waits until there are numbers again.
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_run_out() {
+    check(Fault::IdsRunOut, &["schema"], Trouble::Lasts).await;
+}
