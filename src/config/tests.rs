@@ -95,6 +95,18 @@ fn properties_pass_through() {
 }
 
 #[test]
+fn waits_for_locks_are_whole_seconds() {
+    let load = |wait| load("", &[], &[("flush.lock_wait_timeout", wait)]).0;
+    for (wait, seconds) in [("1s", 1), ("90s", 90), ("1h", 3600)] {
+        assert_eq!(load(wait).unwrap().server.lock_wait_timeout.as_secs(), seconds);
+    }
+    for wait in ["0s", "500ms", "1500ms", "2h", "soon"] {
+        let faults = format!("{:?}", load(wait).unwrap_err());
+        assert!(faults.contains("must be whole seconds from"), "{wait}: {faults}");
+    }
+}
+
+#[test]
 fn every_fault_at_once_with_the_mend() {
     let file = "[mysql]\nprot = 1\nport = 'x'\ntls_mode = 'on'\n[batch]\nage = '5 parsecs'\nbytes = 'much'\nrows = 0\n[kfaka]\ntopics = []\n[flush]\nage = '1s'\n[memory]\nlimit = '1MiB'";
     let (config, _) = load(file, &[], &[("http.address", "here")]);

@@ -138,8 +138,6 @@ impl Ground {
             }
             Fault::Deadlock => injected.repeat(site, opposite_order),
             Fault::LockWaitTimeout => {
-                let variable = "innodb_lock_wait_timeout";
-                injected.before = self.set_for_new_sessions(variable, TIMEOUT_SECONDS).await;
                 let locks =
                     ["START TRANSACTION", "SELECT community_id FROM communities FOR UPDATE"];
                 injected.hold(site, &locks).await;
@@ -215,9 +213,6 @@ impl Ground {
                 self.feed.resume();
                 self.set_for_new_sessions("wait_timeout", injected.before).await;
             }
-            Fault::LockWaitTimeout => {
-                self.set_for_new_sessions("innodb_lock_wait_timeout", injected.before).await;
-            }
             Fault::PacketLowered => {
                 self.set_for_new_sessions("max_allowed_packet", injected.before).await;
             }
@@ -255,6 +250,7 @@ impl Ground {
             }
             Fault::ConnectionsKilled
             | Fault::Deadlock
+            | Fault::LockWaitTimeout
             | Fault::TableLocked
             | Fault::GlobalReadLock
             | Fault::PartitionsAdded
