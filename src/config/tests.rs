@@ -76,6 +76,17 @@ fn numbers_in_the_environment_stay_text_where_text_is_wanted() {
 }
 
 #[test]
+fn waits_for_locks_are_whole_seconds() {
+    let load = |wait| load("", &[], &[("flush.lock_wait_timeout", wait)]).0;
+    for (wait, seconds) in [("1s", 1), ("90s", 90), ("1h", 3600)] {
+        assert_eq!(load(wait).unwrap().server.lock_wait_timeout.as_secs(), seconds);
+    }
+    for wait in ["0s", "500ms", "1500ms", "2h", "soon"] {
+        assert!(load(wait).is_err(), "{wait}");
+    }
+}
+
+#[test]
 fn every_fault_at_once_and_what_to_do() {
     let file = "[mysql]\nprot = 1\nport = 'x'\ntls_mode = 'on'\n[batch]\nage = '5 parsecs'\nbytes = 'much'\nrows = 0\n[kfaka]\ntopics = []\n[flush]\nage = '1s'\n[memory]\nlimit = '1MiB'";
     let (config, _) = load(file, &[], &[("http.address", "here")]);

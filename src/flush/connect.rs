@@ -118,7 +118,7 @@ impl Server {
     }
 
     fn options(&self, with_database: bool) -> MySqlConnectOptions {
-        // As MySQL's own clients do: nobody listens in on a Unix socket.
+        // As MySQL's own clients do: a Unix socket cannot be listened in on.
         let tls = match self.tls.mode {
             MySqlSslMode::Preferred if self.socket.is_some() => MySqlSslMode::Disabled,
             mode => mode,

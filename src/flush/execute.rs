@@ -4,13 +4,13 @@ mod blame;
 
 use super::bisect::Bisection;
 use super::cause::Cause;
-use super::parts::{Part, Size, cut, owners};
+use super::parts::{self, Part};
 use super::retry::Class;
 use super::statement::{PACKET_OVERHEAD, StaleLines, StatementLimits, Statements};
 use super::unfit::Late;
 use crate::buffer::Batch;
 use crate::dead_letter::DeadLetter;
-use crate::mapping::{Mapping, Table, TableId, TableKind};
+use crate::mapping::{Mapping, TableId};
 use crate::reject::Code;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
@@ -132,8 +132,8 @@ impl From<Cause> for Failure {
     }
 }
 
-/// A statement without an answer for so long is said: the server or its disk may be stuck. A lock is
-/// waited for no longer than `flush.lock_wait_timeout`.
+/// A statement without an answer for so long is said: the server or its disk may be stuck. It waits
+/// for a lock no longer than `flush.lock_wait_timeout`.
 const SLOW: Duration = Duration::from_secs(10);
 
 /// Called with the table of a statement that is [`SLOW`].
@@ -156,7 +156,7 @@ pub(super) async fn write(
     rows_max: usize,
     scratch: &mut Scratch,
 ) -> Result<Written, Failure> {
-    let parts = parts(session.plan, batch, rows_max);
+    let parts = parts::of(&session.plan.mapping, batch, rows_max);
     if let [whole] = parts.as_slice() {
         return write_part(&mut session, batch, whole, End::Commit, scratch).await;
     }
@@ -170,31 +170,6 @@ pub(super) async fn write(
         written.add(&write_part(&mut session, batch, part, End::Commit, scratch).await?);
     }
     Ok(written)
-}
-
-fn parts(plan: &Plan, batch: &Batch, rows_max: usize) -> Vec<Part> {
-    let size = |(table, spec): (TableId, &Table)| {
-        let is_lines = matches!(spec.kind, TableKind::Lines { .. });
-        Size { table, rows: batch.rows(table).len(), is_lines }
-    };
-    let sizes: Vec<Size> = in_order(&plan.mapping).into_iter().map(size).collect();
-    let mut parts = cut(&sizes, batch.dead_letters.len(), rows_max);
-    if let cut @ [_, _, ..] = parts.as_mut_slice() {
-        cut.iter_mut().for_each(|part| add_owners(plan, batch, part));
-    }
-    parts
-}
-
-fn add_owners(plan: &Plan, batch: &Batch, part: &mut Part) {
-    let tables = &plan.mapping.tables;
-    for (id, lines) in tables.iter().enumerate() {
-        if let TableKind::Lines { parent } = lines.kind
-            && !part.rows(id).is_empty()
-        {
-            let owner = (&tables[parent], batch.rows(parent));
-            part.add(parent, owners((lines, batch.rows(id)), part.rows(id), owner));
-        }
-    }
 }
 
 /// Writes a part of a batch in one transaction. On a failure nothing of it is committed, unless it
@@ -211,7 +186,7 @@ async fn write_part(
     let mut transaction = Transaction { session, written: Written::default() };
     transaction.simple("START TRANSACTION").await?;
     let mut refused = Vec::new();
-    for (id, table) in in_order(&plan.mapping) {
+    for (id, table) in parts::in_order(&plan.mapping) {
         let rows = batch.rows(id);
         if part.rows(id).is_empty() {
             continue;
@@ -251,26 +226,6 @@ async fn write_part(
     transaction.dead_letters(&batch.dead_letters[part.letters.clone()], limits, scratch).await?;
     transaction.end(end).await?;
     Ok(transaction.written)
-}
-
-/// The tables, in the order in which every transaction writes them: those whose rows change least
-/// come first, logs above all, and lines right after the entities that own them.
-///
-/// Two writers that write the same entity's row wait for each other: the second until the first has
-/// committed. When such rows come last, the second is nearly through, and so is the first.
-///
-/// Lines come after their owner's row because its lock is theirs, too: whoever has it may write
-/// and delete them without waiting for another one, who cannot have it.
-fn in_order(mapping: &Mapping) -> Vec<(TableId, &Table)> {
-    let mut tables: Vec<_> = mapping.tables.iter().enumerate().collect();
-    tables.sort_by_key(|&(id, table)| match table.kind {
-        TableKind::Log => (None, id, false),
-        TableKind::Entity { .. } => (Some(table.changing().len()), id, false),
-        TableKind::Lines { parent } => {
-            (Some(mapping.tables[parent].changing().len()), parent, true)
-        }
-    });
-    tables
 }
 
 /// A connection, and what is known about writing to it.
@@ -435,21 +390,4 @@ pub(super) async fn within<T>(
         }
     }
     Err(Late::Statement(limit).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn logs_come_first_and_what_changes_most_last() {
-        let mapping = Mapping::built_in().unwrap();
-        let tables = in_order(&mapping);
-        let place = |name: &str| tables.iter().position(|(_, table)| table.name == name).unwrap();
-        let is_log = |(_, table): &(TableId, &Table)| matches!(table.kind, TableKind::Log);
-        assert!(tables.is_sorted_by_key(|table| !is_log(table)));
-        assert!(place("user_logins") < place("suppliers") && place("suppliers") < place("users"));
-        assert!(place("users") < place("communities"));
-        assert_eq!(place("order_items"), place("orders") + 1, "lines under their owner's lock");
-    }
 }

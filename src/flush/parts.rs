@@ -11,9 +11,43 @@
 //! That is right because each row is: it is inserted or merged by its own key, whatever else is in
 //! its transaction. Only stale lines look at two rows, and those are always in one part.
 
-use crate::buffer::Rows;
-use crate::mapping::{Table, TableId};
+use crate::buffer::{Batch, Rows};
+use crate::mapping::{Mapping, Table, TableId, TableKind};
 use std::ops::Range;
+
+/// The tables, in the order in which every transaction writes them: those whose rows change least
+/// come first, logs above all, and lines right after the entities that own them.
+///
+/// Two writers that write the same entity's row wait for each other: the second until the first has
+/// committed. When such rows come last, the second is nearly through, and so is the first.
+///
+/// Lines come after their owner's row because its lock is theirs, too: the transaction that has it
+/// writes and deletes them without waiting for another one, which cannot have it.
+pub(super) fn in_order(mapping: &Mapping) -> Vec<(TableId, &Table)> {
+    let mut tables: Vec<_> = mapping.tables.iter().enumerate().collect();
+    tables.sort_by_key(|&(id, table)| match table.kind {
+        TableKind::Log => (None, id, false),
+        TableKind::Entity { .. } => (Some(table.changing().len()), id, false),
+        TableKind::Lines { parent } => {
+            (Some(mapping.tables[parent].changing().len()), parent, true)
+        }
+    });
+    tables
+}
+
+/// The parts of a batch: one, unless it has more than `rows_max` rows and dead letters.
+pub(super) fn of(mapping: &Mapping, batch: &Batch, rows_max: usize) -> Vec<Part> {
+    let size = |(table, spec): (TableId, &Table)| {
+        let is_lines = matches!(spec.kind, TableKind::Lines { .. });
+        Size { table, rows: batch.rows(table).len(), is_lines }
+    };
+    let sizes: Vec<Size> = in_order(mapping).into_iter().map(size).collect();
+    let mut parts = cut(&sizes, batch.dead_letters.len(), rows_max);
+    if let cut @ [_, _, ..] = parts.as_mut_slice() {
+        cut.iter_mut().for_each(|part| part.add_owners(mapping, batch));
+    }
+    parts
+}
 
 /// Rows by table and dead letters, by their places in the order of writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +59,10 @@ pub(super) struct Part {
 
 /// A table as far as it counts here.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Size {
-    pub(super) table: TableId,
-    pub(super) rows: usize,
-    pub(super) is_lines: bool,
+struct Size {
+    table: TableId,
+    rows: usize,
+    is_lines: bool,
 }
 
 impl Part {
@@ -40,14 +74,21 @@ impl Part {
         self.tables[table].clone()
     }
 
-    /// Adds rows that are written besides.
-    pub(super) fn add(&mut self, table: TableId, rows: Range<usize>) {
-        self.tables[table] = rows;
+    /// Adds the rows of the owners of its lines.
+    fn add_owners(&mut self, mapping: &Mapping, batch: &Batch) {
+        for (id, lines) in mapping.tables.iter().enumerate() {
+            if let TableKind::Lines { parent } = lines.kind
+                && !self.tables[id].is_empty()
+            {
+                let owner = (&mapping.tables[parent], batch.rows(parent));
+                self.tables[parent] = owners((lines, batch.rows(id)), self.rows(id), owner);
+            }
+        }
     }
 }
 
 /// Cuts a batch into parts of at most `rows_max` rows and dead letters.
-pub(super) fn cut(sizes: &[Size], letters: usize, rows_max: usize) -> Vec<Part> {
+fn cut(sizes: &[Size], letters: usize, rows_max: usize) -> Vec<Part> {
     let rows_max = rows_max.max(1);
     let total = sizes.iter().map(|size| size.rows).sum::<usize>() + letters;
     let is_cut = total > rows_max;
@@ -89,7 +130,7 @@ fn fill(
 
 /// The places of the owners of these lines among the owners sorted by key. Their rows are written
 /// before the lines, so that their locks are held from then on.
-pub(super) fn owners(
+fn owners(
     (lines, line_rows): (&Table, &Rows),
     places: Range<usize>,
     (owner, owner_rows): (&Table, &Rows),
@@ -112,16 +153,18 @@ pub(super) fn owners(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RowsMax {
     rows: usize,
+    /// A larger transaction is tried after so many batches, …
+    larger_after: u32,
+    /// … of which so many are written.
     written: u32,
 }
 
-/// After so many batches a larger transaction is tried again: perhaps it was the rows of one
-/// batch that were large, or the server's limit has been raised.
-const TRY_LARGER_AFTER: u32 = 64;
+/// Perhaps it was the rows of one batch that were large, or the server's limit has been raised.
+const LARGER_AFTER: u32 = 64;
 
 impl Default for RowsMax {
     fn default() -> Self {
-        Self { rows: usize::MAX, written: 0 }
+        Self { rows: usize::MAX, larger_after: LARGER_AFTER, written: 0 }
     }
 }
 
@@ -130,21 +173,21 @@ impl RowsMax {
         self.rows
     }
 
-    /// A batch of this many rows was too large. False if there is nothing left to halve.
-    pub(super) fn halve(&mut self, batch: usize) -> bool {
+    /// A batch of this many rows was too large; if only perhaps, that is soon forgotten. False if
+    /// there is nothing left to halve.
+    pub(super) fn halve(&mut self, batch: usize, surely: bool) -> bool {
         let tried = self.rows.min(batch);
-        self.written = 0;
-        self.rows = (tried / 2).max(1);
+        let larger_after = if surely { LARGER_AFTER } else { 1 };
+        *self = Self { rows: (tried / 2).max(1), larger_after, written: 0 };
         tried > 1
     }
 
     /// A batch was written.
     pub(super) fn fits(&mut self) {
         self.written += 1;
-        if self.rows < usize::MAX && self.written == TRY_LARGER_AFTER {
-            *self = Self { rows: self.rows.saturating_mul(2), written: 0 };
+        if self.written == self.larger_after {
+            *self = Self { rows: self.rows.saturating_mul(2), written: 0, ..*self };
         }
-        self.written %= TRY_LARGER_AFTER;
     }
 }
 
@@ -155,6 +198,18 @@ mod tests {
 
     fn size(table: TableId, rows: usize, is_lines: bool) -> Size {
         Size { table, rows, is_lines }
+    }
+
+    #[test]
+    fn logs_come_first_and_what_changes_most_last() {
+        let mapping = Mapping::built_in().unwrap();
+        let tables = in_order(&mapping);
+        let place = |name: &str| tables.iter().position(|(_, table)| table.name == name).unwrap();
+        let is_log = |(_, table): &(TableId, &Table)| matches!(table.kind, TableKind::Log);
+        assert!(tables.is_sorted_by_key(|table| !is_log(table)));
+        assert!(place("user_logins") < place("suppliers") && place("suppliers") < place("users"));
+        assert!(place("users") < place("communities"));
+        assert_eq!(place("order_items"), place("orders") + 1, "lines under their owner's lock");
     }
 
     #[test]
@@ -174,14 +229,16 @@ mod tests {
     #[test]
     fn what_is_too_large_is_halved_and_tried_larger_again() {
         let mut rows = RowsMax::default();
-        assert!(rows.halve(100) && rows.get() == 50);
-        assert!(rows.halve(30) && rows.get() == 15);
-        (0..TRY_LARGER_AFTER).for_each(|_| rows.fits());
+        assert!(rows.halve(100, true) && rows.get() == 50);
+        assert!(rows.halve(30, true) && rows.get() == 15);
+        (0..LARGER_AFTER).for_each(|_| rows.fits());
         assert_eq!(rows.get(), 30);
         while rows.get() > 1 {
-            assert!(rows.halve(100));
+            assert!(rows.halve(100, false));
         }
-        assert!(!rows.halve(100) && rows.get() == 1);
+        assert!(!rows.halve(100, false) && rows.get() == 1);
+        (0..5).for_each(|_| rows.fits());
+        assert_eq!(rows.get(), 32, "what was only perhaps too large");
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 //! Every class but [`Class::Data`] is waited out, for as long as it takes; the class says what to
 //! tell whom. Only two things stop the process with a message: while it runs, a value that the
 //! server refuses and that cannot be blamed on an event; at its start, a login that is refused or
-//! tables that do not fit the mapping, because then somebody is there to mend it.
+//! tables that do not fit the mapping, because then a person is there to fix it.
 //! docs/errors.md tells users the same.
 
 mod table;
@@ -28,8 +28,8 @@ pub enum Class {
     Schema,
     /// The server refuses a value: the row is at fault, and so is the mapping that let it pass.
     Data,
-    /// Anything else. It is tried again as well, and said loudly: nobody loses an event because
-    /// this table lacks a line.
+    /// Anything else. It is tried again as well, and said loudly: no event is lost because this
+    /// table lacks a line.
     Unknown,
 }
 

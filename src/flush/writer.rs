@@ -28,7 +28,7 @@ pub struct Refused {
     pub table: String,
     /// The server's error number for it.
     pub number: u16,
-    /// All of them; none if what was refused is no row of a mapped table.
+    /// All of them; none if what was refused is not a row of a mapped table.
     pub rows: Vec<RefusedRow>,
 }
 
@@ -71,7 +71,7 @@ impl Writer {
     /// Writes a batch, however often it takes.
     ///
     /// # Errors
-    /// When the server refuses a value, which waiting does not mend.
+    /// When the server refuses a value, which waiting does not change.
     pub async fn flush(&mut self, batch: &Batch) -> Result<Written, Refused> {
         let mut failed = 0_u32;
         let mut since = Instant::now();
@@ -143,7 +143,7 @@ impl Writer {
         };
         let session = Session { connection, plan: &self.plan, packet: *packet, on_slow: &on_slow };
         let written = write(session, batch, self.rows_max.get(), &mut self.scratch).await;
-        // A failure says itself what is waited for now.
+        // A failure says itself what is wrong now.
         if written.is_ok() && was_slow.load(Ordering::Relaxed) {
             info!(writer = self.number, "flush: MySQL answers again");
             self.metrics.works(self.number);
@@ -157,11 +157,12 @@ impl Writer {
         if too_large == TooLarge::No {
             return false;
         }
-        let is_smaller = self.rows_max.halve(batch.row_count());
-        if !is_smaller || too_large == TooLarge::Perhaps {
+        let surely = too_large == TooLarge::Surely;
+        let is_smaller = self.rows_max.halve(batch.row_count(), surely);
+        if !is_smaller || !surely {
             return false;
         }
-        self.metrics.retry(self.number, cause.class, cause.text.clone());
+        self.metrics.retry(self.number, cause.class, self.trouble(cause));
         info!(
             writer = self.number,
             rows_max = self.rows_max.get(),
@@ -169,6 +170,15 @@ impl Writer {
             "flush: a transaction is larger than the server takes; writing smaller ones"
         );
         true
+    }
+
+    /// What the writer waits for, for `/readyz` and the status page.
+    fn trouble(&self, cause: &Cause) -> String {
+        let trouble = format!("{}: {}", cause.class.as_str(), cause.text);
+        match cause.table {
+            Some(table) => format!("{trouble} (table {})", self.plan.mapping.tables[table].name),
+            None => trouble,
+        }
     }
 
     /// Whatever state the connection is in, a new one is in none.
@@ -183,10 +193,9 @@ impl Writer {
 
     /// Says what failed, and waits before the next attempt.
     async fn failed(&mut self, cause: Cause, attempt: u32) -> Result<(), Refused> {
+        self.metrics.retry(self.number, cause.class, self.trouble(&cause));
         let Cause { table, class, number, text, .. } = cause;
         let table = table.map_or("-", |id| &self.plan.mapping.tables[id].name).to_owned();
-        let at = if table == "-" { String::new() } else { format!(" (table {table})") };
-        self.metrics.retry(self.number, class, format!("{}: {text}{at}", class.as_str()));
         self.disconnect(class).await;
         if class == Class::Data {
             return Err(Refused { table, number, rows: Vec::new() });
@@ -204,15 +213,7 @@ impl Writer {
                 "flush: still failing; the batch waits, nothing is lost"
             );
         } else {
-            warn!(
-                writer,
-                attempt,
-                class,
-                table,
-                error = text,
-                ?pause,
-                "flush: failed, will be tried again"
-            );
+            warn!(writer, attempt, class, table, error = text, ?pause, "flush: failed; retrying");
         }
         tokio::time::sleep(pause).await;
         Ok(())

@@ -156,8 +156,6 @@ impl Ground {
             }
             Fault::Deadlock => injected.repeat(site, opposite_order),
             Fault::LockWaitTimeout => {
-                let variable = "innodb_lock_wait_timeout";
-                injected.before = self.set_for_new_sessions(variable, TIMEOUT_SECONDS).await;
                 let locks =
                     ["START TRANSACTION", "SELECT community_id FROM communities FOR UPDATE"];
                 injected.hold(site, &locks).await;
@@ -187,7 +185,8 @@ impl Ground {
             Fault::IdsRunOut => {
                 // An instance that finds such a table when it starts says so and ends.
                 injected.steady = Some(Arc::clone(&self.steady).lock_owned().await);
-                site.sql(&format!("ALTER TABLE user_logins AUTO_INCREMENT = {IDS_LEFT_FROM}")).await;
+                site.sql(&format!("ALTER TABLE user_logins AUTO_INCREMENT = {IDS_LEFT_FROM}"))
+                    .await;
             }
             Fault::BrokerKilled => site.server("kafka", "kill").await,
             Fault::BrokerFrozen => site.signal("kafka", "STOP"),
@@ -244,9 +243,6 @@ impl Ground {
                 self.feed.resume();
                 self.set_for_new_sessions("wait_timeout", injected.before).await;
             }
-            Fault::LockWaitTimeout => {
-                self.set_for_new_sessions("innodb_lock_wait_timeout", injected.before).await;
-            }
             Fault::PacketLowered => {
                 self.set_for_new_sessions("max_allowed_packet", injected.before).await;
             }
@@ -292,6 +288,7 @@ impl Ground {
             }
             Fault::ConnectionsKilled
             | Fault::Deadlock
+            | Fault::LockWaitTimeout
             | Fault::TableLocked
             | Fault::GlobalReadLock
             | Fault::PartitionsAdded

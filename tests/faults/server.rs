@@ -120,12 +120,12 @@ async fn lock_wait_timeout() {
 /// The server lets a statement wait for a table as long as it takes; sluicegate does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn table_locked() {
-    check(Fault::TableLocked, &["connection"], Trouble::Lasts).await;
+    check(Fault::TableLocked, &["contention"], Trouble::Lasts).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn global_read_lock() {
-    check(Fault::GlobalReadLock, &["connection"], Trouble::Lasts).await;
+    check(Fault::GlobalReadLock, &["contention"], Trouble::Lasts).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,11 +16,12 @@ use std::time::{Duration, Instant};
 pub const ACCOUNT: &str = "loader";
 pub const GRANTS: &str = "SELECT, INSERT, UPDATE, DELETE";
 /// Shorter waits than in production, so that each of them ends several times within a test.
-const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 12] = [
     ("batch.age", "100ms"),
     ("flush.retry_first", "50ms"),
     ("flush.retry_longest", "1s"),
     ("flush.statement_timeout", "3s"),
+    ("flush.lock_wait_timeout", "1s"),
     ("mysql.connect_timeout", "2s"),
     ("stop.timeout", "20s"),
     ("kafka.revoke_timeout", "5s"),
