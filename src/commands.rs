@@ -91,14 +91,16 @@ async fn inspect_on(
         let is_wrong = |name: &str| {
             mismatches.iter().any(|mismatch| mismatch.is_refused() && mismatch.is_of(name))
         };
-        let is_server_fit = !is_wrong(schema::SERVER);
-        let is_ready = |table: Option<TableId>| is_server_fit && !is_wrong(name_of(mapping, table));
+        let is_ready = |table: Option<TableId>| !is_wrong(name_of(mapping, table));
         let timeout = config.flush.statement_timeout;
         let refusals =
             rehearse::rehearse(connection, mapping, facts.dialect, timeout, is_ready).await?;
         for refusal in refusals {
             match refusal.class {
-                Class::Grant => denied.push(refusal.text),
+                Class::Grant => {
+                    let table = name_of(mapping, refusal.table);
+                    denied.push(format!("{table}, to {}: {}", refusal.step, refusal.text));
+                }
                 _ => {
                     let refused = refused_rehearsal(mapping, &live, &refusal);
                     // What is refused now need not be said as a warning.

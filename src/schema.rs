@@ -31,9 +31,6 @@ pub use read::read;
 /// The table of dead letters.
 pub const DEAD_LETTERS: &str = "dead_letters";
 
-/// What a [`Mismatch::place`] says when it is the server's.
-pub const SERVER: &str = "server";
-
 /// What a mismatch means for a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -138,16 +135,25 @@ impl<'m> Wanted<'m> {
         format!("uq_{}", self.name)
     }
 
-    /// Statements about lines look rows up by this key, and name it.
     fn is_lines(&self) -> bool {
         self.table.is_some_and(|table| matches!(table.kind, TableKind::Lines { .. }))
+    }
+
+    /// Whether statements look rows up by the key and name it: those about lines, and about the
+    /// entities that own them.
+    fn is_key_named(&self) -> bool {
+        self.table.is_some_and(|table| match &table.kind {
+            TableKind::Lines { .. } => true,
+            TableKind::Entity { children, .. } => !children.is_empty(),
+            TableKind::Log => false,
+        })
     }
 }
 
 /// Everything in `live` that does not take what `mapping` writes, what stops a start first.
 #[must_use]
 pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
-    let mut mismatches = live.server.check();
+    let mut mismatches = Vec::new();
     for table in &mapping.tables {
         match live.tables.get(&table.name) {
             Some(found) => {

@@ -18,15 +18,15 @@ pub(super) fn harmful(wanted: &Wanted<'_>, live: &LiveTable) -> Vec<Mismatch> {
     keys.map(|(name, key)| meeting(wanted, live, name, key)).collect()
 }
 
-/// Whether a key is the one that is needed: whole columns in this order, and with lines by this name,
-/// since statements name it.
+/// Whether a key is the one that is needed: whole columns in this order, and by this name where
+/// statements name it.
 fn serves(wanted: &Wanted<'_>, name: &str, key: &LiveKey) -> bool {
     let is_part =
         |(part, column): (&KeyPart, &&str)| matches!(part, KeyPart::Column(name) if name == column);
     key.is_tree
         && key.parts.len() == wanted.key.len()
         && key.parts.iter().zip(&wanted.key).all(is_part)
-        && (!wanted.is_lines() || name == wanted.key_name())
+        && (!wanted.is_key_named() || name == wanted.key_name())
 }
 
 fn hidden(wanted: &Wanted<'_>, name: &str, key: &LiveKey, dialect: Dialect) -> Option<Mismatch> {

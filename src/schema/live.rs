@@ -1,6 +1,5 @@
 //! The schema as the server describes it.
 
-use super::{Mismatch, Severity};
 use crate::flush::Dialect;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,27 +17,10 @@ pub struct LiveSchema {
 pub struct LiveServer {
     /// MySQL or MariaDB.
     pub dialect: Dialect,
-    /// `binlog_format` of this session and of new ones, if there is a binary log.
-    pub binlog_formats: BTreeSet<String>,
     /// Its clock, in seconds since 1970.
     pub now: i64,
     /// The last moment that its TIMESTAMP holds, likewise.
     pub timestamp_ends: i64,
-}
-
-impl LiveServer {
-    pub(super) fn check(&self) -> Vec<Mismatch> {
-        let is_statement = |format: &String| format.eq_ignore_ascii_case("STATEMENT");
-        if !self.binlog_formats.iter().any(is_statement) {
-            return Vec::new();
-        }
-        vec![Mismatch {
-            severity: Severity::Refused,
-            place: super::SERVER.to_owned(),
-            problem: "binlog_format is STATEMENT, so the server refuses every write of a session in READ COMMITTED (error 1665)".to_owned(),
-            fix: Some("SET GLOBAL binlog_format = 'ROW'".to_owned()),
-        }]
-    }
 }
 
 /// A table.

@@ -55,24 +55,8 @@ async fn server(
     version: &str,
 ) -> Result<LiveServer, sqlx::Error> {
     let now = connection.fetch_one("SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)").await?;
-    let mut binlog_formats = Vec::new();
-    let mut has_binlog = false;
-    for scope in ["GLOBAL", "SESSION"] {
-        let show =
-            format!("SHOW {scope} VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format')");
-        for row in connection.fetch_all(AssertSqlSafe(show)).await? {
-            let value = text(&row, 1)?;
-            if text(&row, 0)? == "log_bin" {
-                has_binlog |= value == "ON";
-            } else {
-                binlog_formats.push(value);
-            }
-        }
-    }
-    binlog_formats.retain(|_| has_binlog);
     Ok(LiveServer {
         dialect,
-        binlog_formats: binlog_formats.into_iter().collect(),
         now: now.try_get(0)?,
         timestamp_ends: dialect.timestamp_ends(version),
     })

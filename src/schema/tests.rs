@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 fn server(now: i64) -> LiveServer {
     LiveServer {
         dialect: Dialect::MySql,
-        binlog_formats: ["ROW".to_owned()].into(),
         now,
         timestamp_ends: Dialect::MySql.timestamp_ends("9.7.4"),
     }
@@ -67,14 +66,4 @@ fn mariadb_moved_the_end_of_timestamp_in_11_5() {
         let ends = dialect.timestamp_ends(version);
         assert_eq!(1970 + ends / (365 * 24 * 3600 + 6 * 3600), year, "{version}");
     }
-}
-
-#[test]
-fn only_a_binary_log_of_statements_is_refused() {
-    let with = |formats: &[&str]| {
-        let binlog_formats = formats.iter().map(|format| (*format).to_owned()).collect();
-        LiveServer { binlog_formats, ..server(0) }.check().len()
-    };
-    assert_eq!((with(&[]), with(&["ROW"]), with(&["MIXED", "ROW"])), (0, 0, 0));
-    assert_eq!((with(&["STATEMENT"]), with(&["ROW", "STATEMENT"])), (1, 1));
 }

@@ -30,10 +30,11 @@ async fn world_with(
 
 /// The columns that every table has, around `columns`.
 fn table(name: &str, key: &str, columns: &str, unique: &str) -> String {
+    let null = if unique.contains("event_id") { "NOT NULL" } else { "NULL" };
     format!(
         "CREATE TABLE `{name}` (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, \
          `{key}` VARCHAR(50) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, {columns} \
-         event_id VARCHAR(50) CHARACTER SET ascii COLLATE ascii_bin NULL, event_timestamp DATETIME(6) NULL, \
+         event_id VARCHAR(50) CHARACTER SET ascii COLLATE ascii_bin {null}, event_timestamp DATETIME(6) {null}, \
          created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, UNIQUE KEY `uq_{name}` ({unique})) \
          CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci"
     )

@@ -4,7 +4,6 @@
 mod mapped;
 mod running;
 
-use crate::support::servers::{Own, directory};
 use crate::support::{Server, World};
 use loadgen::TOPICS;
 use sqlx::{AssertSqlSafe, Executor, Row};
@@ -124,6 +123,11 @@ async fn unique_keys_that_let_events_meet() {
             by: &["ALTER TABLE orders ALTER INDEX uq_orders IGNORED"],
             only: Some(Server::MariaDb),
             says: &["orders: its unique key uq_orders is hidden"],
+            ..REFUSED
+        },
+        Fault {
+            by: &["ALTER TABLE orders RENAME INDEX uq_orders TO mine"],
+            says: &["orders: there is no unique key uq_orders"],
             ..REFUSED
         },
         Fault {
@@ -352,30 +356,6 @@ async fn a_rehearsal_leaves_no_row_and_a_refused_table_no_start() {
         let log = world.load();
         assert!(log.contains("users: has CHECK constraints"), "warnings are in the log: {log}");
         world.end().await;
-    }
-}
-
-/// The server refuses every write in READ COMMITTED with a statement-based binary log.
-#[tokio::test]
-async fn a_binary_log_of_statements() {
-    for (server, arguments) in [(Server::MySql, &[][..]), (Server::MariaDb, &["--log-bin=binlog"])]
-    {
-        let Some(mut world) = World::new(server).await else { continue };
-        world.create_topics(&TOPICS, 1).await;
-        let own = Own::start(server.name(), &directory("statements"), |start| {
-            start.args(arguments);
-        })
-        .await;
-        world.url = format!("mysql://sluicegate:sluicegate@127.0.0.1:{}", own.port);
-        world.succeed(&["migrate"]);
-        execute(&world, ["SET GLOBAL binlog_format = 'STATEMENT'"]).await;
-        let (code, lines) = findings(&world);
-        assert_eq!(code, Some(1), "{lines:?}");
-        assert!(lines[0].contains("server: binlog_format is STATEMENT"), "{lines:?}");
-        let fixes: Vec<&str> = lines.iter().filter_map(|line| statement(line)).collect();
-        assert_eq!(fixes.len(), 1, "{lines:?}");
-        execute(&world, fixes).await;
-        assert_eq!(findings(&world), (Some(0), vec![]), "{}", server.name());
     }
 }
 

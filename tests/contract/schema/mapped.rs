@@ -83,6 +83,8 @@ const PARCELS: &str = r#"
 topic = "parcel"
 key = "parcel_id"
 
+ignore = ["*"]
+
 [entity]
 table = "parcels"
 created_by = "parcel.created"

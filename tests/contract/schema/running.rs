@@ -313,7 +313,7 @@ async fn a_start_on_a_read_only_server_waits() {
         world.url = url.replace("sluicegate:sluicegate", "small:small");
         let mut run = Run::start_with(&world, &["--no-migrate", "--until-end"]);
         wait_for("a wait for the server", || {
-            run.log().contains("MySQL is not ready yet").then_some(())
+            run.log().contains("MySQL is not ready; retrying").then_some(())
         });
         assert!(run.log().contains("1290"), "{}", run.log());
         world.url = url;
