@@ -28,6 +28,10 @@ const FETCH_AGAIN_MS: usize = 10;
 /// each message of a steady trickle alone, which costs it and us most of the time that they have.
 const FETCH_BYTES: usize = 64 * 1024;
 const FETCH_WAIT_MS: usize = 20;
+/// librdkafka unpacks a response as a whole, and what it counts is packed. So much may grow out of it
+/// before it takes more than its share of memory; of a single partition's part, eight times as much. JSON
+/// shrinks to a fifth or a tenth as a rule, and lz4 shrinks nothing further than to a 255th.
+const UNPACKED: usize = 64;
 /// An instance hears with its heartbeat that the group is dealt out anew, and meanwhile nobody reads
 /// what it has given up. By default that is every three seconds.
 const HEARTBEAT_MS: usize = 500;
@@ -217,9 +221,9 @@ impl Check<'_> {
 
 /// What follows from our own settings; empty values are left to librdkafka.
 fn derived(kafka: &raw::Kafka, password: &str, queue_bytes: usize) -> Given {
-    // A quarter of the share waits in the queue. The rest is for a response on its way, which
-    // grows several times when it is decompressed, and for more than one broker.
-    let fetch = (queue_bytes / 12).clamp(MIB, 50 * MIB);
+    // A quarter of the share waits in the queue. The rest is for a response on its way.
+    let fetch = (queue_bytes / UNPACKED).clamp(MIB / 4, 50 * MIB);
+    let partition_fetch = (fetch / 8).clamp(FETCH_BYTES, MIB);
     let queue_kib = (queue_bytes / 4 / 1024).clamp(1024, QUEUED_KIB_MAX);
     let settings: [(&str, &str, &str); 11] = [
         ("bootstrap.servers", "bootstrap_servers", &kafka.bootstrap_servers),
@@ -247,6 +251,9 @@ fn derived(kafka: &raw::Kafka, password: &str, queue_bytes: usize) -> Given {
         ("queued.min.messages", QUEUED_MESSAGES.to_string()),
         ("fetch.queue.backoff.ms", FETCH_AGAIN_MS.to_string()),
         ("fetch.max.bytes", fetch.to_string()),
+        ("max.partition.fetch.bytes", partition_fetch.to_string()),
+        // Of a consumer it is only a lower bound of the one before.
+        ("message.max.bytes", partition_fetch.to_string()),
         ("fetch.min.bytes", FETCH_BYTES.to_string()),
         ("fetch.wait.max.ms", FETCH_WAIT_MS.to_string()),
         ("statistics.interval.ms", "1000".to_owned()),

@@ -267,7 +267,7 @@ impl Ground {
             }
             Fault::IdsRunOut => {
                 // Numbered anew, from 1 on.
-                site.sql("ALTER TABLE user_logins DROP COLUMN id, ADD COLUMN id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST").await;
+                site.sql("ALTER TABLE user_logins DROP PRIMARY KEY, DROP COLUMN id, ADD COLUMN id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST").await;
             }
             Fault::BrokerKilled => site.server("kafka", "start").await,
             Fault::BrokerFrozen => site.signal("kafka", "CONT"),

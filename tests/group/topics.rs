@@ -1,7 +1,7 @@
 //! Topics that change underneath: deleted, emptied, compacted.
 
 use crate::group::{Group, create_topic, delete_messages, delete_topic};
-use crate::instance::{Instance, PAUSED, until};
+use crate::instance::{ASSIGNED, Instance, PAUSED, until};
 use crate::support::{DEADLINE, Server, World, free_port, get};
 use crate::{assert_tables, lock, migrated};
 use loadgen::{Generator, Kind, Message, Plan};
@@ -101,7 +101,7 @@ fn offsets(world: &World, topic: &str, end: i64) -> Vec<i64> {
 }
 
 /// The server refuses one event of a batch, and meanwhile compaction has removed others of it from Kafka:
-/// they are written from what was read, and the run does not end well.
+/// they are written from what was read, and the process stops and says so.
 async fn compacted(server: Server) {
     let Some(mut world) = World::new(server).await else { return };
     let settings = [
@@ -118,9 +118,9 @@ async fn compacted(server: Server) {
     // Of the first ten, all but the one to be refused have a key that comes again.
     let first: Vec<Message> =
         (0..10).map(|n| user(if n == 5 { "other" } else { "same" }, n, "noted")).collect();
-    world.produce(first.clone()).await;
+    let instance = Instance::started(&world, ASSIGNED).await;
     let locked = lock(&world, "user_events").await;
-    let instance = Instance::until_end(&world);
+    world.produce(first.clone()).await;
     // The batch is at a writer by then, which waits for the lock.
     let waits = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND STATE LIKE 'Waiting for table%'";
     let mut connection = world.connect().await;
