@@ -163,7 +163,7 @@ impl Consumer {
         let failed = |error: std::io::Error| KafkaError::ClientCreation(error.to_string());
         let tell = heard.clone();
         let asker = Asker::start(Arc::clone(&inner), uncommitted.clone(), move |answer| {
-            tell(Heard::Answer(answer))
+            tell(Heard::Answer(answer));
         });
         let committer = Committer::start(Arc::clone(&inner), move |committed| {
             heard(Heard::Committed(committed));

@@ -263,19 +263,19 @@ impl Pump {
             return;
         };
         let lost = self.gaps.held_against(partition, first);
-        lost.into_iter().for_each(|lost| self.lost(lost));
+        lost.into_iter().for_each(|lost| self.lost(&lost));
         let is_quiet = !self.paused && found.fetchq_cnt == 0 && found.next_offset >= first;
         if first > next
             && is_quiet
             && let Some(lost) = self.gaps.overtaken(partition, next, first)
         {
-            self.lost(lost);
+            self.lost(&lost);
             self.state.assignment.advance(partition, first);
         }
     }
 
     /// Records were deleted before they were read.
-    fn lost(&mut self, lost: Lost) {
+    fn lost(&mut self, lost: &Lost) {
         error!(
             partition = %lost.partition,
             from = lost.from,
@@ -285,7 +285,7 @@ impl Pump {
         );
         self.state.metrics.lost(&lost.partition.topic, lost.next - lost.from);
         if let Some(end) = &mut self.until_end {
-            end.lost(&lost);
+            end.lost(lost);
         }
     }
 
@@ -320,7 +320,7 @@ impl Pump {
         for (partition, bounds) in bounds {
             self.lags.bounds(partition, *bounds);
             let lost = self.gaps.held_against(partition, bounds.0);
-            lost.into_iter().for_each(|lost| self.lost(lost));
+            lost.into_iter().for_each(|lost| self.lost(&lost));
         }
     }
 
@@ -585,7 +585,7 @@ impl Pump {
         match surprise {
             None => {}
             Some(Surprise::Deleted { from, first }) => {
-                self.lost(Lost { partition: partition.clone(), from, next: first });
+                self.lost(&Lost { partition: partition.clone(), from, next: first });
             }
             Some(Surprise::Truncated { committed, end }) => error!(
                 %partition,
