@@ -51,7 +51,7 @@ pub type Offsets = Vec<(TopicPartition, i64)>;
 pub enum Rebalance {
     /// These partitions are given to this instance.
     Assign(TopicPartitionList),
-    /// These are to be given up, as soon as [`Consumer::give_up`] says so. With `lost` another
+    /// These are to be given up, as soon as [`Consumer::answer`] says so. With `lost` another
     /// instance has them already.
     Revoke {
         /// The partitions.

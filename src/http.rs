@@ -64,7 +64,7 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Serves until the process ends; the page under these names of the host, see [`hosts`].
+/// Serves until the process ends; the page under these names of the host, see `http::hosts`.
 pub async fn serve(listener: TcpListener, board: Arc<Board>, names: Vec<String>) {
     // It also empties histograms into their buckets while nothing scrapes.
     tokio::spawn(Arc::clone(&board).watch());

@@ -39,7 +39,7 @@ impl Cause {
 }
 
 /// An error for people, in our words: nothing of it is what the other side wrote (see
-/// [`super::words`]), and neither is what the driver says about an answer.
+/// `super::words`), and neither is what the driver says about an answer.
 #[must_use]
 pub fn shown(error: &sqlx::Error) -> String {
     use sqlx::Error;
