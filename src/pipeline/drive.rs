@@ -143,7 +143,8 @@ impl Drive {
             };
             self.refuse_to_skip(&bounds, &committed)?;
             let left = |(key, (first, end)): (&TopicPartition, &(i64, i64))| {
-                end - committed.get(key).copied().unwrap_or(*first).clamp(*first, *end)
+                let next = committed.get(key).filter(|offset| *offset <= end);
+                end - next.copied().unwrap_or(*first).max(*first)
             };
             let expected: i64 = bounds.iter().map(left).sum();
             let expected = u64::try_from(expected).unwrap_or(0);
@@ -438,7 +439,7 @@ fn is_denied(error: &KafkaError) -> bool {
 fn refusal(group: &str, code: RDKafkaErrorCode) -> String {
     let what = match code {
         RDKafkaErrorCode::InconsistentGroupProtocol => {
-            "another member uses a different partition assignor: stop it, or give sluicegate a kafka.group_id of its own"
+            "another member uses a different partition assignor, or the group is a share or streams group: stop it, or give sluicegate a kafka.group_id of its own"
         }
         RDKafkaErrorCode::GroupAuthorizationFailed => "allow READ on the group",
         RDKafkaErrorCode::GroupMaxSizeReached => "it has as many members as group.max.size allows",

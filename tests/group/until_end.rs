@@ -1,6 +1,6 @@
 //! `run --until-end`: exit code 0 means that everything that was there at the start is durable.
 
-use crate::group::{create_topic, delete_messages, delete_topic};
+use crate::group::{commit, create_topic, delete_messages, delete_topic};
 use crate::instance::{Instance, PAUSED, until};
 use crate::support::{DEADLINE, Server, World, free_port};
 use crate::{assert_tables, impatient_group, lock, migrated};
@@ -102,6 +102,19 @@ async fn a_topic_created_anew_with_fewer_messages() {
     locked.close().await.unwrap();
     let log = fails(instance);
     assert!(log.lines().last().unwrap().contains("user/0"), "{log}");
+    world.end().await;
+}
+
+/// A leader that lost records, or a restored cluster, leaves the group's offset beyond the end.
+#[tokio::test]
+async fn a_committed_offset_beyond_the_end() {
+    let Some(world) = migrated(Server::MariaDb, 1).await else { return };
+    let messages = messages(20);
+    world.produce(messages.clone()).await;
+    commit(&world, "user", 1_000);
+    let (status, log) = Instance::until_end(&world).end();
+    assert!(status.success(), "{log}");
+    assert_tables("an offset beyond the end", &world, &messages).await;
     world.end().await;
 }
 
