@@ -27,6 +27,15 @@ pub(super) struct UntilEnd {
     left_out: Vec<String>,
 }
 
+/// Partitions that neither reading nor writing brings to their end, for people; empty if there are none.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Waits {
+    /// They are not ours.
+    pub(super) others: String,
+    /// An open transaction hides what is left of them.
+    pub(super) hidden: String,
+}
+
 /// librdkafka purges its queue when partitions are paused or change hands, and its statistics tell so
 /// only after a moment. So many in a row have to agree that everything was handed out.
 const QUIET_STATISTICS: u32 = 3;
@@ -159,6 +168,20 @@ impl UntilEnd {
         self.pending.iter()
     }
 
+    /// What is waited for.
+    pub(super) fn waits(
+        &self,
+        is_ours: impl Fn(&TopicPartition) -> bool,
+        is_hidden: impl Fn(&TopicPartition) -> bool,
+    ) -> Waits {
+        let (ours, others): (Vec<_>, Vec<_>) = self.pending.iter().partition(|key| is_ours(key));
+        let list = |partitions: Vec<&TopicPartition>| {
+            partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        let hidden = ours.into_iter().filter(|key| is_hidden(key)).collect();
+        Waits { others: list(others), hidden: list(hidden) }
+    }
+
     /// Partitions of which the group's offsets say more than the messages that come.
     pub(super) fn to_ask(
         &self,
@@ -207,6 +230,17 @@ mod tests {
         assert!(!end.is_reached());
         end.consumed(&partition(3), 9);
         assert!(end.is_reached());
+    }
+
+    #[test]
+    fn what_is_waited_for_is_told_apart() {
+        let bounds = (0..4).map(|number| (partition(number), (0, 10))).collect();
+        let mut end = UntilEnd::new(&bounds, &BTreeMap::from([(partition(0), 10)]));
+        let waits = |end: &UntilEnd| end.waits(|key| key.partition < 3, |key| key.partition != 1);
+        let expected = Waits { others: "user/3".to_owned(), hidden: "user/2".to_owned() };
+        assert_eq!(waits(&end), expected);
+        end.committed(&BTreeMap::from([(partition(2), 10), (partition(3), 10)]));
+        assert_eq!(waits(&end), Waits::default());
     }
 
     /// The partition was truncated, or its topic deleted and created anew.

@@ -160,6 +160,38 @@ async fn a_group_with_another_assignor() {
     world.end().await;
 }
 
+/// A member that takes part in the group, has the partition, and never commits.
+#[tokio::test]
+async fn another_member_that_commits_nothing() {
+    let Some(world) = migrated(Server::MariaDb, 1).await else { return };
+    let messages = messages(20);
+    world.produce(messages.clone()).await;
+    let other: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &world.kafka)
+        .set("group.id", format!("group-{}", world.database))
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
+    other.subscribe(&[&format!("{}user", world.prefix)]).unwrap();
+    let polled = || {
+        let _ = other.poll(Duration::from_millis(20));
+        other.assignment().unwrap().count() > 0
+    };
+    until(DEADLINE, || "the other member".to_owned(), async || polled()).await;
+    let instance = Instance::until_end(&world);
+    let said = || {
+        let _ = polled();
+        instance.log().contains("waiting until other members of the group")
+    };
+    until(DEADLINE, || instance.log(), async || said()).await;
+    drop(other);
+    let (status, log) = instance.end();
+    assert!(status.success(), "{log}");
+    assert_tables("after the other member left", &world, &messages).await;
+    world.end().await;
+}
+
 #[tokio::test]
 async fn stopped_before_the_end() {
     let Some(mut world) = migrated(Server::MariaDb, 1).await else { return };
