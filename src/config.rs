@@ -217,7 +217,9 @@ impl Effective {
             }
             let name = &key[of.len() + 1..];
             let name = if name.contains('.') { format!("{name:?}") } else { name.to_owned() };
-            if secret::is_secret(key) && value.as_str() != Some("") {
+            let is_secret =
+                secret::is_secret(key) || value.as_str().is_some_and(secret::holds_login);
+            if is_secret && value.as_str() != Some("") {
                 // As a comment, so that the text is good as a file.
                 lines.push((format!("# {name} = \"***\""), format!("# not shown; {origin}")));
             } else {

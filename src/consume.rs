@@ -83,9 +83,11 @@ impl Reader {
     /// # Errors
     /// When Kafka does not answer.
     pub fn present(&self, topics: &[&str]) -> KafkaResult<(Bounds, OffsetsByPartition)> {
-        let bounds = asker::bounds_of_topics(&self.0, topics)?;
-        let partitions: Vec<TopicPartition> = bounds.keys().cloned().collect();
+        let partitions: Vec<TopicPartition> =
+            asker::bounds_of_topics(&self.0, topics)?.into_keys().collect();
         let committed = asker::committed(&self.0, &partitions, QUERY_TIMEOUT)?;
+        // Last: another instance may commit meanwhile, and only what is beyond a later end is beyond all.
+        let bounds = asker::bounds_of_topics(&self.0, topics)?;
         Ok((bounds, committed))
     }
 }

@@ -79,7 +79,7 @@ async fn check_mysql(config: &Config, mapping: &Mapping, findings: &mut Findings
     let mut connection = match server.connect().await {
         Ok(connection) => connection,
         Err(error) => {
-            findings.problem(format!("MySQL {}: {}", server.address(), connect_mend(&error)));
+            findings.problem(format!("MySQL {}: {}", server.address(), connect_problem(&error)));
             return;
         }
     };
@@ -96,11 +96,9 @@ async fn check_mysql(config: &Config, mapping: &Mapping, findings: &mut Findings
     }
 }
 
-fn connect_mend(error: &sqlx::Error) -> String {
+fn connect_problem(error: &sqlx::Error) -> String {
     let cause = shown(error);
     match Class::of_error(error) {
-        Class::Grant => format!("{cause}; check mysql.user and mysql.password, or GRANT"),
-        Class::Schema => format!("{cause}; `sluicegate migrate` creates it"),
         Class::Connection => {
             format!("{cause}; check mysql.host, mysql.port or mysql.socket, and mysql.tls_mode")
         }

@@ -167,6 +167,11 @@ impl<'c> Check<'c> {
         }
         if mysql.socket.is_empty() {
             self.plain_text("mysql.host", &mysql.host);
+            // The value is not repeated: a URL holds a password.
+            if mysql.host.contains(['/', '@']) {
+                let problem = "is not a host name or an address; port, account and database have settings of their own";
+                self.fault("mysql.host", problem.to_owned());
+            }
         }
         let modes = [
             ("disabled", MySqlSslMode::Disabled),

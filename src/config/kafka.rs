@@ -53,11 +53,12 @@ const BEGIN_ALIASES: [(&str, &str); 4] =
 const OFFSETS: &str = "offsets are committed after the flush and never otherwise; remove it";
 
 /// Properties that would make a promise false, and why; docs/tuning.md lists them.
-pub(super) const REFUSED: [(&str, &str); 5] = [
+pub(super) const REFUSED: [(&str, &str); 6] = [
     ("enable.auto.commit", OFFSETS),
     ("enable.auto.offset.store", OFFSETS),
     ("offset.store.method", OFFSETS),
     ("offset.store.path", OFFSETS),
+    ("topic.blacklist", "it hides topics, and what is in them would never be read; remove it"),
     (
         "test.mock.num.brokers",
         "librdkafka would talk to brokers that it makes up itself; remove it",
@@ -165,12 +166,17 @@ impl Check<'_> {
             let address = broker.rsplit('/').next().unwrap_or_default();
             let has_port = !address.ends_with(']') && address.contains(':');
             let port = has_port.then(|| address.rsplit(':').next().unwrap_or_default());
-            !address.starts_with(':')
+            !broker.contains('@')
+                && !address.starts_with(':')
                 && !address.is_empty()
                 && port.is_none_or(is_port)
                 && !broker.contains(|c: char| c.is_whitespace() || c.is_control())
         };
         match brokers.clone().find(|broker| !is_broker(broker)) {
+            // Not repeated: what stands before the @ may be a password.
+            Some(broker) if broker.contains('@') => {
+                self.fault(key, format!("names an account; {FORM}, and kafka.sasl_username"));
+            }
             Some(broker) => self.fault(key, format!("{broker:?} is not a broker; {FORM}")),
             None if brokers.next().is_none() => self.fault(key, format!("names no broker; {FORM}")),
             None => {}

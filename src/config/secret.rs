@@ -37,6 +37,12 @@ pub(super) fn is_secret(key: &str) -> bool {
     SECRET_PROPERTIES.contains(&property) || looks_secret(property) || !kafka::is_known(property)
 }
 
+/// Whether a value has an account and its password in it, as a URL or `account:password@host`; so it may
+/// be given where only a host belongs.
+pub(super) fn holds_login(value: &str) -> bool {
+    value.split_once('@').is_some_and(|(before, _)| before.contains(':'))
+}
+
 fn looks_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());

@@ -61,7 +61,7 @@ fn files(directory: &Path, faults: &mut Vec<MappingError>) -> Vec<PathBuf> {
     if files.is_empty() {
         let names: Vec<_> = others.iter().filter_map(|path| path.file_name()).collect();
         let found = match names.as_slice() {
-            [] => "it is empty".to_owned(),
+            [] => "there are no files in it".to_owned(),
             names => format!("there are {}", names.join(", ".as_ref()).display()),
         };
         let problem = format!(

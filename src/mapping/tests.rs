@@ -359,7 +359,10 @@ fn two_files_about_one_topic_are_both_named() {
 #[test]
 fn a_directory_without_mapping_files_is_a_fault() {
     for (files, expected) in [
-        (&[][..], &["has no mapping file, a name that ends in .toml (it is empty)"][..]),
+        (
+            &[][..],
+            &["has no mapping file, a name that ends in .toml (there are no files in it)"][..],
+        ),
         (&[("order.toml.bak", ORDER)], &["(there are order.toml.bak)"]),
         (
             &[("order.tml", ORDER)],

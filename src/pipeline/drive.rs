@@ -3,7 +3,7 @@
 use super::begin::{self, Reset};
 use super::intake::Message;
 use super::pump::{Next, Port, Pump, Rebalance};
-use super::until_end::UntilEnd;
+use super::until_end::{UntilEnd, Waits};
 use super::{Event, Now, PipelineError, Sealed, Setup, Stop};
 use crate::commit::TopicPartition;
 use crate::consume::{
@@ -26,6 +26,8 @@ const TICKS_TO_BOUNDS: u32 = 3;
 /// With an end to reach: how often positions are compared with it, and Kafka is asked what other
 /// instances have done.
 const LOOK_AT_END: Duration = Duration::from_millis(250);
+/// With an end to reach: how long it has to wait for the same before it says so, and again.
+const SAY_WAITS: Duration = Duration::from_secs(10);
 /// The pause before Kafka is asked again at the start.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Messages that are taken before the loop looks for anything else: less than a millisecond of
@@ -44,6 +46,8 @@ pub(super) struct Drive {
     ticked: Instant,
     ticks: u32,
     looked_at_end: Instant,
+    /// What is waited for, and since when or when it was last said.
+    waits: (Waits, Instant),
     /// Rebalances that the pump does not know of yet: of the first, an assignment, Kafka is asked where
     /// its partitions begin.
     coming: VecDeque<consume::Rebalance>,
@@ -109,6 +113,7 @@ impl Drive {
             ticked: now,
             ticks: 0,
             looked_at_end: now,
+            waits: (Waits::default(), now),
             coming: VecDeque::new(),
             has_asked: false,
             setup,
@@ -143,7 +148,8 @@ impl Drive {
             };
             self.refuse_to_skip(&bounds, &committed)?;
             let left = |(key, (first, end)): (&TopicPartition, &(i64, i64))| {
-                end - committed.get(key).copied().unwrap_or(*first).clamp(*first, *end)
+                let next = committed.get(key).filter(|offset| *offset <= end);
+                end - next.copied().unwrap_or(*first).max(*first)
             };
             let expected: i64 = bounds.iter().map(left).sum();
             let expected = u64::try_from(expected).unwrap_or(0);
@@ -276,12 +282,36 @@ impl Drive {
 
     /// Whether the end is reached, if there is one, and whether nothing is left out.
     fn look_at_end(&mut self) {
+        self.say_waits();
         let consumer = &self.link.consumer;
         if self.setup.until_end {
             self.pump.positions(&consumer.positions());
             consumer.ask(Question::Committed(self.pump.left_to_others()));
         }
         consumer.ask(Question::Bounds(self.pump.unexplained()));
+    }
+
+    /// A run that has an end does not wait in silence.
+    fn say_waits(&mut self) {
+        let now = Instant::now();
+        let waits = self.pump.waits();
+        if waits != self.waits.0 {
+            self.waits = (waits, now);
+        } else if now.duration_since(self.waits.1) >= SAY_WAITS {
+            self.waits.1 = now;
+            if !waits.others.is_empty() {
+                warn!(
+                    partitions = waits.others,
+                    "until the end: waiting until other members of the group have committed the end of their partitions, or give them up; if they are not instances of sluicegate, stop them"
+                );
+            }
+            if !waits.hidden.is_empty() {
+                warn!(
+                    partitions = waits.hidden,
+                    "until the end: waiting for the end of an open transaction, past whose start no consumer can read; kafka-transactions.sh can find and abort it"
+                );
+            }
+        }
     }
 
     fn happened(&mut self, event: Event) -> Result<(), PipelineError> {
@@ -438,7 +468,7 @@ fn is_denied(error: &KafkaError) -> bool {
 fn refusal(group: &str, code: RDKafkaErrorCode) -> String {
     let what = match code {
         RDKafkaErrorCode::InconsistentGroupProtocol => {
-            "another member uses a different partition assignor: stop it, or give sluicegate a kafka.group_id of its own"
+            "another member uses a different partition assignor, or the group is a share or streams group: stop it, or give sluicegate a kafka.group_id of its own"
         }
         RDKafkaErrorCode::GroupAuthorizationFailed => "allow READ on the group",
         RDKafkaErrorCode::GroupMaxSizeReached => "it has as many members as group.max.size allows",

@@ -93,6 +93,11 @@ impl Lags {
         wanted.map(|(partition, _)| partition.clone()).collect()
     }
 
+    /// Whether an open transaction hides all that is left of a partition.
+    pub(super) fn is_hidden(&self, partition: &TopicPartition) -> bool {
+        self.known.get(partition).is_some_and(|of| of.unreadable > 0 && of.is_fetched)
+    }
+
     /// How far behind a partition is, of which Kafka has taken everything before `committed`, and
     /// whose last durable message has this time. `all_committed` is whether that goes for everything
     /// that was handed out.

@@ -17,7 +17,7 @@ use super::intake::Message;
 use super::lag::Lags;
 use super::losses::{Gaps, Lost};
 use super::state::State;
-use super::until_end::UntilEnd;
+use super::until_end::{UntilEnd, Waits};
 use super::{Flushed, Now, POLL_IDLE, PipelineError, Sealed, Setup};
 use crate::commit::{Arrival, TopicPartition};
 use crate::consume::{Bounds, Committed, Known, Offsets, OffsetsByPartition};
@@ -369,6 +369,13 @@ impl Pump {
     pub(super) fn left_to_others(&self) -> Vec<TopicPartition> {
         let ends = self.until_end.iter();
         ends.flat_map(|end| end.to_ask(|partition| self.state.owns(partition))).cloned().collect()
+    }
+
+    /// With an end to reach: what neither reading nor writing brings.
+    pub(super) fn waits(&self) -> Waits {
+        let (is_ours, is_hidden) =
+            (|key: &_| self.state.owns(key), |key: &_| self.lags.is_hidden(key));
+        self.until_end.as_ref().map_or_else(Waits::default, |end| end.waits(is_ours, is_hidden))
     }
 
     /// The group has committed these offsets, by whichever instance.

@@ -16,12 +16,24 @@ pub(super) struct UntilEnd {
     /// Came to us since the group was last asked what it has committed: their owner before may have
     /// done them.
     inherited: BTreeSet<TopicPartition>,
+    /// What the group had committed beyond the end: messages that are gone had these offsets, and those
+    /// that are there now are still to be read.
+    outlived: BTreeMap<TopicPartition, i64>,
     /// How many statistics in a row said that nothing is left of a partition.
     quiet: BTreeMap<TopicPartition, u32>,
     /// How many answers in a row said that a partition is gone, or ends before the end at the start.
     shortened: BTreeMap<TopicPartition, u32>,
     /// What was there at the start and cannot be loaded any more, for people.
     left_out: Vec<String>,
+}
+
+/// Partitions that neither reading nor writing brings to their end, for people; empty if there are none.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Waits {
+    /// They are not ours.
+    pub(super) others: String,
+    /// An open transaction hides what is left of them.
+    pub(super) hidden: String,
 }
 
 /// librdkafka purges its queue when partitions are paused or change hands, and its statistics tell so
@@ -33,12 +45,17 @@ const SHORTENED_ANSWERS: u32 = 2;
 
 impl UntilEnd {
     /// From the first and next offsets of every partition. Empty ones are done already, and so are
-    /// those that the group has committed up to the end.
+    /// those that the group has committed up to the end, no less and no more.
     pub(super) fn new(bounds: &Bounds, committed: &BTreeMap<TopicPartition, i64>) -> Self {
         let with_messages = bounds.iter().filter(|(_, (first, end))| first < end);
         let bounds: Bounds = with_messages.map(|(key, both)| (key.clone(), *both)).collect();
+        let is_outlived = |(key, offset): &(&TopicPartition, &i64)| {
+            bounds.get(*key).is_some_and(|(_, end)| *offset > end)
+        };
+        let outlived = committed.iter().filter(is_outlived);
         let mut this = Self {
             pending: bounds.keys().cloned().collect(),
+            outlived: outlived.map(|(key, offset)| (key.clone(), *offset)).collect(),
             bounds,
             inherited: BTreeSet::new(),
             quiet: BTreeMap::new(),
@@ -72,10 +89,11 @@ impl UntilEnd {
 
     /// The group has committed these offsets, by whichever instance.
     pub(super) fn committed(&mut self, committed: &BTreeMap<TopicPartition, i64>) {
-        let bounds = &self.bounds;
+        let (bounds, outlived) = (&self.bounds, &self.outlived);
         let is_left = |key: &TopicPartition| {
             let end = bounds.get(key).map_or(0, |(_, end)| *end);
-            committed.get(key).is_none_or(|offset| *offset < end)
+            let offset = committed.get(key).filter(|offset| outlived.get(key) != Some(offset));
+            offset.is_none_or(|offset| *offset < end)
         };
         self.pending.retain(is_left);
         self.inherited.clear();
@@ -150,6 +168,20 @@ impl UntilEnd {
         self.pending.iter()
     }
 
+    /// What is waited for.
+    pub(super) fn waits(
+        &self,
+        is_ours: impl Fn(&TopicPartition) -> bool,
+        is_hidden: impl Fn(&TopicPartition) -> bool,
+    ) -> Waits {
+        let (ours, others): (Vec<_>, Vec<_>) = self.pending.iter().partition(|key| is_ours(key));
+        let list = |partitions: Vec<&TopicPartition>| {
+            partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        let hidden = ours.into_iter().filter(|key| is_hidden(key)).collect();
+        Waits { others: list(others), hidden: list(hidden) }
+    }
+
     /// Partitions of which the group's offsets say more than the messages that come.
     pub(super) fn to_ask(
         &self,
@@ -198,6 +230,32 @@ mod tests {
         assert!(!end.is_reached());
         end.consumed(&partition(3), 9);
         assert!(end.is_reached());
+    }
+
+    #[test]
+    fn what_is_waited_for_is_told_apart() {
+        let bounds = (0..4).map(|number| (partition(number), (0, 10))).collect();
+        let mut end = UntilEnd::new(&bounds, &BTreeMap::from([(partition(0), 10)]));
+        let waits = |end: &UntilEnd| end.waits(|key| key.partition < 3, |key| key.partition != 1);
+        let expected = Waits { others: "user/3".to_owned(), hidden: "user/2".to_owned() };
+        assert_eq!(waits(&end), expected);
+        end.committed(&BTreeMap::from([(partition(2), 10), (partition(3), 10)]));
+        assert_eq!(waits(&end), Waits::default());
+    }
+
+    /// The partition was truncated, or its topic deleted and created anew.
+    #[test]
+    fn an_offset_beyond_the_end_says_nothing() {
+        let bounds = BTreeMap::from([(partition(0), (0, 10))]);
+        let committed = BTreeMap::from([(partition(0), 90)]);
+        let mut end = UntilEnd::new(&bounds, &committed);
+        assert!(!end.is_reached());
+        end.committed(&committed);
+        assert!(!end.is_reached(), "its owner has not begun");
+        end.committed(&BTreeMap::from([(partition(0), 4)]));
+        assert!(!end.is_reached());
+        end.committed(&BTreeMap::from([(partition(0), 12)]));
+        assert!(end.is_reached(), "its owner went on to what came later");
     }
 
     #[test]

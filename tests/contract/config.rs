@@ -92,6 +92,14 @@ fn no_secret_is_printed() {
     }
     let variable = "SLUICEGATE__KAFKA__PROPERTIES__SSL_KEY_PEM";
     assert!(run(&["config"], &[(variable, SECRET)]).contains("\"***\""));
+    // Where only a host belongs.
+    for key in ["mysql.host", "kafka.bootstrap_servers", "kafka.properties.bootstrap.servers"] {
+        for value in [format!("mysql://me:{SECRET}@db/x"), format!("me:{SECRET}@db:9092")] {
+            let flag = format!("--set={key}={value}");
+            assert!(run(&["config", &flag], &[]).contains("\"***\""), "{flag}");
+            assert!(run(&["check", &flag], &[]).contains(key), "{flag}");
+        }
+    }
     run(&["config", &format!("--set=mysql.password:{SECRET}")], &[]);
     run(&["config", &format!("--set=mysql.pasword={SECRET}")], &[]);
     run(&["config", &format!("--set=mysql.password={SECRET}"), "--set", "batch.rows"], &[]);

@@ -4,7 +4,7 @@ use crate::instance::until;
 use crate::support::{DEADLINE, World};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::time::Duration;
 
@@ -107,6 +107,14 @@ pub(crate) async fn delete_topic(world: &World, topic: &str) {
     for result in admin(world).delete_topics(&[&name], &options()).await.unwrap() {
         result.unwrap();
     }
+}
+
+/// Commits an offset of a topic's first partition for the world's group.
+pub(crate) fn commit(world: &World, topic: &str, offset: i64) {
+    let Group { consumer, prefix } = Group::new(world);
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&format!("{prefix}{topic}"), 0, Offset::Offset(offset)).unwrap();
+    consumer.commit(&list, CommitMode::Sync).unwrap();
 }
 
 /// Deletes the messages of a topic's first partition that come before `offset`.

@@ -82,6 +82,7 @@ async fn left_open() {
     let metrics = get(port, "/metrics").unwrap();
     let line = format!("unreadable_messages{{topic=\"{}user\",partition=\"0\"}} 31", world.prefix);
     assert!(metrics.contains(&line), "{metrics}");
+    instance.says("waiting for the end of an open transaction").await;
     open.commit_transaction(WAIT).unwrap();
     let (status, log) = instance.end();
     assert!(status.success(), "{log}");

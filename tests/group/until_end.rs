@@ -1,6 +1,6 @@
 //! `run --until-end`: exit code 0 means that everything that was there at the start is durable.
 
-use crate::group::{create_topic, delete_messages, delete_topic};
+use crate::group::{commit, create_topic, delete_messages, delete_topic};
 use crate::instance::{Instance, PAUSED, until};
 use crate::support::{DEADLINE, Server, World, free_port};
 use crate::{assert_tables, impatient_group, lock, migrated};
@@ -105,6 +105,19 @@ async fn a_topic_created_anew_with_fewer_messages() {
     world.end().await;
 }
 
+/// A leader that lost records, or a restored cluster, leaves the group's offset beyond the end.
+#[tokio::test]
+async fn a_committed_offset_beyond_the_end() {
+    let Some(world) = migrated(Server::MariaDb, 1).await else { return };
+    let messages = messages(20);
+    world.produce(messages.clone()).await;
+    commit(&world, "user", 1_000);
+    let (status, log) = Instance::until_end(&world).end();
+    assert!(status.success(), "{log}");
+    assert_tables("an offset beyond the end", &world, &messages).await;
+    world.end().await;
+}
+
 /// A group that begins at the end would skip what is there.
 #[tokio::test]
 async fn a_new_group_that_begins_at_the_end() {
@@ -144,6 +157,38 @@ async fn a_group_with_another_assignor() {
     assert!(last.contains("different partition assignor"), "{log}");
     is_over.store(true, Ordering::Relaxed);
     polling.join().unwrap();
+    world.end().await;
+}
+
+/// A member that takes part in the group, has the partition, and never commits.
+#[tokio::test]
+async fn another_member_that_commits_nothing() {
+    let Some(world) = migrated(Server::MariaDb, 1).await else { return };
+    let messages = messages(20);
+    world.produce(messages.clone()).await;
+    let other: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", &world.kafka)
+        .set("group.id", format!("group-{}", world.database))
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
+    other.subscribe(&[&format!("{}user", world.prefix)]).unwrap();
+    let polled = || {
+        let _ = other.poll(Duration::from_millis(20));
+        other.assignment().unwrap().count() > 0
+    };
+    until(DEADLINE, || "the other member".to_owned(), async || polled()).await;
+    let instance = Instance::until_end(&world);
+    let said = || {
+        let _ = polled();
+        instance.log().contains("waiting until other members of the group")
+    };
+    until(DEADLINE, || instance.log(), async || said()).await;
+    drop(other);
+    let (status, log) = instance.end();
+    assert!(status.success(), "{log}");
+    assert_tables("after the other member left", &world, &messages).await;
     world.end().await;
 }
 

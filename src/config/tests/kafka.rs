@@ -174,6 +174,14 @@ fn every_alias_of_librdkafka_is_known() {
     assert!(found >= 10, "{found}");
 }
 
+/// `check` would blame the brokers, and a run would wait for the topic for ever.
+#[test]
+fn a_property_that_hides_topics_is_refused() {
+    let faults = faults_of("kafka.properties.topic.blacklist", "^user$");
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+    assert!(faults[0].contains("kafka.properties.topic.blacklist: it hides topics"), "{faults:?}");
+}
+
 #[test]
 fn refused_properties_are_documented() {
     let docs = include_str!("../../../docs/tuning.md");
