@@ -129,8 +129,13 @@ fn refused_rehearsal(mapping: &Mapping, live: &LiveSchema, refusal: &Refusal) ->
     }
     let has_triggers = live.tables.get(table).is_some_and(|table| !table.triggers.is_empty());
     if *class == Class::Data && (refusal.may_be_own_rule() || has_triggers) {
+        let rest = if refusal.may_be_own_rule() {
+            "events that it refuses become dead letters (server_refused)"
+        } else {
+            "events that it refuses in the same way are waited out, since it may refuse every row"
+        };
         let problem = format!(
-            "a CHECK or trigger refuses a row of sluicegate's own (rolled back, {step}): {text}; events that it refuses become dead letters (server_refused)"
+            "a CHECK or trigger refuses a row of sluicegate's own (rolled back, to {step}): {text}; {rest}"
         );
         return Mismatch::warning(table, problem, None);
     }

@@ -10,6 +10,7 @@ mod columns;
 mod ddl;
 mod ids;
 mod keys;
+mod letters;
 mod live;
 mod partitions;
 mod read;

@@ -62,6 +62,10 @@ const WORDS: &[(u16, &str)] = &[
     ),
     (1114, "a table or its disk is full; free some space"),
     (
+        1118,
+        "a row is too long for the table: its ROW_FORMAT or columns of your own leave too little room; ROW_FORMAT=DYNAMIC keeps long texts apart",
+    ),
+    (
         1129,
         "the server has blocked this host after failed connections; run FLUSH HOSTS or TRUNCATE performance_schema.host_cache",
     ),
@@ -81,6 +85,10 @@ const WORDS: &[(u16, &str)] = &[
         "the session refuses statements that name no key (sql_safe_updates); something between sluicegate and the server undoes its session settings",
     ),
     (1176, "an index that a statement names is missing; `sluicegate check` names it"),
+    (
+        1184,
+        "the server ended the new connection; if it ends all of them, its init_connect may fail, which its own log says",
+    ),
     (
         1197,
         "the transaction is larger than max_binlog_cache_size; raise it, or lower batch.rows or batch.bytes",
@@ -133,6 +141,10 @@ const WORDS: &[(u16, &str)] = &[
     (1862, "the account's password has expired; set a new one"),
     (1927, "the connection was killed"),
     (1969, "the server ended the statement after its max_statement_time"),
+    (
+        1978,
+        "a column of your own has a default that strict mode refuses, such as '0000-00-00'; give it another",
+    ),
     (3024, "the server ended the statement after its max_execution_time"),
     (
         3098,

@@ -1,7 +1,7 @@
 //! What is wrong with columns.
 
 use super::live::{LiveColumn, LiveTable};
-use super::{Mismatch, Wanted, ddl, quoted, size};
+use super::{Mismatch, Wanted, ddl, letters, quoted, size};
 use crate::mapping::{ColumnSpec, ColumnType, Table};
 
 /// Bytes of a utf8mb4 character.
@@ -12,13 +12,7 @@ const TEXT_BYTES: i64 = 65_535;
 pub(super) fn check(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
     match wanted.table {
         Some(table) => mapped(table, live, mismatches),
-        None => {
-            let missing = wanted.columns.iter().filter(|name| !live.columns.contains_key(**name));
-            mismatches.extend(missing.map(|name| {
-                let place = format!("{}.{name}", wanted.name);
-                Mismatch::refused(place, "there is no such column", super::MIGRATE)
-            }));
-        }
+        None => letters::check(live, mismatches),
     }
     for (name, column) in &live.columns {
         let is_filled = column.nullable
@@ -123,7 +117,7 @@ fn fix(table: &Table, spec: &ColumnSpec, live: &LiveColumn, row_bytes: &mut i64)
 }
 
 /// Whether a live column holds every value of a type.
-fn fits(ty: &ColumnType, live: &LiveColumn) -> bool {
+pub(super) fn fits(ty: &ColumnType, live: &LiveColumn) -> bool {
     let (data_type, length) = (live.data_type.as_str(), live.length.unwrap_or(0));
     let chars = |needed: i64| match data_type {
         "varchar" | "char" => length >= needed,
@@ -167,7 +161,7 @@ fn missing_values<'v>(values: &'v [String], live: &LiveColumn) -> impl Iterator<
 
 /// A type that holds what the column holds now and every value of `ty` as well; `None` if there is none. `others` are the
 /// bytes of the row's other columns.
-fn wider(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<String> {
+pub(super) fn wider(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<String> {
     if fits(ty, live) {
         return Some(live.column_type.clone());
     }

@@ -93,11 +93,11 @@ pub(super) fn changed(
         Some(default) if ty.ends_with("TEXT") && !default.starts_with('(') => {
             text += &format!(" DEFAULT ({default})");
         }
-        Some(default) => text += &format!(" DEFAULT {default}"),
+        Some(default) => text += &format!(" DEFAULT {}", now_as_precise_as(ty, default)),
         None => {}
     }
     if let Some(now) = &live.on_update {
-        text += &format!(" ON UPDATE {now}");
+        text += &format!(" ON UPDATE {}", now_as_precise_as(ty, now));
     }
     if live.is_invisible {
         text += " INVISIBLE";
@@ -112,6 +112,15 @@ pub(super) fn changed(
         text += &format!(" CHECK ({check})");
     }
     text
+}
+
+/// MySQL takes CURRENT_TIMESTAMP for a column only with as many digits as the column has (1067).
+fn now_as_precise_as(ty: &str, sql: &str) -> String {
+    let digits = ty.find('(').filter(|_| ty.to_ascii_uppercase().starts_with("DATETIME"));
+    match (sql.to_ascii_lowercase().starts_with("current_timestamp"), digits) {
+        (true, Some(at)) => format!("CURRENT_TIMESTAMP{}", &ty[at..]),
+        _ => sql.to_owned(),
+    }
 }
 
 /// A string literal, for a session with backslash escapes.

@@ -30,7 +30,7 @@ pub fn share_left(greatest: u64, last: u64) -> f64 {
     greatest.saturating_sub(last) as f64 / greatest.max(1) as f64
 }
 
-/// The greatest number that an integer type holds.
+/// The greatest number that a type holds, each smaller one exactly.
 pub(super) fn greatest(column_type: &str) -> Option<u64> {
     let bits = match column_type.split(['(', ' ']).next()? {
         "tinyint" => 8,
@@ -38,6 +38,8 @@ pub(super) fn greatest(column_type: &str) -> Option<u64> {
         "mediumint" => 24,
         "int" => 32,
         "bigint" => 64,
+        "float" => return Some(1 << 24),
+        "double" => return Some(1 << 53),
         _ => return None,
     };
     let signed = u32::from(!column_type.contains("unsigned"));
@@ -89,6 +91,7 @@ mod tests {
         ] {
             assert_eq!(greatest(ty), Some(number), "{ty}");
         }
-        assert_eq!(greatest("double"), None);
+        assert_eq!(greatest("float"), Some(16_777_216));
+        assert_eq!(greatest("decimal(10,0)"), None);
     }
 }

@@ -8,6 +8,7 @@ use super::{DEAD_LETTERS, ddl, ids, quoted};
 use crate::flush::Dialect;
 use crate::flush::connect::server_facts;
 use crate::flush::retry::Class;
+use crate::flush::statement::DEAD_LETTER_COLUMNS;
 use crate::mapping::Mapping;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row};
@@ -30,8 +31,8 @@ pub async fn read(
     }
     let server = server(connection, facts.dialect, &facts.version).await?;
     let (mut tables, last_ids) = tables(connection, mapping).await?;
-    columns(connection, facts.dialect, &mut tables).await?;
-    keys(connection, facts.dialect, &mut tables).await?;
+    columns(connection, mapping, facts.dialect, &mut tables).await?;
+    keys(connection, mapping, facts.dialect, &mut tables).await?;
     foreign_keys(connection, &mut tables).await?;
     rules(connection, facts.dialect, &mut tables).await?;
     partitions(connection, &mut tables).await?;
@@ -97,6 +98,7 @@ async fn tables(
 
 async fn columns(
     connection: &mut MySqlConnection,
+    mapping: &Mapping,
     dialect: Dialect,
     tables: &mut Tables,
 ) -> Result<(), sqlx::Error> {
@@ -113,10 +115,23 @@ async fn columns(
         )
         .await?;
     for row in rows {
-        let Some(table) = tables.get_mut(&text(&row, 0)?) else { continue };
-        table.columns.insert(text(&row, 1)?, column(&row, dialect)?);
+        let name = text(&row, 0)?;
+        let Some(table) = tables.get_mut(&name) else { continue };
+        let found = as_mapped(mapping, &name, text(&row, 1)?);
+        table.columns.insert(found, column(&row, dialect)?);
     }
     Ok(())
+}
+
+/// A column's name as the statements write it. Servers take `User_ID` and `user_id` for the same.
+fn as_mapped(mapping: &Mapping, table: &str, column: String) -> String {
+    let mut names: Vec<&str> =
+        if table == DEAD_LETTERS { DEAD_LETTER_COLUMNS.to_vec() } else { Vec::new() };
+    if let Some(id) = mapping.table(table) {
+        names.extend(mapping.tables[id].columns.iter().map(|spec| spec.name.as_str()));
+    }
+    let same = names.into_iter().find(|name| name.eq_ignore_ascii_case(&column));
+    same.map(str::to_owned).unwrap_or(column)
 }
 
 fn column(row: &MySqlRow, dialect: Dialect) -> Result<LiveColumn, sqlx::Error> {
@@ -165,6 +180,7 @@ fn default_sql(text: String, dialect: Dialect, extra: &str) -> Option<String> {
 
 async fn keys(
     connection: &mut MySqlConnection,
+    mapping: &Mapping,
     dialect: Dialect,
     tables: &mut Tables,
 ) -> Result<(), sqlx::Error> {
@@ -179,8 +195,10 @@ async fn keys(
          ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
     );
     for row in connection.fetch_all(AssertSqlSafe(select)).await? {
-        let Some(table) = tables.get_mut(&text(&row, 0)?) else { continue };
+        let name = text(&row, 0)?;
+        let Some(table) = tables.get_mut(&name) else { continue };
         let column: Option<String> = row.try_get(2)?;
+        let column = column.map(|column| as_mapped(mapping, &name, column));
         let part = match (column, row.try_get::<Option<i64>, _>(3)?) {
             (Some(column), None) => KeyPart::Column(column),
             (Some(column), Some(length)) => KeyPart::Prefix(column, length),

@@ -206,6 +206,17 @@ async fn ids_that_are_narrow_or_nearly_used_up() {
 }
 
 #[tokio::test]
+async fn ids_that_are_not_whole_numbers() {
+    check(&[Fault {
+        by: &["ALTER TABLE users MODIFY id FLOAT NOT NULL AUTO_INCREMENT"],
+        only: Some(Server::MariaDb),
+        says: &["users.id: is AUTO_INCREMENT float"],
+        ..WARNED
+    }])
+    .await;
+}
+
+#[tokio::test]
 async fn tables_that_keep_what_was_rolled_back() {
     check(&[
         Fault {
@@ -307,6 +318,13 @@ async fn rules_of_the_users_own_are_named() {
             ..REFUSED
         },
         Fault {
+            by: &["SET sql_mode = ''", "ALTER TABLE user_logins ADD COLUMN mine DATETIME NOT NULL DEFAULT '0000-00-00'"],
+            only: Some(Server::MariaDb),
+            says: &["error 1978 (ER_INVALID_DEFAULT_VALUE_FOR_FIELD): a column of your own has a default"],
+            undo: &["ALTER TABLE user_logins DROP COLUMN mine"],
+            ..REFUSED
+        },
+        Fault {
             by: &["ALTER TABLE user_logins MODIFY created_at TIMESTAMP NOT NULL DEFAULT (CURRENT_TIMESTAMP + INTERVAL 100 YEAR)"],
             says: &["user_logins: a row of sluicegate's own is refused (rolled back, to write): error 1292"],
             undo: &["ALTER TABLE user_logins MODIFY created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP"],
@@ -336,6 +354,70 @@ async fn partitions_that_end() {
             ..REFUSED
         },
     ])
+    .await;
+}
+
+#[tokio::test]
+async fn dead_letters_that_do_not_fit() {
+    check(&[
+        Fault {
+            by: &["ALTER TABLE dead_letters MODIFY payload TINYBLOB NOT NULL COMMENT 'mine', MODIFY message_key VARBINARY(10), MODIFY kafka_offset INT NOT NULL, MODIFY payload_bytes SMALLINT NOT NULL, MODIFY error_text VARCHAR(60) NOT NULL, MODIFY kafka_timestamp DATETIME NULL"],
+            says: &[
+                "dead_letters.payload: is tinyblob, which does not hold every MEDIUMBLOB",
+                "dead_letters.message_key: is varbinary(10)",
+                "dead_letters.kafka_offset: is int",
+                "dead_letters.payload_bytes: is smallint",
+                "dead_letters.error_text: is varchar(60)",
+                "dead_letters.kafka_timestamp: is datetime",
+                "COMMENT 'mine'",
+            ],
+            ..REFUSED
+        },
+        Fault {
+            by: &["ALTER TABLE dead_letters DROP COLUMN replayed_at, MODIFY event_type VARCHAR(100) NOT NULL, MODIFY event_id VARCHAR(50) CHARACTER SET latin1, MODIFY topic VARCHAR(249) NOT NULL"],
+            says: &[
+                "dead_letters.replayed_at: there is no such column; fix it with: ALTER TABLE `dead_letters` ADD COLUMN",
+                "dead_letters.event_type: takes no NULL",
+                "dead_letters.event_id: has the collation latin1_",
+                "dead_letters.topic: has the collation utf8mb4_unicode_520_ci",
+            ],
+            ..REFUSED
+        },
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn times_that_the_server_gives() {
+    check(&[Fault {
+        by: &["ALTER TABLE user_logins MODIFY event_timestamp TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP"],
+        says: &["DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)"],
+        ..REFUSED
+    }])
+    .await;
+}
+
+#[tokio::test]
+async fn names_are_compared_as_servers_do() {
+    check(&[Fault {
+        by: &["ALTER TABLE users CHANGE user_id User_ID VARCHAR(50) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, CHANGE email EMAIL VARCHAR(320) NOT NULL DEFAULT '', CHANGE bio BIO TINYTEXT"],
+        says: &["users.bio: is tinytext"],
+        ..REFUSED
+    }])
+    .await;
+}
+
+/// What refuses every row is not said to be the fault of events.
+#[tokio::test]
+async fn a_trigger_that_refuses_every_row_is_told_from_a_rule() {
+    check(&[Fault {
+        by: &[
+            "CREATE TRIGGER mine BEFORE INSERT ON user_logins FOR EACH ROW SET NEW.user_id = NULL",
+        ],
+        says: &["events that it refuses in the same way are waited out"],
+        undo: &["DROP TRIGGER mine"],
+        ..WARNED
+    }])
     .await;
 }
 

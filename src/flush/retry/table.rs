@@ -213,6 +213,7 @@ pub const TABLE: &[(u16, &str, Sender, Class)] = &[
     (1932, "ER_NO_SUCH_TABLE_IN_ENGINE", MariaDb, Outage),
     (1969, "ER_STATEMENT_TIMEOUT", MariaDb, Outage),
     (1977, "ER_CANNOT_CONVERT_CHARACTER", MariaDb, Data),
+    (1978, "ER_INVALID_DEFAULT_VALUE_FOR_FIELD", MariaDb, Schema),
     // Numbers of MySQL's client, which proxies send for a server that they cannot reach.
     (2002, "CR_CONNECTION_ERROR", Proxy, Connection),
     (2003, "CR_CONN_HOST_ERROR", Proxy, Connection),

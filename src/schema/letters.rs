@@ -1,0 +1,129 @@
+//! What is wrong with the columns of `dead_letters`.
+//!
+//! No mapping describes them, and a narrow one is met only by the first message that is at fault.
+
+use super::live::{LiveColumn, LiveTable};
+use super::{DEAD_LETTERS, Mismatch, columns, ddl, quoted, size};
+use crate::mapping::ColumnType::{self, BigInt, DateTime, Varchar};
+
+/// What a column has to hold.
+enum Holds {
+    /// What a mapped column of the type holds.
+    Mapped(ColumnType),
+    /// A number of the type, or of a larger one.
+    Number(&'static str),
+    /// So many bytes, in a column of the type.
+    Bytes(i64, &'static str),
+}
+
+use Holds::{Bytes, Mapped, Number};
+
+/// Integer types, the narrower ones first.
+const INTEGERS: [&str; 5] = ["tinyint", "smallint", "mediumint", "int", "bigint"];
+
+/// Columns as of `migrations/`, and whether they take NULL.
+const COLUMNS: [(&str, Holds, bool); 14] = [
+    ("topic", Mapped(Varchar(249)), false),
+    ("kafka_partition", Number("INT"), false),
+    ("kafka_offset", Mapped(BigInt), false),
+    ("message_key", Bytes(1024, "VARBINARY(1024)"), true),
+    ("payload", Bytes(16_777_215, "MEDIUMBLOB"), false),
+    ("payload_bytes", Number("INT"), false),
+    ("payload_cut", Number("TINYINT"), false),
+    ("event_type", Mapped(Varchar(100)), true),
+    ("event_id", Mapped(Varchar(50)), true),
+    ("error_code", Mapped(Varchar(64)), false),
+    ("error_text", Mapped(Varchar(1024)), false),
+    ("kafka_timestamp", Mapped(DateTime), true),
+    ("dead_at", Mapped(DateTime), false),
+    ("replayed_at", Mapped(DateTime), true),
+];
+
+impl Holds {
+    fn sql(&self) -> String {
+        match self {
+            Mapped(ty) => ty.sql(),
+            Number(ty) | Bytes(_, ty) => (*ty).to_owned(),
+        }
+    }
+
+    fn fits(&self, live: &LiveColumn) -> bool {
+        let data_type = live.data_type.as_str();
+        match self {
+            Mapped(ty) => columns::fits(ty, live),
+            Number(least) => {
+                let rank =
+                    |ty: &str| INTEGERS.iter().position(|known| ty.eq_ignore_ascii_case(known));
+                rank(data_type) >= rank(least)
+            }
+            Bytes(least, _) => {
+                let is_binary = data_type == "varbinary" || data_type.ends_with("blob");
+                is_binary && live.octets.is_some_and(|octets| octets >= *least)
+            }
+        }
+    }
+
+    /// A type that holds what the column holds now and what it has to.
+    fn wider(&self, live: &LiveColumn, others: i64) -> String {
+        let wider = match self {
+            _ if self.fits(live) => Some(live.column_type.clone()),
+            Mapped(ty) => columns::wider(ty, live, others),
+            // A longer text is kept whole.
+            Bytes(least, _) if live.octets.is_some_and(|octets| octets > *least) => {
+                Some("LONGBLOB".to_owned())
+            }
+            Number(_) | Bytes(..) => None,
+        };
+        wider.unwrap_or_else(|| self.sql())
+    }
+}
+
+pub(super) fn check(live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
+    let row_bytes = size::row_bytes(live);
+    for (name, holds, nullable) in &COLUMNS {
+        let (problem, change) = match live.columns.get(*name) {
+            None => {
+                let null = if *nullable { "NULL" } else { "NOT NULL" };
+                let change = format!("ADD COLUMN {} {} {null}", quoted(name), holds.sql());
+                ("there is no such column".to_owned(), change)
+            }
+            Some(found) => {
+                let Some(problem) = problem(name, holds, *nullable, found) else { continue };
+                let ty = holds.wider(found, row_bytes - size::live_bytes(found));
+                let collation = collation(name, holds, found);
+                let nullable = *nullable || found.nullable;
+                let column = ddl::changed(name, found, &ty, collation.as_ref(), nullable);
+                (problem, format!("MODIFY COLUMN {column}"))
+            }
+        };
+        mismatches.push(Mismatch::refused(
+            format!("{DEAD_LETTERS}.{name}"),
+            problem,
+            format!("ALTER TABLE {} {change}", quoted(DEAD_LETTERS)),
+        ));
+    }
+}
+
+fn problem(name: &str, holds: &Holds, nullable: bool, live: &LiveColumn) -> Option<String> {
+    if !holds.fits(live) {
+        let (ty, wanted) = (&live.column_type, holds.sql());
+        return Some(format!("is {ty}, which does not hold every {wanted}"));
+    }
+    if let Some((_, wanted)) = collation(name, holds, live)
+        && let Some((_, found)) = &live.collation
+        && wanted != *found
+    {
+        return Some(format!("has the collation {found}, which does not do for every {name}"));
+    }
+    (nullable && !live.nullable).then(|| "takes no NULL, but the value may be absent".to_owned())
+}
+
+/// Topics are compared byte by byte, codes are ASCII, and the rest may quote names of any script.
+fn collation(name: &str, holds: &Holds, live: &LiveColumn) -> Option<(String, String)> {
+    match (name, holds) {
+        ("topic", _) => ddl::collation(&ColumnType::Id, live),
+        ("error_code", _) => live.collation.clone(),
+        (_, Mapped(ty)) => ddl::collation(ty, live),
+        _ => None,
+    }
+}
