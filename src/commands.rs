@@ -139,15 +139,17 @@ fn refused_rehearsal(mapping: &Mapping, live: &LiveSchema, refusal: &Refusal) ->
         );
         return Mismatch::warning(table, problem, None);
     }
-    let problem = format!("a row of sluicegate's own is refused (rolled back, to {step}): {text}");
-    let fix = match (class, *number) {
-        (Class::Data, NO_PARTITION) => schema::partition_fix(table, live),
-        (Class::Data, _) => Some(
-            "a look at the table's defaults, triggers and generated columns: it refuses every row"
+    let (hint, fix) = match (class, *number) {
+        (Class::Data, NO_PARTITION) => (String::new(), schema::partition_fix(table, live)),
+        (Class::Data, _) => (
+            "; look at the table's defaults, triggers and generated columns, since it refuses every row"
                 .to_owned(),
+            None,
         ),
-        _ => Some(format!("what docs/errors.md says of {number}, on the server or the proxy")),
+        _ => (format!("; see {number} in docs/errors.md, on the server or the proxy"), None),
     };
+    let problem =
+        format!("a row of sluicegate's own is refused (rolled back, to {step}): {text}{hint}");
     Mismatch { severity: Severity::Refused, place: table.to_owned(), problem, fix }
 }
 

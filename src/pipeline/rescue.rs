@@ -61,7 +61,7 @@ impl Rescuer {
             table = refused.table,
             number = refused.number,
             rows = refused.rows.len(),
-            "flush: the server refuses rows that passed validation; the batch is written without their events, which become dead letters (server_refused)"
+            "flush: the server refuses rows that passed validation; the batch is written without their events, which become dead letters"
         );
         let Some(mut suspects) = self.messages(batch, partitions).await else {
             // The rest must not be lost with them: what is left of these messages in Kafka is read again
