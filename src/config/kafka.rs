@@ -40,8 +40,9 @@ const HEARTBEAT_MS: usize = 500;
 const TOPIC_CHARS_MAX: usize = 249;
 
 /// Other names of librdkafka's for properties that sluicegate sets, looks at or refuses.
-pub(super) const ALIASES: [(&str, &str); 3] = [
+pub(super) const ALIASES: [(&str, &str); 4] = [
     ("auto.commit.enable", "enable.auto.commit"),
+    ("fetch.message.max.bytes", "max.partition.fetch.bytes"),
     ("metadata.broker.list", "bootstrap.servers"),
     ("sasl.mechanisms", "sasl.mechanism"),
 ];
