@@ -168,6 +168,8 @@ impl Ground {
             }
             Fault::DiskFull => site.disk_is_full(true).await,
             Fault::GrantRevoked => {
+                // An instance that lacks the grant when it starts says so and ends.
+                injected.steady = Some(Arc::clone(&self.steady).lock_owned().await);
                 let database = &site.world.database;
                 site.sql(&format!("REVOKE INSERT ON `{database}`.* FROM {ACCOUNT}")).await;
                 // A session keeps the privileges for the database that it has chosen.
