@@ -26,6 +26,7 @@ mod status;
 mod stop;
 mod transactions;
 
+use loadgen::{Generator, Mix, Plan};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use support::{Row, Server};
@@ -51,6 +52,19 @@ fn expected(server: Server) -> BTreeMap<String, Vec<Row>> {
     }
     let messages = messages("samples.jsonl");
     reference::fold(messages.iter().map(input), server.json_depth()).tables
+}
+
+/// Whole lives of entities, with messages that are late, that come twice, and that are faulty.
+fn lifecycles(events: u64) -> Vec<loadgen::Message> {
+    let plan = Plan {
+        events,
+        mix: Mix::Lifecycle,
+        poison: 0.02,
+        duplicates: 0.05,
+        disorder: 0.1,
+        ..Plan::default()
+    };
+    Generator::new(plan).collect()
 }
 
 fn input(message: &loadgen::Message) -> reference::Input<'_> {

@@ -4,7 +4,8 @@
 mod mapped;
 mod running;
 
-use crate::support::{Server, World};
+use crate::support::{Server, World, assert_table};
+use crate::{input, lifecycles, reference};
 use loadgen::TOPICS;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
@@ -444,4 +445,24 @@ async fn a_rehearsal_leaves_no_row_and_a_refused_table_no_start() {
 async fn count(world: &World, table: &str) -> i64 {
     let select = format!("SELECT COUNT(*) FROM `{table}`");
     world.connect().await.fetch_one(AssertSqlSafe(select)).await.unwrap().get(0)
+}
+
+/// A table that keeps the history of its rows takes what any other takes.
+#[tokio::test]
+async fn tables_with_system_versioning() {
+    let Some(world) = World::new(Server::MariaDb).await else { return };
+    world.create_topics(&TOPICS, 2).await;
+    world.succeed(&["migrate"]);
+    let messages = lifecycles(2_000);
+    let expected = reference::fold(messages.iter().map(input), world.server.json_depth()).tables;
+    let versioned = |table| format!("ALTER TABLE {table} ADD SYSTEM VERSIONING");
+    let versioned: Vec<String> = expected.keys().map(versioned).collect();
+    execute(&world, versioned.iter().map(String::as_str)).await;
+    assert_eq!(findings(&world), (Some(0), vec![]));
+    world.produce(messages).await;
+    world.load();
+    for (table, rows) in &expected {
+        assert_table(world.server.name(), table, &world.rows(table).await, rows);
+    }
+    world.end().await;
 }

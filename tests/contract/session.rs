@@ -1,14 +1,15 @@
 //! The session is ours: whatever the server's defaults are, the tables are those of the fold.
 
 use crate::support::servers::{self, Own};
-use crate::support::{DEADLINE, Server, World, assert_table, unique};
-use crate::{input, reference};
-use loadgen::{Generator, Mix, Plan, TOPICS};
+use crate::support::{Server, World, assert_table, unique};
+use crate::transactions::{finish, start};
+use crate::{input, lifecycles, reference};
+use loadgen::TOPICS;
 use sluicegate::flush::session::{Decision, VARIABLES};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor, Row as _};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A session variable as the server describes it.
 struct Variable {
@@ -208,18 +209,12 @@ async fn hostile_defaults_do_not_show_in_the_tables() {
         let set = make_hostile(&mut world.admin().await, server).await;
         eprintln!("{}: {} hostile defaults", server.name(), set.len());
         world.create_topics(&TOPICS, 2).await;
-        let plan = Plan {
-            events: 3_000,
-            mix: Mix::Lifecycle,
-            poison: 0.02,
-            duplicates: 0.05,
-            disorder: 0.1,
-            ..Plan::default()
-        };
-        let messages: Vec<loadgen::Message> = Generator::new(plan).collect();
+        let messages = lifecycles(3_000);
         let expected = reference::fold(messages.iter().map(input), server.json_depth());
         world.produce(messages).await;
-        load(&world);
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let log = finish(start(&world, log.path()), log.path());
+        assert!(!log.contains("flush: failed"), "{}: {log}", server.name());
         let check = world.succeed(&["check"]);
         assert!(check.contains("schema: fits the mapping"), "{check}");
         // Read with plain defaults.
@@ -234,28 +229,6 @@ async fn hostile_defaults_do_not_show_in_the_tables() {
             assert_table(server.name(), table, &found, rows);
         }
     }
-}
-
-/// `World::load` with a deadline: what this server cannot do would be waited out for ever.
-fn load(world: &World) {
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let mut command = world.command();
-    command.args(["run", "--until-end"]).stderr(log.reopen().unwrap());
-    let mut child = command.spawn().unwrap();
-    let deadline = Instant::now() + DEADLINE;
-    let status = loop {
-        match child.try_wait().unwrap() {
-            Some(status) => break Some(status),
-            None if Instant::now() > deadline => break None,
-            None => std::thread::sleep(Duration::from_millis(20)),
-        }
-    };
-    if status.is_none() {
-        child.kill().unwrap();
-    }
-    let said = std::fs::read_to_string(log.path()).unwrap();
-    assert!(status.is_some_and(|status| status.success()), "{}: {said}", world.server.name());
-    assert!(!said.contains("flush: failed"), "{}: {said}", world.server.name());
 }
 
 /// A session that reads as the tests' own sessions do.

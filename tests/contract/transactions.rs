@@ -2,8 +2,8 @@
 
 use crate::support::servers::{self, Own};
 use crate::support::{DEADLINE, Server, World, assert_table, wait_for};
-use crate::{input, reference};
-use loadgen::{Generator, Kind, Message, Mix, Plan, TOPICS};
+use crate::{input, lifecycles, reference};
+use loadgen::{Kind, Message, TOPICS};
 use sqlx::Executor;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -21,15 +21,17 @@ async fn own(server: Server, bytes: &str) -> Option<(World, Own)> {
     Some((world, own))
 }
 
-fn start(world: &World, log: &Path) -> Child {
+/// `run --until-end`, with its log in a file.
+pub(crate) fn start(world: &World, log: &Path) -> Child {
     let mut command = world.command();
     command.args(["run", "--until-end"]).stdout(Stdio::null());
     command.stderr(std::fs::File::create(log).unwrap()).spawn().unwrap()
 }
 
-/// Waits for the end, which must be a good one; gives the log.
+/// Waits for the end, which must be a good one, with a deadline: what a server cannot do would be
+/// retried forever. Gives the log.
 #[track_caller]
-fn finish(mut child: Child, log: &Path) -> String {
+pub(crate) fn finish(mut child: Child, log: &Path) -> String {
     let deadline = std::time::Instant::now() + DEADLINE;
     let status = loop {
         match child.try_wait().unwrap() {
@@ -49,15 +51,7 @@ async fn a_batch_that_is_too_large_is_written_in_parts() {
     for server in Server::ALL {
         let Some((world, _own)) = own(server, "65536").await else { continue };
         world.create_topics(&TOPICS, 1).await;
-        let plan = Plan {
-            events: 3_000,
-            mix: Mix::Lifecycle,
-            poison: 0.02,
-            duplicates: 0.05,
-            disorder: 0.1,
-            ..Plan::default()
-        };
-        let messages: Vec<Message> = Generator::new(plan).collect();
+        let messages = lifecycles(3_000);
         let expected = reference::fold(messages.iter().map(input), server.json_depth());
         world.produce(messages).await;
         let log = tempfile::NamedTempFile::new().unwrap();
