@@ -14,7 +14,7 @@ use rdkafka::admin::{
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row as _};
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -67,10 +67,43 @@ pub struct Injected {
     steady: Option<OwnedMutexGuard<()>>,
     /// A producer whose transaction is open.
     transaction: Option<BaseProducer>,
-    /// The value that a variable had, or the number of an instance.
-    before: i64,
+    /// A variable of the server.
+    lowered: Option<Lowered>,
+    /// The number of an instance.
+    instance: usize,
     /// How an instance ended that was told to.
     pub ended: Option<Result<ExitStatus, String>>,
+}
+
+/// A global variable with another value, in which new sessions begin.
+struct Lowered {
+    variable: &'static str,
+    before: i64,
+    /// From before, so that the value does not hold for it.
+    admin: MySqlConnection,
+}
+
+impl Lowered {
+    async fn to(site: &Site, variable: &'static str, value: i64) -> Self {
+        let mut admin = site.admin().await;
+        let select = format!("SELECT CAST(@@GLOBAL.{variable} AS SIGNED)");
+        let before = admin.fetch_one(AssertSqlSafe(select)).await.unwrap().get(0);
+        let mut lowered = Self { variable, before, admin };
+        lowered.set(site, value).await;
+        lowered
+    }
+
+    /// Every connection of sluicegate begins anew with the value.
+    async fn set(&mut self, site: &Site, value: i64) {
+        let set = format!("SET GLOBAL {} = {value}", self.variable);
+        self.admin.execute(AssertSqlSafe(set)).await.unwrap();
+        site.kill_connections_by(&mut self.admin).await;
+    }
+
+    async fn undo(mut self, site: &Site) {
+        self.set(site, self.before).await;
+        let _ = self.admin.close().await;
+    }
 }
 
 impl Ground {
@@ -131,7 +164,8 @@ impl Ground {
             task: None,
             steady: None,
             transaction: None,
-            before: 0,
+            lowered: None,
+            instance: 0,
             ended: None,
         };
         match fault {
@@ -152,7 +186,7 @@ impl Ground {
             }
             Fault::IdleTimeout => {
                 self.feed.pause();
-                injected.before = self.set_for_new_sessions("wait_timeout", TIMEOUT_SECONDS).await;
+                injected.lowered = Some(Lowered::to(site, "wait_timeout", TIMEOUT_SECONDS).await);
             }
             Fault::Deadlock => injected.repeat(site, opposite_order),
             Fault::LockWaitTimeout => {
@@ -163,8 +197,8 @@ impl Ground {
             Fault::TableLocked => injected.hold(site, &["LOCK TABLES user_events WRITE"]).await,
             Fault::GlobalReadLock => injected.hold(site, &["FLUSH TABLES WITH READ LOCK"]).await,
             Fault::PacketLowered => {
-                injected.before =
-                    self.set_for_new_sessions("max_allowed_packet", PACKET_LOWERED).await;
+                injected.lowered =
+                    Some(Lowered::to(site, "max_allowed_packet", PACKET_LOWERED).await);
             }
             Fault::DiskFull => site.disk_is_full(true).await,
             Fault::GrantRevoked => {
@@ -207,13 +241,13 @@ impl Ground {
             }
             Fault::InstanceKilled => {
                 let _steady = self.steady.lock().await;
-                injected.before = self.any_instance(chance);
-                self.instances[injected.before as usize].kill();
+                injected.instance = self.any_instance(chance);
+                self.instances[injected.instance].kill();
             }
             Fault::InstanceStopped => {
                 let _steady = self.steady.lock().await;
-                injected.before = self.any_instance(chance);
-                let instance = &self.instances[injected.before as usize];
+                injected.instance = self.any_instance(chance);
+                let instance = &self.instances[injected.instance];
                 injected.ended = Some(instance.terminate(DEADLINE).await);
             }
             Fault::InstanceAdded => {
@@ -241,12 +275,13 @@ impl Ground {
             }
             Fault::ServerFrozen => site.signal(site.server.name(), "CONT"),
             Fault::ServerReadOnly => site.sql("SET GLOBAL read_only = OFF").await,
-            Fault::IdleTimeout => {
-                self.feed.resume();
-                self.set_for_new_sessions("wait_timeout", injected.before).await;
-            }
-            Fault::PacketLowered => {
-                self.set_for_new_sessions("max_allowed_packet", injected.before).await;
+            Fault::IdleTimeout | Fault::PacketLowered => {
+                if injected.fault == Fault::IdleTimeout {
+                    self.feed.resume();
+                }
+                if let Some(lowered) = injected.lowered.take() {
+                    lowered.undo(site).await;
+                }
             }
             Fault::DiskFull => {
                 site.disk_is_full(false).await;
@@ -280,7 +315,7 @@ impl Ground {
             Fault::CommitsFailing => self.limit_offsets("1048588").await,
             Fault::InstanceKilled | Fault::InstanceStopped => {
                 let _steady = self.steady.lock().await;
-                let instance = &self.instances[injected.before as usize];
+                let instance = &self.instances[injected.instance];
                 instance.start(&site.world);
                 instance.has_begun().await;
             }
@@ -306,16 +341,8 @@ impl Ground {
         self.instances.last().expect("there are instances")
     }
 
-    fn any_instance(&self, chance: &mut Chance) -> i64 {
-        chance.index(self.instances.len() - 1) as i64
-    }
-
-    /// Sets a variable and makes every connection of sluicegate begin anew; gives the value before.
-    async fn set_for_new_sessions(&self, variable: &str, value: i64) -> i64 {
-        let before = self.site.global(variable).await;
-        self.site.sql(&format!("SET GLOBAL {variable} = {value}")).await;
-        self.site.kill_connections().await;
-        before
+    fn any_instance(&self, chance: &mut Chance) -> usize {
+        chance.index(self.instances.len() - 1)
     }
 
     /// Makes a column too narrow for an event that comes next. What is in the table fits: the

@@ -6,7 +6,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::str::FromStr;
@@ -115,14 +115,12 @@ impl Site {
         }
     }
 
-    /// The value of a global variable.
-    pub async fn global(&self, name: &str) -> i64 {
-        let select = format!("SELECT CAST(@@GLOBAL.{name} AS SIGNED)");
-        self.admin().await.fetch_one(AssertSqlSafe(select)).await.unwrap().get(0)
-    }
-
     /// The connections of sluicegate's account.
     pub async fn connections(&self) -> Vec<i64> {
+        self.connections_by(&mut self.admin().await).await
+    }
+
+    async fn connections_by(&self, admin: &mut MySqlConnection) -> Vec<i64> {
         let select = match self.server {
             // MySQL's other list fails on statements with emoji in them.
             Server::MySql => {
@@ -133,15 +131,17 @@ impl Site {
                 "SELECT CAST(ID AS SIGNED) FROM information_schema.PROCESSLIST WHERE USER = ?"
             }
         };
-        let mut admin = self.admin().await;
-        sqlx::query_scalar(select).bind(ACCOUNT).fetch_all(&mut admin).await.unwrap()
+        sqlx::query_scalar(select).bind(ACCOUNT).fetch_all(admin).await.unwrap()
     }
 
     /// Ends every one of them.
     pub async fn kill_connections(&self) {
-        let connections = self.connections().await;
-        let mut admin = self.admin().await;
-        for id in connections {
+        self.kill_connections_by(&mut self.admin().await).await;
+    }
+
+    /// Ends every one of them, by a session that is there already.
+    pub async fn kill_connections_by(&self, admin: &mut MySqlConnection) {
+        for id in self.connections_by(admin).await {
             // It may have gone by itself.
             let _ = admin.execute(AssertSqlSafe(format!("KILL {id}"))).await;
         }
