@@ -13,9 +13,10 @@ use criterion::{
 };
 use sluicegate::buffer::Batch;
 use sluicegate::decode::Decoder;
-use sluicegate::flatten::{Flattener, JsonLimits};
-use sluicegate::flush::Dialect;
+use sluicegate::flatten::Flattener;
 use sluicegate::flush::statement::Statements;
+use sluicegate::mysql::Dialect;
+use sluicegate::mysql::JsonLimits;
 use std::hint::black_box;
 use std::sync::Arc;
 

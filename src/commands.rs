@@ -7,11 +7,12 @@ pub mod run;
 pub mod status;
 
 use crate::config::{Config, ConfigError};
-use crate::flush::connect::{ServerFacts, close, server_facts};
+use crate::flush::NO_PARTITION;
 use crate::flush::rehearse::{self, Refusal};
-use crate::flush::retry::Class;
-use crate::flush::{NO_PARTITION, shown};
 use crate::mapping::{Mapping, MappingError, TableId};
+use crate::mysql::Class;
+use crate::mysql::without_values;
+use crate::mysql::{ServerFacts, close, server_facts};
 use crate::schema::{self, LiveSchema, Mismatch, Severity};
 use anyhow::Context;
 use comfy_table::{CellAlignment, Table, presets};
@@ -181,7 +182,8 @@ impl Inspected {
 
 /// The same for a command that does not wait for the server.
 async fn inspect_now(config: &Config, mapping: &Mapping) -> anyhow::Result<Fit> {
-    let inspected = inspect(config, mapping).await.map_err(|error| anyhow::anyhow!(shown(&error)));
+    let inspected =
+        inspect(config, mapping).await.map_err(|error| anyhow::anyhow!(without_values(&error)));
     inspected.with_context(|| format!("MySQL {}", config.server.address()))?.fit()
 }
 

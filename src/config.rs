@@ -13,9 +13,9 @@ mod secret;
 
 use crate::buffer::Limits;
 use crate::flatten::Bounds;
-use crate::flush::connect::Server;
-use crate::flush::retry::Backoff;
 use crate::flush::statement::StatementLimits;
+use crate::mysql::Backoff;
+use crate::mysql::Server;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -18,13 +18,14 @@ use crate::decode::{self, Decoder, Document, Envelope, Identity};
 use crate::mapping::{
     Cell, EventPlan, LabelId, LinesPlan, Mapping, Role, RowPlan, Source, Table, TableId,
 };
+use crate::mysql::JsonLimits;
 use crate::reject::{Code, Reject};
 use cells::Destination;
 use simd_json::Node;
 use std::sync::Arc;
 use walk::{ABSENT, Found};
 
-pub use limits::{Bounds, JsonLimits};
+pub use limits::Bounds;
 pub(crate) use redact::redact;
 
 /// Turns messages into rows of a batch. Owns scratch space that is reused from message to message.

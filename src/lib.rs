@@ -20,6 +20,7 @@ pub mod http;
 pub mod mapping;
 pub mod metrics;
 pub mod migrate;
+pub mod mysql;
 pub mod pipeline;
 pub mod reject;
 pub mod schema;

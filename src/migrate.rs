@@ -7,9 +7,9 @@
 //!
 //! The notes are sqlx's (`_sqlx_migrations`), so that its command-line tool reads them.
 
-use crate::flush::connect::{Server, close};
-use crate::flush::retry::{Backoff, number_of};
-use crate::flush::shown;
+use crate::mysql::without_values;
+use crate::mysql::{Backoff, number_of};
+use crate::mysql::{Server, close};
 use sqlx::migrate::{Migration, Migrator};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
@@ -54,10 +54,10 @@ const NOTES: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The server said no.
-    #[error("{}", shown(.0))]
+    #[error("{}", without_values(.0))]
     Server(sqlx::Error),
     /// A migration failed.
-    #[error("migration {version} ({name}): {}", shown(.error))]
+    #[error("migration {version} ({name}): {}", without_values(.error))]
     Migration {
         /// Its number.
         version: i64,
@@ -191,7 +191,7 @@ async fn take(connection: &mut MySqlConnection, name: &str) -> Lock {
         Ok(Some(_)) => Lock::Held,
         Ok(None) => Lock::Useless,
         Err(error) => {
-            debug!(error = shown(&error), "migrations: going on without GET_LOCK");
+            debug!(error = without_values(&error), "migrations: going on without GET_LOCK");
             Lock::Useless
         }
     }

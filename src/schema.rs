@@ -17,9 +17,9 @@ mod read;
 mod size;
 mod table;
 
-use crate::flush::Dialect;
 use crate::flush::statement::{DEAD_LETTER_COLUMNS, DEAD_LETTER_KEY};
 use crate::mapping::{Mapping, Table, TableKind};
+use crate::mysql::Dialect;
 use std::fmt;
 
 pub use ids::{ROOM_LEAST, share_left};

@@ -3,11 +3,11 @@
 use super::{Inspected, load_mapping};
 use crate::config::{Config, ConfigError};
 use crate::consume::Consumer;
-use crate::flush::connect::Server;
-use crate::flush::retry::Class;
-use crate::flush::shown;
 use crate::mapping::Mapping;
 use crate::migrate;
+use crate::mysql::Class;
+use crate::mysql::Server;
+use crate::mysql::without_values;
 use crate::schema;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::mysql::MySqlConnection;
@@ -85,7 +85,7 @@ async fn check_mysql(config: &Config, mapping: &Mapping, findings: &mut Findings
     };
     match super::inspect_on(&mut connection, config, mapping).await {
         Ok(inspected) => check_inspected(&mut connection, server, inspected, findings).await,
-        Err(error) => findings.problem(format!("MySQL: {}", shown(&error))),
+        Err(error) => findings.problem(format!("MySQL: {}", without_values(&error))),
     }
     match migrate::pending_on(&mut connection).await {
         Ok(0) => findings.fine("migrations: all applied"),
@@ -97,7 +97,7 @@ async fn check_mysql(config: &Config, mapping: &Mapping, findings: &mut Findings
 }
 
 fn connect_problem(error: &sqlx::Error) -> String {
-    let cause = shown(error);
+    let cause = without_values(error);
     match Class::of_error(error) {
         Class::Connection => {
             format!("{cause}; check mysql.host, mysql.port or mysql.socket, and mysql.tls_mode")

@@ -6,8 +6,8 @@ mod replay;
 
 use crate::config::Config;
 use crate::dead_letter::store::{self, Filter, Stored};
-use crate::flush::connect::close;
-use crate::flush::shown;
+use crate::mysql::close;
+use crate::mysql::without_values;
 use anyhow::{Context, anyhow, bail};
 use sqlx::mysql::MySqlConnection;
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ const SHOWN_MAX: u32 = 20;
 /// When the server cannot be reached, or there is no such letter.
 pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
     let server = &config.server;
-    let connected = server.connect().await.map_err(|error| anyhow!(shown(&error)));
+    let connected = server.connect().await.map_err(|error| anyhow!(without_values(&error)));
     let mut connection = connected.with_context(|| format!("MySQL {}", server.address()))?;
     let done = match command {
         Command::Count { which, json } => {
@@ -146,5 +146,5 @@ async fn refuse_shared_ids(
 // Taken by value to be named where errors are mapped.
 #[expect(clippy::needless_pass_by_value)]
 fn said(error: sqlx::Error) -> anyhow::Error {
-    anyhow!(shown(&error))
+    anyhow!(without_values(&error))
 }

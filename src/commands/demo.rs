@@ -5,9 +5,9 @@ mod server;
 
 use super::{inspect_now, mapping, run};
 use crate::config::Config;
-use crate::flush::connect::{Server, close};
 use crate::metrics::Health;
 use crate::migrate;
+use crate::mysql::{Server, close};
 use crate::pipeline::{self, PipelineError, Progress, Stop};
 use anyhow::{Context, anyhow};
 use clap::Args;

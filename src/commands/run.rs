@@ -2,13 +2,14 @@
 
 use super::{Fit, Inspected, inspect, mapping};
 use crate::config::{self, Config};
-use crate::flush::retry::Class;
+use crate::flush::Plan;
 use crate::flush::statement::Statements;
-use crate::flush::{Plan, shown};
 use crate::http;
 use crate::mapping::Mapping;
 use crate::metrics::{self, FlushMetrics, Health, PipelineMetrics, Trouble};
 use crate::migrate;
+use crate::mysql::Class;
+use crate::mysql::without_values;
 use crate::pipeline::{self, Progress, Setup, Stop};
 use crate::status::{Board, Recent};
 use anyhow::Context;
@@ -174,7 +175,7 @@ async fn prepare(
             Err(error) => return Err(error).context(PREPARING),
         };
         let pause = config.flush.backoff.pause(attempt, RandomState::new().hash_one(attempt));
-        let cause = shown(&error);
+        let cause = without_values(&error);
         let waited = started.elapsed();
         if config.start_timeout.is_some_and(|limit| waited >= limit) {
             anyhow::bail!("MySQL is not ready after {waited:.0?} (start.timeout): {cause}");

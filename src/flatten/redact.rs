@@ -1,9 +1,9 @@
 //! The text of a document without its secrets.
 
-use super::limits::JsonLimits;
 use super::walk::{Found, walk};
 use crate::decode::Document;
 use crate::mapping::{EventPlan, Secrets};
+use crate::mysql::JsonLimits;
 
 /// The pieces of `source` that are left when the `cuts` are taken out. `source` starts at byte
 /// `start` of the message, which the cuts count from.

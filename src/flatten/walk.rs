@@ -1,10 +1,11 @@
 //! One pass over the tape: finds the wanted values, the secrets to cut, and the nesting.
 
-use super::limits::{JsonLimits, rows_too_large};
+use super::limits::rows_too_large;
 use super::numbers;
 use crate::buffer::CELL_BYTES;
 use crate::decode::{Document, after_colon, kind, skip_string, span};
 use crate::mapping::{EventPlan, PathNode, Secrets};
+use crate::mysql::JsonLimits;
 use crate::reject::{Code, Reject};
 use simd_json::{Node, StaticNode};
 

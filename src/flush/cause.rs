@@ -1,9 +1,7 @@
 //! What went wrong, for the table of classes and for people.
 
-use super::retry::{Class, number_of};
-use super::unfit::{Late, Unfit};
-use super::words;
 use crate::mapping::TableId;
+use crate::mysql::{Class, named, number_of, without_values};
 
 /// What went wrong with a statement.
 #[derive(Debug)]
@@ -28,123 +26,12 @@ impl Cause {
             class: Class::of_error(error),
             number,
             what: message.and_then(|message| named(number, message)).map(str::to_owned),
-            text: shown(error),
+            text: without_values(error),
         }
     }
 
     /// What we say ourselves.
     pub(super) fn own(table: Option<TableId>, class: Class, text: String) -> Self {
         Self { table, class, number: 0, what: None, text }
-    }
-}
-
-/// An error for people, in our words: nothing of it is what the other side wrote (see
-/// `super::words`), and neither is what the driver says about an answer.
-#[must_use]
-pub fn shown(error: &sqlx::Error) -> String {
-    use sqlx::Error;
-    match error {
-        Error::Database(_) => words::sentence(number_of(error)),
-        Error::Io(io) => shown_io(io),
-        // Before anything was sent, so that there is nothing that it could quote.
-        Error::Tls(tls) => format!("TLS: {tls}; check mysql.tls_mode and the certificates"),
-        Error::Configuration(unfit) => match unfit.downcast_ref::<Unfit>() {
-            Some(unfit) => unfit.to_string(),
-            None => "the driver does not take the settings of the connection".to_owned(),
-        },
-        Error::Protocol(_) => {
-            "an answer that is cut off or is not MySQL's protocol; check mysql.port and what is in between"
-                .to_owned()
-        }
-        _ => "an answer that does not fit the question; check what is between sluicegate and the server".to_owned(),
-    }
-}
-
-/// The operating system's texts and our own hold no data; others only count by their kind.
-fn shown_io(error: &std::io::Error) -> String {
-    let inner = error.get_ref().map(ToString::to_string).unwrap_or_default();
-    let is_ours = error.get_ref().is_some_and(|inner| inner.is::<Late>());
-    let is_dns = inner.starts_with("failed to lookup address information");
-    if is_ours || is_dns || error.raw_os_error().is_some() {
-        error.to_string()
-    } else {
-        error.kind().to_string()
-    }
-}
-
-/// The column or constraint that a message names, if the message is the server's own word for
-/// word: one that something in between has added to could quote anything.
-fn named(number: u16, message: &str) -> Option<&str> {
-    let (before, after): (&str, &[&str]) = match number {
-        1048 => ("Column '", &["' cannot be null"]),
-        1264 => ("Out of range value for column '", &["' at row "]),
-        1265 => ("Data truncated for column '", &["' at row "]),
-        1364 => ("Field '", &["' doesn't have a default value"]),
-        1406 => ("Data too long for column '", &["' at row "]),
-        3819 => ("Check constraint '", &["' is violated."]),
-        // MariaDB.
-        4025 => ("CONSTRAINT `", &["` failed for `", "`.`", "`"]),
-        _ => return None,
-    };
-    let (name, mut rest) = message.strip_prefix(before)?.split_once(after[0])?;
-    for text in &after[1..] {
-        rest = rest.trim_start_matches(is_of_identifier).strip_prefix(text)?;
-    }
-    let is_end = rest.bytes().all(|byte| byte.is_ascii_digit());
-    let is_name = (1..=IDENTIFIER_MAX).contains(&name.len()) && name.chars().all(is_of_identifier);
-    (is_end && is_name).then_some(name)
-}
-
-/// A table's name, a dot and a column's, of 64 characters each.
-const IDENTIFIER_MAX: usize = 129;
-
-/// MariaDB calls a column's own CHECK `table.column`.
-fn is_of_identifier(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "_$.".contains(c)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_driver_says_about_an_answer_is_not_shown() {
-        use std::io::{Error as IoError, ErrorKind};
-        let secret = || "secret".to_owned();
-        for error in [
-            sqlx::Error::Protocol(secret()),
-            sqlx::Error::Decode(secret().into()),
-            sqlx::Error::ColumnNotFound(secret()),
-            sqlx::Error::Configuration(secret().into()),
-            sqlx::Error::Io(IoError::new(ErrorKind::InvalidData, secret())),
-        ] {
-            let said = shown(&error);
-            assert!(!said.contains("secret") && !said.is_empty(), "{said}");
-        }
-        let refused = IoError::from_raw_os_error(111);
-        assert!(shown(&sqlx::Error::Io(refused)).starts_with("Connection refused"));
-        let late = Late::Connection(std::time::Duration::from_secs(10));
-        assert!(shown(&late.into()).contains("mysql.connect_timeout"));
-    }
-
-    #[test]
-    fn columns_and_constraints_are_named_and_values_are_not() {
-        for (number, message, what) in [
-            (1406, "Data too long for column 'title' at row 1", Some("title")),
-            (1048, "Column 'status' cannot be null", Some("status")),
-            (3819, "Check constraint 'chk_amount' is violated.", Some("chk_amount")),
-            (4025, "CONSTRAINT `chk_amount` failed for `shop`.`orders`", Some("chk_amount")),
-            (1048, "Column 'x' cannot be null: Sql: insert 'secret'", None),
-            (1406, "target: shop.0: Data too long for column 'title' at row 1", None),
-            (1406, "Data too long for column 'se cret' at row 1", None),
-            (1264, "Out of range value for column 'n' at row 1 BindVars: {x}", None),
-            (4025, "CONSTRAINT `orders.n` failed for `shop`.`orders`", Some("orders.n")),
-            (4025, "CONSTRAINT `n` failed for `shop`.`orders` Sql: x", None),
-            (1366, "Incorrect integer value: 'secret' for column 'a' at row 1", None),
-            (1062, "Duplicate entry 'secret' for key 'orders.uq'", None),
-            (1644, "the trigger's own 'words'", None),
-        ] {
-            assert_eq!(named(number, message), what, "{number}");
-        }
     }
 }

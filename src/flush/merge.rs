@@ -18,8 +18,8 @@
 //! 3. From then on "the incoming creation won" is the same as "the row's `event_id` and
 //!    `event_timestamp` are the incoming ones", and that is all the other columns ask.
 
-use super::Dialect;
 use crate::mapping::{Changing, Table, TableKind};
+use crate::mysql::Dialect;
 
 /// The name of the row that could not be inserted: with a blank in it, since no mapped table has one,
 /// and a table of the same name would be an error (1066).
@@ -48,7 +48,7 @@ pub(super) fn on_duplicate(table: &Table, dialect: Dialect) -> String {
 /// The assignment that changes nothing if the row that is there has the incoming row's `key`, and that
 /// the server refuses otherwise. The key's first column takes no NULL; the schema check sees to that.
 pub(super) fn guard(table: &str, key: &[&str], dialect: Dialect) -> String {
-    let same = |column: &&str| format!("`{table}`.`{column}` = {}", dialect.incoming(column));
+    let same = |column: &&str| format!("`{table}`.`{column}` = {}", incoming(dialect, column));
     let same: Vec<String> = key.iter().map(same).collect();
     let first = key[0];
     format!("`{first}` = IF({}, `{table}`.`{first}`, NULL)", same.join(" AND "))
@@ -78,7 +78,7 @@ impl Row<'_> {
     }
 
     fn incoming(&self, column: usize) -> String {
-        self.dialect.incoming(&self.table.columns[column].name)
+        incoming(self.dialect, &self.table.columns[column].name)
     }
 
     fn assign(&self, column: usize, condition: &str) -> String {
@@ -123,5 +123,13 @@ impl Row<'_> {
         let mut assignments = vec![self.assign(by, &newer), self.assign(at, &later)];
         assignments.extend(parts.map(|column| self.assign(column, &won)));
         assignments
+    }
+}
+
+/// The value that an `INSERT` would have given to `column`, within `ON DUPLICATE KEY UPDATE`.
+pub(super) fn incoming(dialect: Dialect, column: &str) -> String {
+    match dialect {
+        Dialect::MySql => format!("{}.`{column}`", INCOMING),
+        Dialect::MariaDb => format!("VALUES(`{column}`)"),
     }
 }

@@ -6,15 +6,16 @@
 //! blank, which the contract allows in none, so no event's row is ever met. A rehearsal of a table
 //! leaves nothing but two numbers of its AUTO_INCREMENT less.
 
-use super::Dialect;
-use super::cause::{Cause, shown};
+use super::cause::Cause;
 use super::execute::within;
-use super::retry::Class;
 use super::statement::{StaleLines, StatementLimits, Statements};
 use crate::buffer::{Batch, Rows};
 use crate::datetime::Micros;
 use crate::dead_letter::DeadLetter;
 use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId, TableKind};
+use crate::mysql::Class;
+use crate::mysql::Dialect;
+use crate::mysql::without_values;
 use crate::reject::{Code, Reject};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
@@ -99,7 +100,7 @@ pub async fn rehearse(
                 return Err(error);
             }
             let number = Cause::of(table, &error).number;
-            refusals.push(Refusal { table, step, class, number, text: shown(&error) });
+            refusals.push(Refusal { table, step, class, number, text: without_values(&error) });
             break;
         }
         within(timeout, |_| (), connection.execute("ROLLBACK")).await?;

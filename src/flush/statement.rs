@@ -2,16 +2,17 @@
 //!
 //! Takes the rows of a table and gives `INSERT … ON DUPLICATE KEY UPDATE` statements that respect
 //! the limits of rows and bytes. Holds true: every value is a literal that the server reads back
-//! as it was, given a session in utf8mb4 with backslash escapes (which [`super::connect`] sets).
+//! as it was, given a session in utf8mb4 with backslash escapes (which [`crate::mysql`] sets).
 //! Cannot fail. Absent: IO, JSON.
 
 mod stale;
 
-use super::{Dialect, merge};
+use super::merge;
 use crate::buffer::{Column, NULL, Rows};
 use crate::datetime;
 use crate::dead_letter::DeadLetter;
 use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId};
+use crate::mysql::Dialect;
 
 pub use stale::StaleLines;
 
@@ -200,7 +201,7 @@ pub(crate) const DEAD_LETTER_KEY: [&str; 3] = ["topic", "kafka_partition", "kafk
 /// deleted and made anew, and the newer one is the one that can still be mended.
 fn dead_letter_upsert(dialect: Dialect) -> Upsert {
     let old = |column: &str| format!("`dead_letters`.`{column}`");
-    let new = |column: &str| dialect.incoming(column);
+    let new = |column: &str| merge::incoming(dialect, column);
     let same = format!("{} = {}", old("payload"), new("payload"));
     let mut assignments = vec![
         merge::guard("dead_letters", &DEAD_LETTER_KEY, dialect),

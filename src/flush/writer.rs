@@ -1,13 +1,12 @@
 //! A writer: one connection, one batch at a time, again until it is durable.
 
 use super::cause::Cause;
-use super::connect::{Server, close};
 use super::execute::{Failure, Plan, RefusedRow, Scratch, Session, Written, write};
 use super::parts::RowsMax;
-use super::retry::{Backoff, Class, TooLarge};
 use crate::buffer::Batch;
 use crate::mapping::TableId;
 use crate::metrics::FlushMetrics;
+use crate::mysql::{Backoff, Class, Server, TooLarge, close};
 use sqlx::mysql::MySqlConnection;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;

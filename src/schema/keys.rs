@@ -2,7 +2,7 @@
 
 use super::live::{KeyPart, LiveKey, LiveTable};
 use super::{Mismatch, Severity, Wanted, quoted, quoted_list, size};
-use crate::flush::Dialect;
+use crate::mysql::Dialect;
 
 /// The key that makes writing a row again harmless.
 pub(super) fn needed(wanted: &Wanted<'_>, live: &LiveTable, dialect: Dialect) -> Option<Mismatch> {

@@ -1,6 +1,6 @@
 //! The schema as the server describes it.
 
-use crate::flush::Dialect;
+use crate::mysql::Dialect;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The tables that a mapping names, `dead_letters`, and what holds for all of them.

@@ -5,11 +5,11 @@ use super::live::{
     Partitions,
 };
 use super::{DEAD_LETTERS, ddl, ids, quoted};
-use crate::flush::Dialect;
-use crate::flush::connect::server_facts;
-use crate::flush::retry::Class;
 use crate::flush::statement::DEAD_LETTER_COLUMNS;
 use crate::mapping::Mapping;
+use crate::mysql::Class;
+use crate::mysql::Dialect;
+use crate::mysql::server_facts;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row};
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 
 use crate::support::{Server, World, free_port, get, url_parts, wait_for};
 use loadgen::{Kind, Message};
-use sluicegate::flush::retry::TABLE;
-use sluicegate::flush::shown;
+use sluicegate::mysql::retry::TABLE;
+use sluicegate::mysql::without_values;
 use sqlx::{Connection as _, Executor};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -121,7 +121,7 @@ async fn no_number_lets_a_message_through() {
         for number in all {
             plan.set("DO 1", number);
             let error = connection.execute("DO 1").await.unwrap_err();
-            let said = shown(&error);
+            let said = without_values(&error);
             assert!(said.contains(&format!("error {number} ")), "{said}");
             assert_silent(server.name(), &said);
         }

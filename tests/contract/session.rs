@@ -5,7 +5,7 @@ use crate::support::{Server, World, assert_table, unique};
 use crate::transactions::{finish, start};
 use crate::{input, lifecycles, reference};
 use loadgen::TOPICS;
-use sluicegate::flush::session::{Decision, VARIABLES};
+use sluicegate::mysql::session::{Decision, VARIABLES};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor, Row as _};
 use std::collections::BTreeMap;
@@ -299,7 +299,7 @@ async fn waits_for_locks_are_limited_by_our_setting() {
         for hold in ["START TRANSACTION; SELECT * FROM t FOR UPDATE", "LOCK TABLES t WRITE"] {
             other.execute(hold).await.unwrap();
             let error = connection.execute("DELETE FROM t WHERE id = 1").await.unwrap_err();
-            assert_eq!(sluicegate::flush::retry::number_of(&error), 1205, "{hold}: {error}");
+            assert_eq!(sluicegate::mysql::number_of(&error), 1205, "{hold}: {error}");
             other.execute("UNLOCK TABLES; ROLLBACK").await.unwrap();
         }
         world.end().await;

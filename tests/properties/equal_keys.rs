@@ -6,8 +6,9 @@
 use proptest::prelude::*;
 use serde_json::Value;
 use sluicegate::buffer::{Batch, Column};
-use sluicegate::flatten::{Flattener, JsonLimits};
+use sluicegate::flatten::Flattener;
 use sluicegate::mapping::{ColumnType, Mapping};
+use sluicegate::mysql::JsonLimits;
 use sluicegate::reject::Code;
 use std::sync::{Arc, LazyLock};
 

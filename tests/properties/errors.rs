@@ -1,7 +1,7 @@
 //! The table of error classes, held against real servers.
 
 use crate::support::{DEADLINE, Server, World};
-use sluicegate::flush::retry::{Class, Sender, TABLE};
+use sluicegate::mysql::retry::{Class, Sender, TABLE};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row as _};
 use std::collections::{BTreeMap, BTreeSet};

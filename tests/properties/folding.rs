@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use sluicegate::buffer::{Batch, Rows};
-use sluicegate::flatten::{Flattener, JsonLimits};
+use sluicegate::flatten::Flattener;
 use sluicegate::mapping::{Mapping, Table};
+use sluicegate::mysql::JsonLimits;
 use std::sync::Arc;
 
 /// Events of one promotion: the kind, a time, an id.

@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 use sluicegate::buffer::{Batch, Limits};
-use sluicegate::flatten::{Flattener, JsonLimits};
-use sluicegate::flush::Dialect;
+use sluicegate::flatten::Flattener;
 use sluicegate::flush::statement::{StatementLimits, Statements};
 use sluicegate::mapping::Mapping;
+use sluicegate::mysql::Dialect;
+use sluicegate::mysql::JsonLimits;
 use std::sync::Arc;
 use std::time::Duration;
 

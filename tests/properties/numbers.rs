@@ -4,8 +4,9 @@
 use crate::Dice;
 use crate::support::{Server, World};
 use sluicegate::buffer::Batch;
-use sluicegate::flatten::{Flattener, JsonLimits};
+use sluicegate::flatten::Flattener;
 use sluicegate::mapping::Mapping;
+use sluicegate::mysql::JsonLimits;
 use sqlx::{Connection, Executor};
 use std::sync::Arc;
 

@@ -5,8 +5,9 @@ use loadgen::{Generator, Message, Mix, Plan};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluicegate::buffer::Batch;
-use sluicegate::flatten::{Flattener, JsonLimits};
+use sluicegate::flatten::Flattener;
 use sluicegate::mapping::Mapping;
+use sluicegate::mysql::JsonLimits;
 use std::sync::{Arc, LazyLock};
 
 static MAPPING: LazyLock<Arc<Mapping>> = LazyLock::new(|| Arc::new(Mapping::built_in().unwrap()));

@@ -5,10 +5,11 @@
 
 use sluicegate::buffer::{Batch, Rows};
 use sluicegate::dead_letter::DeadLetter;
-use sluicegate::flatten::{Flattener, JsonLimits};
-use sluicegate::flush::Dialect;
+use sluicegate::flatten::Flattener;
 use sluicegate::flush::statement::{StaleLines, StatementLimits, Statements};
 use sluicegate::mapping::Mapping;
+use sluicegate::mysql::Dialect;
+use sluicegate::mysql::JsonLimits;
 use sluicegate::reject::{Code, Reject};
 use std::sync::{Arc, LazyLock};
 

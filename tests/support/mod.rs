@@ -151,17 +151,17 @@ impl World {
     }
 
     /// The test's database as the product's own library reaches it.
-    pub fn product_server(&self) -> sluicegate::flush::connect::Server {
-        use sluicegate::flush::connect;
+    pub fn product_server(&self) -> sluicegate::mysql::Server {
+        use sluicegate::mysql::{Server, Tls};
         let url = url_parts(&self.url);
-        connect::Server {
+        Server {
             host: url.host,
             port: url.port.parse().unwrap(),
             socket: None,
             user: url.user,
             password: Some(url.password),
             database: self.database.clone(),
-            tls: connect::Tls {
+            tls: Tls {
                 mode: sqlx::mysql::MySqlSslMode::Preferred,
                 ca: None,
                 cert: None,

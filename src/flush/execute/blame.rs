@@ -2,11 +2,11 @@
 
 use super::super::cause::Cause;
 use super::super::rehearse::{Rehearsal, is_own_rule};
-use super::super::retry::Class;
 use super::{RefusedRow, Transaction, within};
 use crate::buffer::Rows;
 use crate::datetime;
 use crate::mapping::{Table, TableId};
+use crate::mysql::Class;
 use crate::schema::{self, LiveSchema};
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::buffer::Batch;
-use crate::flatten::{Flattener, JsonLimits};
+use crate::flatten::Flattener;
+use crate::mysql::JsonLimits;
 use proptest::prelude::*;
 use std::sync::Arc;
 

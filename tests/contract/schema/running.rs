@@ -138,8 +138,8 @@ async fn ids_that_run_out_change_no_other_row() {
 async fn a_statement_updates_no_row_through_another_key() {
     use sluicegate::buffer::Batch;
     use sluicegate::flatten::Flattener;
-    use sluicegate::flush::connect::server_facts;
     use sluicegate::flush::statement::{StatementLimits, Statements};
+    use sluicegate::mysql::server_facts;
     use sqlx::{AssertSqlSafe, Executor};
     for server in Server::ALL {
         let Some(world) = world(server).await else { continue };

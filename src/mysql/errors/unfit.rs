@@ -1,6 +1,6 @@
 //! Servers that answer but cannot be used with this account, in our words.
 
-use super::session::Change;
+use crate::mysql::session::Change;
 use std::time::Duration;
 
 /// Why a connection is of no use. Waiting does not help; a person has to change something.
@@ -34,13 +34,13 @@ pub enum Unfit {
 
 impl Unfit {
     /// The server refuses this change.
-    pub(super) fn variable(change: Change, number: u16) -> Self {
+    pub(in crate::mysql) fn variable(change: Change, number: u16) -> Self {
         let Change { name, wanted, found } = change;
         Self::Variable { name, wanted, found: plain(&found), number }
     }
 
     /// The plugin that a driver's error is about, if it is about one.
-    pub(super) fn plugin(error: &sqlx::Error) -> Option<Self> {
+    pub(in crate::mysql) fn plugin(error: &sqlx::Error) -> Option<Self> {
         let sqlx::Error::Protocol(text) = error else { return None };
         if text.contains("mysql_cleartext_plugin disabled") {
             return Some(Self::Plugin("mysql_clear_password".to_owned()));
@@ -58,7 +58,7 @@ impl From<Unfit> for sqlx::Error {
 
 /// A wait that we ended ourselves.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Late {
+pub(crate) enum Late {
     #[error("no connection within {0:?} (mysql.connect_timeout)")]
     Connection(Duration),
     #[error("no answer within {0:?} (flush.statement_timeout)")]

@@ -8,7 +8,7 @@
 
 mod table;
 
-use super::unfit::Unfit;
+use super::errors::{Unfit, number_of};
 use std::time::Duration;
 
 pub use table::{Sender, TABLE};
@@ -96,18 +96,9 @@ impl Class {
     }
 }
 
-/// The server's error number; 0 if it is not the server that says so.
-#[must_use]
-pub fn number_of(error: &sqlx::Error) -> u16 {
-    let database = error.as_database_error();
-    database
-        .and_then(|database| database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>())
-        .map_or(0, sqlx::mysql::MySqlDatabaseError::number)
-}
-
 /// Whether smaller transactions may help, and whether the number says nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TooLarge {
+pub(crate) enum TooLarge {
     /// `max_binlog_cache_size`, `max_binlog_stmt_cache_size`, a limit of the cluster.
     Surely,
     /// What Galera (1180) and group replication (3100) say of it they say of other troubles, too;
@@ -117,7 +108,7 @@ pub(super) enum TooLarge {
 }
 
 impl TooLarge {
-    pub(super) const fn of(number: u16) -> Self {
+    pub(crate) const fn of(number: u16) -> Self {
         match number {
             1197 | 1705 | 3231 => Self::Surely,
             1180 | 1206 | 3100 => Self::Perhaps,

@@ -4,7 +4,7 @@
 //! number (Vitess appends `Sql: … BindVars: {…}` to all of them), so none of it is ever shown:
 //! what is said follows from the number alone, and from nothing else that came over the wire.
 
-use super::retry::Class;
+use crate::mysql::Class;
 
 /// What an error number means, and what to do, for people.
 #[must_use]
@@ -169,7 +169,7 @@ const WORDS: &[(u16, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flush::retry::TABLE;
+    use crate::mysql::retry::TABLE;
 
     #[test]
     fn words_are_sorted() {
