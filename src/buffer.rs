@@ -10,7 +10,7 @@ mod fold;
 mod limits;
 mod rows;
 
-pub use batch::{Batch, OffsetRange, Sample, Slot};
+pub use batch::{Batch, Sample};
 pub use column::{CELL_BYTES, Column, NULL};
 pub use limits::{Limits, Sealed};
 pub use rows::Rows;

@@ -11,24 +11,8 @@
 //! finished    x       x        x        commit 30
 //! ```
 
-use crate::buffer::{OffsetRange, Slot};
+use crate::offsets::{OffsetRange, Slot, TopicPartition};
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
-
-/// A partition of a topic.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TopicPartition {
-    /// Topic.
-    pub topic: Arc<str>,
-    /// Partition.
-    pub partition: i32,
-}
-
-impl std::fmt::Display for TopicPartition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.topic, self.partition)
-    }
-}
 
 /// The ranges of one partition that are under way, in the order in which they were sealed.
 #[derive(Debug, Default)]

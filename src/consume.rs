@@ -10,7 +10,7 @@ mod committer;
 mod context;
 mod reread;
 
-use crate::commit::TopicPartition;
+use crate::offsets::{Bounds, Offsets, OffsetsByPartition, TopicPartition};
 use asker::Asker;
 use committer::Committer;
 use context::{Context, answer};
@@ -36,15 +36,6 @@ pub use reread::{RereadError, Wanted, reread};
 
 /// How long Kafka may take to answer a question about topics and offsets.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The first and the next offset of partitions.
-pub type Bounds = BTreeMap<TopicPartition, (i64, i64)>;
-
-/// Offsets by partition.
-pub type OffsetsByPartition = BTreeMap<TopicPartition, i64>;
-
-/// Offsets to commit, in the order in which they were handed over.
-pub type Offsets = Vec<(TopicPartition, i64)>;
 
 /// What happened in the group.
 #[derive(Debug)]

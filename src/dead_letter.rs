@@ -3,13 +3,7 @@
 //! A dead letter is written in the transaction of the batch that covers its offset, so it is as
 //! durable as the rows beside it. Its payload has been redacted before it gets here.
 
-pub mod address;
-pub mod mask;
-pub mod store;
-
-use crate::buffer::column;
-use crate::datetime::{Micros, is_storable};
-use crate::mapping::Secrets;
+use crate::datetime::Micros;
 use crate::reject::Reject;
 use std::sync::Arc;
 
@@ -41,74 +35,13 @@ pub struct DeadLetter {
     pub event_id: Option<String>,
     /// The verdict.
     pub reject: Reject,
-    /// When the producer or the broker stamped the message; [`column::NULL`] if neither did.
-    pub kafka_timestamp: Micros,
+    /// When the producer or the broker stamped the message; `None` if neither did.
+    pub kafka_timestamp: Option<Micros>,
     /// When the verdict was given.
     pub dead_at: Micros,
 }
 
-/// What Kafka says about a message.
-#[derive(Debug, Clone)]
-pub struct Origin<'m> {
-    /// Topic.
-    pub topic: Arc<str>,
-    /// Partition.
-    pub partition: i32,
-    /// Offset.
-    pub offset: i64,
-    /// Key.
-    pub key: Option<&'m [u8]>,
-    /// Size of the value in bytes.
-    pub bytes: usize,
-    /// When the producer or the broker stamped it, in milliseconds since 1970.
-    pub timestamp_ms: Option<i64>,
-}
-
 impl DeadLetter {
-    /// A dead letter for a faulty message, with at most `payload_bytes_max` bytes of it.
-    #[must_use]
-    pub fn new(
-        origin: Origin<'_>,
-        faulty: crate::flatten::Faulty,
-        secrets: &Secrets,
-        payload_bytes_max: usize,
-        dead_at: Micros,
-    ) -> Self {
-        let crate::flatten::Faulty { mut reject, identity, mut payload } = faulty;
-        let payload_cut = payload.len() > payload_bytes_max;
-        payload.truncate(payload_bytes_max);
-        // The letter counts what it keeps, not the message that it is of.
-        payload.shrink_to_fit();
-        if let Some((end, _)) = reject.text.char_indices().nth(TEXT_CHARS_MAX) {
-            reject.text.truncate(end);
-        }
-        // Whatever masking makes of it, its column holds so much and no more.
-        let key = origin.key.map(|key| {
-            let mut key = mask::mask_key(&key[..key.len().min(KEY_BYTES_MAX)], secrets);
-            key.truncate(KEY_BYTES_MAX);
-            key
-        });
-        Self {
-            topic: origin.topic,
-            partition: origin.partition,
-            offset: origin.offset,
-            key,
-            payload,
-            payload_bytes: origin.bytes,
-            payload_cut,
-            event_type: identity.event_type,
-            event_id: identity.event_id,
-            reject,
-            // Producers stamp what they like.
-            kafka_timestamp: origin
-                .timestamp_ms
-                .map(|ms| ms.saturating_mul(1000))
-                .filter(|&micros| is_storable(micros))
-                .unwrap_or(column::NULL),
-            dead_at,
-        }
-    }
-
     /// Bytes that it takes in a batch.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -5,20 +5,20 @@
 //! field, column and limit. Absent: IO, the clock, SQL.
 
 mod cells;
+mod cuts;
 mod limits;
 mod measure;
 mod numbers;
-mod redact;
 mod walk;
 
 use crate::buffer::{Batch, Rows};
 use crate::datetime::Micros;
-use crate::dead_letter::mask::mask;
 use crate::decode::{self, Decoder, Document, Envelope, Identity};
 use crate::mapping::{
     Cell, EventPlan, LabelId, LinesPlan, Mapping, Role, RowPlan, Source, Table, TableId,
 };
 use crate::mysql::JsonLimits;
+use crate::redact::mask;
 use crate::reject::{Code, Reject};
 use cells::Destination;
 use simd_json::Node;
@@ -26,7 +26,6 @@ use std::sync::Arc;
 use walk::{ABSENT, Found};
 
 pub use limits::Bounds;
-pub(crate) use redact::redact;
 
 /// Turns messages into rows of a batch. Owns scratch space that is reused from message to message.
 pub struct Flattener {
@@ -98,7 +97,7 @@ impl Flattener {
                 // A document that is no object or array has no keys to redact by.
                 let payload = match document.tape[0] {
                     Node::Object { .. } | Node::Array { .. } => {
-                        redact(document, &mapping.secrets, found)
+                        cuts::without_secrets(document, &mapping.secrets, found)
                     }
                     _ => mask(document.source, &mapping.secrets),
                 };
@@ -119,7 +118,7 @@ impl Flattener {
     pub fn refuse(&mut self, message: &[u8], reject: Reject) -> Faulty {
         let Self { mapping, found, decoder, .. } = self;
         let kept = decoder.decode(message, |document| {
-            (document.identity(), redact(document, &mapping.secrets, found))
+            (document.identity(), cuts::without_secrets(document, &mapping.secrets, found))
         });
         let (identity, payload) =
             kept.unwrap_or_else(|_| (Identity::default(), mask(message, &mapping.secrets)));
@@ -325,7 +324,7 @@ impl Event<'_, '_> {
         // simd-json has checked that the whole message is UTF-8.
         let source = &self.document.source[data_start..data_end];
         let source = std::str::from_utf8(source).unwrap_or_default();
-        rows.push_parts(column, redact::pieces(source, data_start, &self.found.cuts));
+        rows.push_parts(column, cuts::pieces(source, data_start, &self.found.cuts));
     }
 }
 

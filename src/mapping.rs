@@ -10,12 +10,10 @@ mod compile;
 mod coverage;
 mod directory;
 mod file;
-mod key_filter;
 mod names;
 mod paths;
 pub mod plan;
 mod report;
-mod secrets;
 pub mod table;
 mod tree;
 
@@ -25,7 +23,6 @@ use std::path::Path;
 pub use plan::{
     Cell, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
 };
-pub use secrets::{SECRET_KEYS, Secrets};
 pub use table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
 
 /// The domains that are built in: file name and text.
@@ -50,7 +47,7 @@ pub struct Mapping {
     /// What events are counted as.
     pub labels: Vec<Label>,
     /// Keys to redact.
-    pub secrets: Secrets,
+    pub secrets: crate::redact::Secrets,
 }
 
 /// A fault in a mapping file.

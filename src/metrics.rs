@@ -3,12 +3,12 @@
 pub mod catalog;
 
 use crate::buffer::{Batch, Sample, Sealed};
-use crate::commit::TopicPartition;
 use crate::config::Config;
 use crate::datetime::Micros;
 use crate::flush::{LastId, Written};
 use crate::mapping::Mapping;
 use crate::mysql::Class;
+use crate::offsets::TopicPartition;
 use crate::reject::Code;
 use crate::schema::share_left;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};

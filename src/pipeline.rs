@@ -30,7 +30,6 @@ mod state;
 mod until_end;
 
 use crate::buffer::Batch;
-use crate::commit::TopicPartition;
 use crate::config::Config;
 use crate::consume::{ANSWERS_MAX, Consumer, Heard};
 use crate::datetime::Micros;
@@ -38,6 +37,7 @@ use crate::flush::{Plan, Refused, Writer, Written};
 use crate::mapping::Mapping;
 use crate::metrics::{FlushMetrics, Health};
 use crate::mysql::JsonLimits;
+use crate::offsets::TopicPartition;
 use drive::Drive;
 use rdkafka::error::KafkaError;
 use rescue::Rescuer;

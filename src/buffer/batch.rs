@@ -4,27 +4,8 @@ use super::rows::Rows;
 use crate::datetime::Micros;
 use crate::dead_letter::DeadLetter;
 use crate::mapping::{Mapping, Table, TableId};
+use crate::offsets::{OffsetRange, Slot};
 use std::collections::BTreeSet;
-
-/// Number of a partition that this instance has been assigned; see [`crate::commit`].
-pub type Slot = usize;
-
-/// Consecutive messages of one partition: `from` is the first offset, `next` the one after the
-/// last. Offsets in between that were never delivered (compacted, transaction markers) are
-/// covered too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OffsetRange {
-    /// The partition.
-    pub slot: Slot,
-    /// First offset.
-    pub from: i64,
-    /// The offset after the last one: what is committed to Kafka.
-    pub next: i64,
-    /// How many messages came in between.
-    pub messages: usize,
-    /// Kafka's timestamp of the last message, in milliseconds since 1970.
-    pub last_ms: Option<i64>,
-}
 
 /// When an event of the batch happened. One in 16 is kept, for the latencies that are
 /// known when the batch is durable.

@@ -1,17 +1,21 @@
 //! `sluicegate dead-letters`: count, list, show, replay, purge.
 
+mod address;
 mod args;
 mod print;
 mod replay;
+mod store;
 
 use crate::config::Config;
-use crate::dead_letter::store::{self, Filter, Stored};
+
 use crate::mysql::close;
 use crate::mysql::without_values;
 use anyhow::{Context, anyhow, bail};
 use sqlx::mysql::MySqlConnection;
 use std::collections::BTreeMap;
 use std::io::Write;
+
+use store::{Filter, Stored};
 
 pub use args::{Command, Reference, Which};
 pub use replay::{Outcome, replay};

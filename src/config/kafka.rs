@@ -7,7 +7,7 @@
 use super::Kafka;
 use super::check::Check;
 use super::raw;
-use crate::dead_letter::address::is_topic;
+use crate::offsets::is_topic_name;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
@@ -187,7 +187,7 @@ impl Check<'_> {
     fn topic_prefix(&mut self, prefix: &str) {
         // So that a topic of the mapping, up to 100 characters, still fits behind it.
         const CHARS_MAX: usize = 149;
-        if prefix.len() > CHARS_MAX || !(prefix.is_empty() || is_topic(prefix)) {
+        if prefix.len() > CHARS_MAX || !(prefix.is_empty() || is_topic_name(prefix)) {
             self.fault(
                 "kafka.topic_prefix",
                 format!(
@@ -204,7 +204,7 @@ impl Check<'_> {
             let length = prefix.len() + topic.len();
             let problem = if topic.starts_with('^') {
                 format!("{topic:?} would be a pattern; list the topics one by one")
-            } else if !is_topic(topic)
+            } else if !is_topic_name(topic)
                 || length > TOPIC_CHARS_MAX
                 || prefix.is_empty() && [".", ".."].contains(&topic.as_str())
             {

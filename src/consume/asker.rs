@@ -5,8 +5,9 @@
 //! gives one; [`Asker::trouble`] says meanwhile what is wrong.
 
 use super::context::Context;
-use super::{Bounds, OffsetsByPartition, QUERY_TIMEOUT, lock, offsets_of};
-use crate::commit::TopicPartition;
+use super::{QUERY_TIMEOUT, lock, offsets_of};
+use crate::offsets::TopicPartition;
+use crate::offsets::{Bounds, OffsetsByPartition};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};

@@ -1,7 +1,8 @@
 //! Offsets → Kafka, one list at a time, each answered once.
 
+use super::QUERY_TIMEOUT;
 use super::context::Context;
-use super::{Offsets, QUERY_TIMEOUT};
+use crate::offsets::Offsets;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};

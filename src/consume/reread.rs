@@ -2,7 +2,7 @@
 
 use super::asker::exists;
 use super::{QUERY_TIMEOUT, bootstrap_again, offsets_of};
-use crate::commit::TopicPartition;
+use crate::offsets::TopicPartition;
 use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};

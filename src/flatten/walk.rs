@@ -4,8 +4,9 @@ use super::limits::rows_too_large;
 use super::numbers;
 use crate::buffer::CELL_BYTES;
 use crate::decode::{Document, after_colon, kind, skip_string, span};
-use crate::mapping::{EventPlan, PathNode, Secrets};
+use crate::mapping::{EventPlan, PathNode};
 use crate::mysql::JsonLimits;
+use crate::redact::Secrets;
 use crate::reject::{Code, Reject};
 use simd_json::{Node, StaticNode};
 

@@ -129,7 +129,7 @@ impl Row<'_> {
 /// The value that an `INSERT` would have given to `column`, within `ON DUPLICATE KEY UPDATE`.
 pub(super) fn incoming(dialect: Dialect, column: &str) -> String {
     match dialect {
-        Dialect::MySql => format!("{}.`{column}`", INCOMING),
+        Dialect::MySql => format!("{INCOMING}.`{column}`"),
         Dialect::MariaDb => format!("VALUES(`{column}`)"),
     }
 }

@@ -136,7 +136,7 @@ impl Rehearsal {
             event_type: None,
             event_id: None,
             reject: Reject::new(Code::JsonInvalid, "a rehearsal, which is rolled back"),
-            kafka_timestamp: now,
+            kafka_timestamp: Some(now),
             dead_at: now,
         });
         Self { batch, id }

@@ -244,8 +244,7 @@ fn push_dead_letter(text: &mut String, letter: &DeadLetter) {
     text.push(',');
     push_text(text, &letter.reject.text);
     text.push(',');
-    let stamped = Some(letter.kafka_timestamp).filter(|&at| at != NULL);
-    push_optional(text, stamped, push_time);
+    push_optional(text, letter.kafka_timestamp, push_time);
     text.push(',');
     push_time(text, letter.dead_at);
     text.push(')');

@@ -1,10 +1,10 @@
 //! What can be wrong with a column's entry in a mapping file.
 
-use super::Secrets;
 use super::file::{ChangingEntry, ColumnEntry};
 use super::report::Report;
 use super::table::ColumnType;
 use crate::decode::{self, EVENT_TYPE_CHARS_MAX};
+use crate::redact::Secrets;
 use toml::Spanned;
 
 /// What the entries of one file are checked against.

@@ -8,7 +8,8 @@ use super::plan::{
 };
 use super::report::Report;
 use super::table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
-use super::{Mapping, MappingError, Secrets, coverage, names};
+use super::{Mapping, MappingError, coverage, names};
+use crate::redact::Secrets;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 use toml::Spanned;

@@ -1,7 +1,7 @@
 //! What to do with each event type, with every name resolved to an index.
 
-use super::key_filter::KeyFilter;
 use super::table::TableId;
+use crate::redact::KeyFilter;
 use rustc_hash::FxHashMap;
 
 /// Index into [`super::Mapping::labels`].

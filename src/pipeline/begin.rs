@@ -14,8 +14,8 @@
 //!                                          group knows the topic
 //! ```
 
-use crate::commit::TopicPartition;
 use crate::consume::Known;
+use crate::offsets::TopicPartition;
 
 /// `kafka.auto_offset_reset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

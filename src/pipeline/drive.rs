@@ -5,12 +5,9 @@ use super::intake::Message;
 use super::pump::{Next, Port, Pump, Rebalance};
 use super::until_end::{UntilEnd, Waits};
 use super::{Event, Now, PipelineError, Sealed, Setup, Stop};
-use crate::commit::TopicPartition;
-use crate::consume::{
-    self, Answer, Bounds, Consumer, Heard, Known, Offsets, OffsetsByPartition, Question,
-    partitions_of,
-};
+use crate::consume::{self, Answer, Consumer, Heard, Known, Question, partitions_of};
 use crate::metrics::Trouble;
+use crate::offsets::{Bounds, Offsets, OffsetsByPartition, TopicPartition};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;

@@ -3,10 +3,11 @@
 use super::Setup;
 use crate::buffer::Batch;
 use crate::config::Config;
-use crate::datetime::Micros;
-use crate::dead_letter::{DeadLetter, Origin};
+use crate::datetime::{Micros, is_storable};
+use crate::dead_letter::{DeadLetter, KEY_BYTES_MAX, TEXT_CHARS_MAX};
 use crate::flatten::{Faulty, Flattener, Loaded};
 use crate::mapping::{LabelId, Mapping};
+use crate::redact::{Secrets, mask_key};
 use crate::reject::{Code, Reject};
 use std::sync::Arc;
 
@@ -116,17 +117,39 @@ impl Intake {
         now: Micros,
         batch: &mut Batch,
     ) {
-        let origin = Origin {
+        let Faulty { mut reject, identity, mut payload } = faulty;
+        let payload_cut = payload.len() > self.config.dead_letter_payload_bytes;
+        payload.truncate(self.config.dead_letter_payload_bytes);
+        // The letter counts what it keeps, not the message that it is of.
+        payload.shrink_to_fit();
+        if let Some((end, _)) = reject.text.char_indices().nth(TEXT_CHARS_MAX) {
+            reject.text.truncate(end);
+        }
+        batch.push_dead_letter(DeadLetter {
             topic: Arc::clone(topic),
             partition: message.partition,
             offset: message.offset,
-            key: message.key,
-            bytes: message.payload.map_or(0, <[u8]>::len),
-            timestamp_ms: message.timestamp_ms,
-        };
-        let secrets = &self.mapping.secrets;
-        let bytes_max = self.config.dead_letter_payload_bytes;
-        let letter = DeadLetter::new(origin, faulty, secrets, bytes_max, now);
-        batch.push_dead_letter(letter);
+            key: message.key.map(|key| kept_key(key, &self.mapping.secrets)),
+            payload,
+            payload_bytes: message.payload.map_or(0, <[u8]>::len),
+            payload_cut,
+            event_type: identity.event_type,
+            event_id: identity.event_id,
+            reject,
+            // Producers stamp what they like.
+            kafka_timestamp: message
+                .timestamp_ms
+                .map(|ms| ms.saturating_mul(1000))
+                .filter(|&micros| is_storable(micros)),
+            dead_at: now,
+        });
     }
+}
+
+/// A message's key as a dead letter keeps it. Masking may lengthen it, and its column holds so much
+/// and no more, so it is cut before and after.
+fn kept_key(key: &[u8], secrets: &Secrets) -> Vec<u8> {
+    let mut kept = mask_key(&key[..key.len().min(KEY_BYTES_MAX)], secrets);
+    kept.truncate(KEY_BYTES_MAX);
+    kept
 }

@@ -4,7 +4,7 @@
 //! not know them: it learns an end only by fetching, and fetches neither while it is paused nor
 //! while its queue is full. Gives messages and seconds. Absent: IO, clocks.
 
-use crate::commit::TopicPartition;
+use crate::offsets::TopicPartition;
 use rdkafka::statistics::Partition as Statistics;
 use std::collections::HashMap;
 

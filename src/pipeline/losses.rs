@@ -10,7 +10,7 @@
 //! first offset 400     300 offsets were deleted before they were read
 //! ```
 
-use crate::commit::TopicPartition;
+use crate::offsets::TopicPartition;
 use std::collections::HashMap;
 
 /// Offsets that were deleted before they were read.

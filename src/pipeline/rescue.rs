@@ -10,11 +10,12 @@
 
 use super::intake::{Intake, Message};
 use super::{Now, Setup};
-use crate::buffer::{Batch, OffsetRange};
-use crate::commit::TopicPartition;
+use crate::buffer::Batch;
 use crate::consume::{Wanted, reread};
 use crate::flush::{NO_PARTITION, Refused, RefusedRow, Writer, Written};
 use crate::mapping::{Mapping, Table};
+use crate::offsets::OffsetRange;
+use crate::offsets::TopicPartition;
 use crate::reject::{Code, Reject};
 use rdkafka::Message as _;
 use rdkafka::message::OwnedMessage;

@@ -4,9 +4,10 @@ use super::intake::{Intake, Message, Taken};
 use super::until_end::UntilEnd;
 use super::{Flushed, Now, POLL_BUSY, POLL_IDLE, PipelineError, Port, Sealed, Setup};
 use crate::buffer::{self, Batch, Sample};
-use crate::commit::{Arrival, Assignment, TopicPartition};
+use crate::commit::{Arrival, Assignment};
 use crate::flatten::Loaded;
 use crate::metrics::{PipelineMetrics, Tally};
+use crate::offsets::{OffsetRange, Slot, TopicPartition};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ pub(super) struct State {
     tally: Tally,
     opened: Option<Instant>,
     free: Vec<Batch>,
-    last_slot: buffer::Slot,
+    last_slot: Slot,
 }
 
 impl State {
@@ -139,7 +140,7 @@ impl State {
         self.in_flight += 1;
         self.in_flight_bytes += batch.bytes();
         self.metrics.batches_in_flight.set(self.in_flight as f64);
-        let partition = |range: &buffer::OffsetRange| self.assignment.partition(range.slot);
+        let partition = |range: &OffsetRange| self.assignment.partition(range.slot);
         let partitions = batch.ranges().iter().map(|range| partition(range).cloned()).collect();
         port.write(Sealed { batch, partitions, sealed_at: now.at });
         true

@@ -1,8 +1,8 @@
 //! When everything that was there at the start has been done, and what of it could not be.
 
 use super::losses::Lost;
-use crate::commit::TopicPartition;
-use crate::consume::Bounds;
+use crate::offsets::Bounds;
+use crate::offsets::TopicPartition;
 use rdkafka::statistics::Statistics;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -163,7 +163,7 @@ fn batches(
                 event_type: faulty.identity.event_type,
                 event_id: faulty.identity.event_id,
                 reject: faulty.reject,
-                kafka_timestamp: 0,
+                kafka_timestamp: Some(0),
                 dead_at: 0,
             });
         }

@@ -1,7 +1,7 @@
 //! A consumer group and its committed offsets, as far as members notice: partitions are taken from
 //! one and given to another, cooperatively, or at once from one that is silent.
 
-use sluicegate::commit::TopicPartition;
+use sluicegate::offsets::TopicPartition;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Number of an incarnation of an instance.

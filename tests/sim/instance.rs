@@ -1,9 +1,9 @@
 //! One process: a pump, its writers, and what it has fetched.
 
 use crate::group::Member;
-use sluicegate::commit::TopicPartition;
-use sluicegate::consume::Offsets;
 use sluicegate::metrics::Health;
+use sluicegate::offsets::Offsets;
+use sluicegate::offsets::TopicPartition;
 use sluicegate::pipeline::pump::{Port, Pump};
 use sluicegate::pipeline::{Sealed, Setup};
 use std::collections::{BTreeMap, VecDeque};

@@ -2,9 +2,9 @@
 
 use crate::instance::Asked;
 use crate::world::Inputs;
-use sluicegate::commit::TopicPartition;
 use sluicegate::consume::Known;
 use sluicegate::flush::Written;
+use sluicegate::offsets::TopicPartition;
 use sluicegate::pipeline::pump::{Next, Pump, Rebalance};
 use sluicegate::pipeline::{Flushed, Message, Now, Sealed};
 use std::time::Duration;

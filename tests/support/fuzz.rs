@@ -91,7 +91,7 @@ fn letter(payload: Vec<u8>, text: &str) -> DeadLetter {
         event_type: None,
         event_id: None,
         reject: Reject::new(Code::JsonInvalid, text),
-        kafka_timestamp: 0,
+        kafka_timestamp: Some(0),
         dead_at: 0,
     }
 }

@@ -1,8 +1,9 @@
 //! What is typed behind `sluicegate dead-letters`.
 
+use super::address::{Address, NotAnAddress};
+use super::store::Filter;
 use crate::datetime::{self, Micros};
-use crate::dead_letter::address::{self, Address, NotAnAddress};
-use crate::dead_letter::store::Filter;
+use crate::offsets::is_topic_name;
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use std::str::FromStr;
@@ -135,7 +136,7 @@ pub(super) fn with(mut filter: Filter, letters: impl IntoIterator<Item = Referen
 }
 
 fn topic(text: &str) -> anyhow::Result<String> {
-    if !address::is_topic(text) {
+    if !is_topic_name(text) {
         bail!("it is not the name of a topic");
     }
     Ok(text.to_owned())

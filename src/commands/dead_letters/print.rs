@@ -1,8 +1,8 @@
 //! Dead letters on standard output, for people and as JSON lines.
 
 use super::replay::Outcome;
+use super::store::{Counted, Stored};
 use crate::commands::table;
-use crate::dead_letter::store::{Counted, Stored};
 use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
 use std::io::{IsTerminal, Write};

@@ -1,12 +1,12 @@
 //! `dead-letters replay`: kept messages once more, with the present mapping.
 
+use super::address::Address;
 use super::said;
+use super::store::{self, Filter, Stored};
 use crate::buffer::Batch;
 use crate::commands::{inspect_now, mapping, run};
 use crate::config::Config;
 use crate::datetime;
-use crate::dead_letter::address::Address;
-use crate::dead_letter::store::{self, Filter, Stored};
 use crate::flatten::Flattener;
 use crate::flush::Writer;
 use crate::mapping::{Mapping, TableKind};

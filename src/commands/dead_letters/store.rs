@@ -36,7 +36,7 @@ pub struct Filter {
 
 /// A dead letter as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Stored {
+pub(super) struct Stored {
     /// Its number; another one may have the same.
     pub id: u64,
     /// Where it came from: `address`, `topic`, `partition` and `offset`.
@@ -67,7 +67,7 @@ pub struct Stored {
 
 /// The dead letters of a topic with the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Counted {
+pub(super) struct Counted {
     /// Kafka topic.
     pub topic: String,
     /// The stable code.
@@ -144,7 +144,7 @@ fn time_text(micros: Micros) -> String {
 ///
 /// # Errors
 /// Whatever the driver says.
-pub async fn list(
+pub(super) async fn list(
     connection: &mut MySqlConnection,
     filter: &Filter,
     with_payload: bool,
@@ -157,7 +157,7 @@ pub async fn list(
 ///
 /// # Errors
 /// Whatever the driver says.
-pub async fn newest(
+pub(super) async fn newest(
     connection: &mut MySqlConnection,
     filter: &Filter,
     limit: u32,
@@ -211,7 +211,7 @@ fn stored(row: &MySqlRow) -> Result<Stored, sqlx::Error> {
 ///
 /// # Errors
 /// Whatever the driver says.
-pub async fn count(connection: &mut MySqlConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
+pub(super) async fn count(connection: &mut MySqlConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
     let mut query = QueryBuilder::new("SELECT CAST(COUNT(*) AS UNSIGNED) FROM dead_letters");
     filter.push(&mut query);
     query.build_query_scalar().fetch_one(connection).await
@@ -221,7 +221,7 @@ pub async fn count(connection: &mut MySqlConnection, filter: &Filter) -> Result<
 ///
 /// # Errors
 /// Whatever the driver says.
-pub async fn counts(
+pub(super) async fn counts(
     connection: &mut MySqlConnection,
     filter: &Filter,
 ) -> Result<Vec<Counted>, sqlx::Error> {
@@ -249,7 +249,7 @@ fn counted(row: &MySqlRow) -> Result<Counted, sqlx::Error> {
 ///
 /// # Errors
 /// Whatever the driver says.
-pub async fn payload(
+pub(super) async fn payload(
     connection: &mut MySqlConnection,
     address: &Address,
 ) -> Result<Vec<u8>, sqlx::Error> {
@@ -262,7 +262,7 @@ pub async fn payload(
 ///
 /// # Errors
 /// Whatever the driver says.
-pub async fn mark_replayed(
+pub(super) async fn mark_replayed(
     connection: &mut MySqlConnection,
     addresses: &[Address],
 ) -> Result<(), sqlx::Error> {
@@ -279,7 +279,7 @@ pub async fn mark_replayed(
 ///
 /// # Errors
 /// Whatever the driver says.
-pub async fn purge(connection: &mut MySqlConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
+pub(super) async fn purge(connection: &mut MySqlConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
     let mut purged = 0;
     loop {
         let mut query = QueryBuilder::new("DELETE FROM dead_letters");

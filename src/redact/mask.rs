@@ -21,7 +21,7 @@
 //! What names a secret is as generous as [`Secrets::are_named_in`]. What cannot be seen is what a
 //! valid message would not show either: a text in another encoding inside a JSON string.
 
-use crate::mapping::Secrets;
+use super::Secrets;
 use std::ops::Range;
 
 /// A copy of `bytes` with all masked that is not understood or secret, byte for byte.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mapping::SECRET_KEYS;
+use crate::redact::SECRET_KEYS;
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 

@@ -2,8 +2,9 @@
 
 use super::walk::{Found, walk};
 use crate::decode::Document;
-use crate::mapping::{EventPlan, Secrets};
+use crate::mapping::EventPlan;
 use crate::mysql::JsonLimits;
+use crate::redact::Secrets;
 
 /// The pieces of `source` that are left when the `cuts` are taken out. `source` starts at byte
 /// `start` of the message, which the cuts count from.
@@ -18,7 +19,11 @@ pub(super) fn pieces<'s>(
 }
 
 /// The whole document without its secrets, otherwise as it arrived.
-pub(crate) fn redact(document: &Document<'_>, secrets: &Secrets, found: &mut Found) -> Vec<u8> {
+pub(super) fn without_secrets(
+    document: &Document<'_>,
+    secrets: &Secrets,
+    found: &mut Found,
+) -> Vec<u8> {
     let plan = EventPlan::default();
     let walked = walk(document, 0, &plan, secrets, (JsonLimits::NONE, usize::MAX), found);
     debug_assert!(walked.is_ok(), "without wanted values and limits nothing can be wrong");
@@ -42,7 +47,9 @@ mod tests {
     fn redacted(text: &str) -> String {
         let secrets = Secrets::default();
         let bytes = Decoder::default()
-            .decode(text.as_bytes(), |document| redact(document, &secrets, &mut Found::default()))
+            .decode(text.as_bytes(), |document| {
+                without_secrets(document, &secrets, &mut Found::default())
+            })
             .unwrap();
         String::from_utf8(bytes).unwrap()
     }
@@ -81,7 +88,7 @@ mod tests {
         ];
         let key = prop_oneof![
             "[a-z\\\\\"]{0,3}",
-            prop::sample::select(&crate::mapping::SECRET_KEYS[..]).prop_map(str::to_owned),
+            prop::sample::select(&crate::redact::SECRET_KEYS[..]).prop_map(str::to_owned),
             Just("ToKeN".to_owned()),
         ];
         leaf.prop_recursive(4, 24, 5, move |inner| {

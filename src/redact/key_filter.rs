@@ -10,7 +10,7 @@ pub struct KeyFilter {
 
 impl KeyFilter {
     /// Adds the keys of this length and first byte; an empty key has none.
-    pub(super) fn add(&mut self, len: usize, first: Option<u8>) {
+    pub(crate) fn add(&mut self, len: usize, first: Option<u8>) {
         self.first_bytes[len % 32] |= bit(first);
     }
 

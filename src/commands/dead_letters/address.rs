@@ -1,5 +1,6 @@
 //! Where a dead letter came from: the one name that it shares with no other.
 
+use crate::offsets::is_topic_name;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -36,7 +37,7 @@ impl FromStr for Address {
         let mut parts = text.rsplitn(3, '/');
         let offset = parts.next().and_then(|part| part.parse().ok()).filter(|offset| *offset >= 0);
         let partition = parts.next().and_then(|part| part.parse().ok()).filter(|part| *part >= 0);
-        let topic = parts.next().filter(|topic| is_topic(topic));
+        let topic = parts.next().filter(|topic| is_topic_name(topic));
         match (topic, partition, offset) {
             (Some(topic), Some(partition), Some(offset)) => {
                 Ok(Self { topic: topic.to_owned(), partition, offset })
@@ -44,14 +45,6 @@ impl FromStr for Address {
             _ => Err(NotAnAddress),
         }
     }
-}
-
-/// Whether a text is made of what Kafka takes in the name of a topic. A database server would refuse to
-/// compare another one with its ASCII column.
-#[must_use]
-pub fn is_topic(text: &str) -> bool {
-    let is_of_topic = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    !text.is_empty() && text.bytes().all(is_of_topic)
 }
 
 /// In JSON it comes in one piece, to be given to a command, and in its parts.

@@ -1,0 +1,56 @@
+//! Partitions and offsets, as plain data that every stage may hold.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Partition.
+    pub partition: i32,
+}
+
+impl std::fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// The first and the next offset of partitions.
+pub type Bounds = BTreeMap<TopicPartition, (i64, i64)>;
+
+/// Offsets by partition.
+pub type OffsetsByPartition = BTreeMap<TopicPartition, i64>;
+
+/// Offsets to commit, in the order in which they were handed over.
+pub type Offsets = Vec<(TopicPartition, i64)>;
+
+/// Number of a partition that this instance has been assigned; see [`crate::commit`].
+pub type Slot = usize;
+
+/// Consecutive messages of one partition: `from` is the first offset, `next` the one after the
+/// last. Offsets in between that were never delivered (compacted, transaction markers) are
+/// covered too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OffsetRange {
+    /// The partition.
+    pub slot: Slot,
+    /// First offset.
+    pub from: i64,
+    /// The offset after the last one: what is committed to Kafka.
+    pub next: i64,
+    /// How many messages came in between.
+    pub messages: usize,
+    /// Kafka's timestamp of the last message, in milliseconds since 1970.
+    pub last_ms: Option<i64>,
+}
+
+/// Whether a text is made of what Kafka takes in the name of a topic. A database server would refuse to
+/// compare another one with its ASCII column.
+#[must_use]
+pub fn is_topic_name(text: &str) -> bool {
+    let is_of_topic = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_of_topic)
+}
