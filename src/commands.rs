@@ -7,6 +7,7 @@ pub mod run;
 pub mod status;
 
 use crate::config::{Config, ConfigError};
+use crate::dead_letter;
 use crate::flush::NO_PARTITION;
 use crate::flush::rehearse::{self, Refusal};
 use crate::mapping::{Mapping, MappingError, TableId};
@@ -116,7 +117,7 @@ async fn inspect_on(
 }
 
 fn name_of(mapping: &Mapping, table: Option<TableId>) -> &str {
-    table.map_or(schema::DEAD_LETTERS, |table| &mapping.tables[table].name)
+    table.map_or(dead_letter::TABLE, |table| &mapping.tables[table].name)
 }
 
 /// A rehearsed row that a rule of the user's own refuses for its values is only said: an event's row

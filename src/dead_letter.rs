@@ -7,6 +7,28 @@ use crate::datetime::Micros;
 use crate::reject::Reject;
 use std::sync::Arc;
 
+/// The table of dead letters.
+pub const TABLE: &str = "dead_letters";
+/// The columns that a dead letter fills.
+pub(crate) const COLUMNS: [&str; 13] = [
+    "topic",
+    "kafka_partition",
+    "kafka_offset",
+    "message_key",
+    "payload",
+    "payload_bytes",
+    "payload_cut",
+    "event_type",
+    "event_id",
+    "error_code",
+    "error_text",
+    "kafka_timestamp",
+    "dead_at",
+];
+
+/// Those that name the message: the unique key.
+pub(crate) const KEY: [&str; 3] = ["topic", "kafka_partition", "kafka_offset"];
+
 /// Largest Kafka key that a dead letter keeps, in bytes; a longer one is cut.
 pub const KEY_BYTES_MAX: usize = 1024;
 /// Longest sentence that a dead letter keeps, in characters.

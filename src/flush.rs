@@ -10,10 +10,13 @@ pub mod bisect;
 mod cause;
 mod execute;
 mod merge;
+mod metrics;
 mod parts;
 pub mod rehearse;
 pub mod statement;
 mod writer;
 
 pub use execute::{LastId, NO_PARTITION, Plan, RefusedRow, Written};
+pub(crate) use metrics::WrittenMetrics;
+pub use metrics::{WriterMetrics, room_left};
 pub use writer::{Refused, Writer};

@@ -16,6 +16,7 @@ pub mod dead_letter;
 pub mod decode;
 pub mod flatten;
 pub mod flush;
+pub mod health;
 pub mod http;
 pub mod mapping;
 pub mod metrics;

@@ -24,6 +24,7 @@ mod drive;
 mod intake;
 mod lag;
 mod losses;
+mod metrics;
 pub mod pump;
 mod rescue;
 mod state;
@@ -33,9 +34,10 @@ use crate::buffer::Batch;
 use crate::config::Config;
 use crate::consume::{ANSWERS_MAX, Consumer, Heard};
 use crate::datetime::Micros;
+use crate::flush::WriterMetrics;
 use crate::flush::{Plan, Refused, Writer, Written};
+use crate::health::Health;
 use crate::mapping::Mapping;
-use crate::metrics::{FlushMetrics, Health};
 use crate::mysql::JsonLimits;
 use crate::offsets::TopicPartition;
 use drive::Drive;
@@ -49,6 +51,7 @@ use tracing::info;
 
 pub use begin::{NoBegin, Reset};
 pub use intake::Message;
+pub use metrics::PipelineMetrics;
 pub use pump::{Port, Pump};
 pub use state::Progress;
 
@@ -201,7 +204,7 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
             Arc::clone(&server),
             Arc::clone(&setup.plan),
             config.flush.backoff,
-            FlushMetrics::new(Arc::clone(&setup.health)),
+            WriterMetrics::new(Arc::clone(&setup.health)),
         );
         let rescuer = Rescuer::new(setup.clone());
         writers.spawn(write_batches(writer, rescuer, Arc::clone(&to_writers), happened.clone()));

@@ -17,7 +17,7 @@ mod read;
 mod size;
 mod table;
 
-use crate::flush::statement::{DEAD_LETTER_COLUMNS, DEAD_LETTER_KEY};
+use crate::dead_letter;
 use crate::mapping::{Mapping, Table, TableKind};
 use crate::mysql::Dialect;
 use std::fmt;
@@ -28,9 +28,6 @@ pub use live::{
     Partitions,
 };
 pub use read::read;
-
-/// The table of dead letters.
-pub const DEAD_LETTERS: &str = "dead_letters";
 
 /// What a mismatch means for a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,8 +124,8 @@ impl<'m> Wanted<'m> {
     }
 
     fn dead_letters() -> Self {
-        let columns = DEAD_LETTER_COLUMNS.to_vec();
-        Self { name: DEAD_LETTERS, columns, key: DEAD_LETTER_KEY.to_vec(), table: None }
+        let columns = dead_letter::COLUMNS.to_vec();
+        Self { name: dead_letter::TABLE, columns, key: dead_letter::KEY.to_vec(), table: None }
     }
 
     /// The name that the key has in a new table.
@@ -163,11 +160,11 @@ pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
             None => mismatches.push(missing(&table.name, create(table))),
         }
     }
-    match live.tables.get(DEAD_LETTERS) {
+    match live.tables.get(dead_letter::TABLE) {
         Some(found) => {
             table::check(&Wanted::dead_letters(), found, &live.server, &mut mismatches);
         }
-        None => mismatches.push(missing(DEAD_LETTERS, MIGRATE.to_owned())),
+        None => mismatches.push(missing(dead_letter::TABLE, MIGRATE.to_owned())),
     }
     mismatches.sort_by_key(|mismatch| mismatch.severity);
     mismatches

@@ -10,7 +10,7 @@ mod reading;
 mod recent;
 
 use crate::config::Config;
-use crate::metrics::Health;
+use crate::health::Health;
 use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use reading::{Reading, Span};

@@ -5,7 +5,7 @@ mod server;
 
 use super::{inspect_now, mapping, run};
 use crate::config::Config;
-use crate::metrics::Health;
+use crate::health::Health;
 use crate::migrate;
 use crate::mysql::{Server, close};
 use crate::pipeline::{self, PipelineError, Progress, Stop};

@@ -4,12 +4,14 @@ use super::{Fit, Inspected, inspect, mapping};
 use crate::config::{self, Config};
 use crate::flush::Plan;
 use crate::flush::statement::Statements;
+use crate::flush::{WriterMetrics, room_left};
+use crate::health::{Health, Trouble};
 use crate::http;
 use crate::mapping::Mapping;
-use crate::metrics::{self, FlushMetrics, Health, PipelineMetrics, Trouble};
 use crate::migrate;
 use crate::mysql::Class;
 use crate::mysql::without_values;
+use crate::pipeline::PipelineMetrics;
 use crate::pipeline::{self, Progress, Setup, Stop};
 use crate::status::{Board, Recent};
 use anyhow::Context;
@@ -71,7 +73,7 @@ pub async fn run(
     health.set_trouble(Trouble::Start, Some("the tables are looked at".to_owned()));
     // So that they are there while MySQL is waited for; the pipeline takes the same ones.
     drop(PipelineMetrics::new(&mapping, &config));
-    drop(FlushMetrics::new(Arc::clone(&health)));
+    drop(WriterMetrics::new(Arc::clone(&health)));
     if let Some(config::Http { address, hosts }) = config.http.clone() {
         let listener = http::bind(address).await.with_context(|| {
             format!("cannot listen on http.address {address}; choose another or \"off\"")
@@ -96,7 +98,7 @@ pub async fn run(
         warn!("schema: {warning}");
     }
     for (table, share) in &fit.room {
-        metrics::room_left(table, *share);
+        room_left(table, *share);
     }
     let setup = setup(config, mapping, &fit, options.until_end, health);
     let progress = Arc::clone(&setup.progress);

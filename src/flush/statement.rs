@@ -10,7 +10,7 @@ mod stale;
 use super::merge;
 use crate::buffer::{Column, NULL, Rows};
 use crate::datetime;
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{self, DeadLetter};
 use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId};
 use crate::mysql::Dialect;
 
@@ -176,26 +176,6 @@ fn push_time(text: &mut String, micros: datetime::Micros) {
     text.push('\'');
 }
 
-/// The columns that a dead letter fills.
-pub(crate) const DEAD_LETTER_COLUMNS: [&str; 13] = [
-    "topic",
-    "kafka_partition",
-    "kafka_offset",
-    "message_key",
-    "payload",
-    "payload_bytes",
-    "payload_cut",
-    "event_type",
-    "event_id",
-    "error_code",
-    "error_text",
-    "kafka_timestamp",
-    "dead_at",
-];
-
-/// Those that name the message: the unique key.
-pub(crate) const DEAD_LETTER_KEY: [&str; 3] = ["topic", "kafka_partition", "kafka_offset"];
-
 /// A dead letter that is there already is overwritten. A redelivery brings the same message, and
 /// keeps the times of the first one; another message at the same offset means that the topic was
 /// deleted and made anew, and the newer one is the one that can still be mended.
@@ -204,17 +184,17 @@ fn dead_letter_upsert(dialect: Dialect) -> Upsert {
     let new = |column: &str| merge::incoming(dialect, column);
     let same = format!("{} = {}", old("payload"), new("payload"));
     let mut assignments = vec![
-        merge::guard("dead_letters", &DEAD_LETTER_KEY, dialect),
+        merge::guard(dead_letter::TABLE, &dead_letter::KEY, dialect),
         format!("`replayed_at` = IF({same}, {}, NULL)", old("replayed_at")),
         format!("`dead_at` = IF({same}, {}, {})", old("dead_at"), new("dead_at")),
     ];
-    let rest = DEAD_LETTER_COLUMNS[3..12].iter().filter(|column| **column != "payload");
+    let rest = dead_letter::COLUMNS[3..12].iter().filter(|column| **column != "payload");
     assignments.extend(rest.chain(&["payload"]).map(|c| format!("`{c}` = {}", new(c))));
     let alias = match dialect {
         Dialect::MySql => format!(" AS {}", merge::INCOMING),
         Dialect::MariaDb => String::new(),
     };
-    let columns = DEAD_LETTER_COLUMNS.map(|column| format!("`{column}`")).join(", ");
+    let columns = dead_letter::COLUMNS.map(|column| format!("`{column}`")).join(", ");
     Upsert {
         head: format!("INSERT INTO `dead_letters` ({columns}) VALUES "),
         tail: format!("{alias} ON DUPLICATE KEY UPDATE {}", assignments.join(", ")),

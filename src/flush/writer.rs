@@ -2,10 +2,10 @@
 
 use super::cause::Cause;
 use super::execute::{Failure, Plan, RefusedRow, Scratch, Session, Written, write};
+use super::metrics::WriterMetrics;
 use super::parts::RowsMax;
 use crate::buffer::Batch;
 use crate::mapping::TableId;
-use crate::metrics::FlushMetrics;
 use crate::mysql::{Backoff, Class, Server, TooLarge, close};
 use sqlx::mysql::MySqlConnection;
 use std::hash::{BuildHasher, RandomState};
@@ -38,7 +38,7 @@ pub struct Writer {
     server: Arc<Server>,
     plan: Arc<Plan>,
     backoff: Backoff,
-    metrics: FlushMetrics,
+    metrics: WriterMetrics,
     /// With the `max_allowed_packet` that holds for it.
     connection: Option<(MySqlConnection, usize)>,
     rows_max: RowsMax,
@@ -53,7 +53,7 @@ impl Writer {
         server: Arc<Server>,
         plan: Arc<Plan>,
         backoff: Backoff,
-        metrics: FlushMetrics,
+        metrics: WriterMetrics,
     ) -> Self {
         Self {
             number,

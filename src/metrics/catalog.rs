@@ -349,7 +349,7 @@ pub const METRICS: &[Metric] = &[
 ];
 
 /// Tells the recorder what the metrics mean.
-pub(super) fn describe() {
+pub(crate) fn describe() {
     for &Metric { name, ref kind, help, .. } in METRICS {
         let unit = match name.strip_suffix("_total").unwrap_or(name).rsplit('_').next() {
             Some("seconds") => Unit::Seconds,

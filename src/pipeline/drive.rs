@@ -6,7 +6,7 @@ use super::pump::{Next, Port, Pump, Rebalance};
 use super::until_end::{UntilEnd, Waits};
 use super::{Event, Now, PipelineError, Sealed, Setup, Stop};
 use crate::consume::{self, Answer, Consumer, Heard, Known, Question, partitions_of};
-use crate::metrics::Trouble;
+use crate::health::Trouble;
 use crate::offsets::{Bounds, Offsets, OffsetsByPartition, TopicPartition};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::VecDeque;

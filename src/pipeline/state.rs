@@ -1,12 +1,12 @@
 //! What the pump holds: the open batch, the free ones, and the watermarks.
 
 use super::intake::{Intake, Message, Taken};
+use super::metrics::{PipelineMetrics, Tally};
 use super::until_end::UntilEnd;
 use super::{Flushed, Now, POLL_BUSY, POLL_IDLE, PipelineError, Port, Sealed, Setup};
 use crate::buffer::{self, Batch, Sample};
 use crate::commit::{Arrival, Assignment};
 use crate::flatten::Loaded;
-use crate::metrics::{PipelineMetrics, Tally};
 use crate::offsets::{OffsetRange, Slot, TopicPartition};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

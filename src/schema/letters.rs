@@ -3,7 +3,8 @@
 //! No mapping describes them, and a narrow one is met only by the first message that is at fault.
 
 use super::live::{LiveColumn, LiveTable};
-use super::{DEAD_LETTERS, Mismatch, columns, ddl, quoted, size};
+use super::{Mismatch, columns, ddl, quoted, size};
+use crate::dead_letter;
 use crate::mapping::ColumnType::{self, BigInt, DateTime, Varchar};
 
 /// What a column has to hold.
@@ -97,9 +98,9 @@ pub(super) fn check(live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
             }
         };
         mismatches.push(Mismatch::refused(
-            format!("{DEAD_LETTERS}.{name}"),
+            format!("{}.{name}", dead_letter::TABLE),
             problem,
-            format!("ALTER TABLE {} {change}", quoted(DEAD_LETTERS)),
+            format!("ALTER TABLE {} {change}", quoted(dead_letter::TABLE)),
         ));
     }
 }

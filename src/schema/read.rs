@@ -4,8 +4,8 @@ use super::live::{
     ForeignKey, KeyPart, LiveColumn, LiveIds, LiveKey, LiveSchema, LiveServer, LiveTable,
     Partitions,
 };
-use super::{DEAD_LETTERS, ddl, ids, quoted};
-use crate::flush::statement::DEAD_LETTER_COLUMNS;
+use super::{ddl, ids, quoted};
+use crate::dead_letter;
 use crate::mapping::Mapping;
 use crate::mysql::Class;
 use crate::mysql::Dialect;
@@ -80,7 +80,7 @@ async fn tables(
     let (mut tables, mut last_ids) = (Tables::new(), BTreeMap::new());
     for row in rows {
         let name = text(&row, 0)?;
-        if mapping.table(&name).is_none() && name != DEAD_LETTERS {
+        if mapping.table(&name).is_none() && name != dead_letter::TABLE {
             continue;
         }
         let table = LiveTable {
@@ -126,7 +126,7 @@ async fn columns(
 /// A column's name as the statements write it. Servers take `User_ID` and `user_id` for the same.
 fn as_mapped(mapping: &Mapping, table: &str, column: String) -> String {
     let mut names: Vec<&str> =
-        if table == DEAD_LETTERS { DEAD_LETTER_COLUMNS.to_vec() } else { Vec::new() };
+        if table == dead_letter::TABLE { dead_letter::COLUMNS.to_vec() } else { Vec::new() };
     if let Some(id) = mapping.table(table) {
         names.extend(mapping.tables[id].columns.iter().map(|spec| spec.name.as_str()));
     }

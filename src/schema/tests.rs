@@ -22,9 +22,9 @@ fn stamped(data_type: &str) -> LiveTable {
         ..LiveColumn::default()
     };
     let mut columns: BTreeMap<String, LiveColumn> =
-        DEAD_LETTER_COLUMNS.map(|name| (name.to_owned(), column("int", None))).into();
+        dead_letter::COLUMNS.map(|name| (name.to_owned(), column("int", None))).into();
     columns.insert("created_at".to_owned(), column(data_type, Some("CURRENT_TIMESTAMP")));
-    let parts = DEAD_LETTER_KEY.map(|name| KeyPart::Column(name.to_owned())).to_vec();
+    let parts = dead_letter::KEY.map(|name| KeyPart::Column(name.to_owned())).to_vec();
     let key = LiveKey { parts, is_visible: true, is_tree: true };
     let unique_keys = BTreeMap::from([("mine".to_owned(), key)]);
     LiveTable { is_transactional: true, columns, unique_keys, ..LiveTable::default() }

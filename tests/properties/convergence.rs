@@ -8,10 +8,11 @@ use loadgen::{Generator, Mix, Plan as Wanted};
 use sluicegate::buffer::Batch;
 use sluicegate::dead_letter::DeadLetter;
 use sluicegate::flatten::Flattener;
+use sluicegate::flush::WriterMetrics;
 use sluicegate::flush::statement::{StatementLimits, Statements};
 use sluicegate::flush::{Plan, Writer};
+use sluicegate::health::Health;
 use sluicegate::mapping::Mapping;
-use sluicegate::metrics::{FlushMetrics, Health};
 use sluicegate::mysql::Backoff;
 use sluicegate::mysql::{ServerFacts, server_facts};
 use sqlx::{AssertSqlSafe, Executor};
@@ -195,7 +196,7 @@ async fn write(
     let writers = 0..1 + dice.below(3);
     let tasks: Vec<_> = writers
         .map(|number| {
-            let metrics = FlushMetrics::new(Arc::new(Health::default()));
+            let metrics = WriterMetrics::new(Arc::new(Health::default()));
             let mut writer =
                 Writer::new(number, Arc::clone(&server), Arc::clone(&plan), backoff, metrics);
             let queue = Arc::clone(&queue);

@@ -6,10 +6,11 @@ use crate::support::servers::{self, Own};
 use crate::support::{Server, World};
 use sluicegate::buffer::Batch;
 use sluicegate::flatten::Flattener;
+use sluicegate::flush::WriterMetrics;
 use sluicegate::flush::statement::{StaleLines, StatementLimits, Statements};
 use sluicegate::flush::{Plan, Writer};
+use sluicegate::health::Health;
 use sluicegate::mapping::Mapping;
-use sluicegate::metrics::{FlushMetrics, Health};
 use sluicegate::mysql::Backoff;
 use sluicegate::mysql::{ServerFacts, server_facts};
 use sqlx::mysql::MySqlConnection;
@@ -96,7 +97,7 @@ async fn writers_of_the_same_orders_do_not_deadlock() {
         let product = Arc::new(world.product_server());
         let tasks: Vec<_> = (0..WRITERS)
             .map(|number| {
-                let metrics = FlushMetrics::new(Arc::new(Health::default()));
+                let metrics = WriterMetrics::new(Arc::new(Health::default()));
                 let millisecond = Duration::from_millis(1);
                 let backoff = Backoff { first: millisecond, longest: 20 * millisecond };
                 let (server, plan) = (Arc::clone(&product), Arc::clone(&plan));

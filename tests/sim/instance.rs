@@ -1,7 +1,7 @@
 //! One process: a pump, its writers, and what it has fetched.
 
 use crate::group::Member;
-use sluicegate::metrics::Health;
+use sluicegate::health::Health;
 use sluicegate::offsets::Offsets;
 use sluicegate::offsets::TopicPartition;
 use sluicegate::pipeline::pump::{Port, Pump};

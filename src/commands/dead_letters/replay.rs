@@ -9,8 +9,9 @@ use crate::config::Config;
 use crate::datetime;
 use crate::flatten::Flattener;
 use crate::flush::Writer;
+use crate::flush::WriterMetrics;
+use crate::health::Health;
 use crate::mapping::{Mapping, TableKind};
-use crate::metrics::{FlushMetrics, Health};
 use crate::pipeline::Stop;
 use crate::reject::Code;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
@@ -61,7 +62,7 @@ pub async fn replay(
             Arc::new(config.server.clone()),
             setup.plan,
             config.flush.backoff,
-            FlushMetrics::new(setup.health),
+            WriterMetrics::new(setup.health),
         ),
         batch: Batch::new(&mapping),
         probe: Batch::new(&mapping),

@@ -211,7 +211,10 @@ fn stored(row: &MySqlRow) -> Result<Stored, sqlx::Error> {
 ///
 /// # Errors
 /// Whatever the driver says.
-pub(super) async fn count(connection: &mut MySqlConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
+pub(super) async fn count(
+    connection: &mut MySqlConnection,
+    filter: &Filter,
+) -> Result<u64, sqlx::Error> {
     let mut query = QueryBuilder::new("SELECT CAST(COUNT(*) AS UNSIGNED) FROM dead_letters");
     filter.push(&mut query);
     query.build_query_scalar().fetch_one(connection).await
@@ -279,7 +282,10 @@ pub(super) async fn mark_replayed(
 ///
 /// # Errors
 /// Whatever the driver says.
-pub(super) async fn purge(connection: &mut MySqlConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
+pub(super) async fn purge(
+    connection: &mut MySqlConnection,
+    filter: &Filter,
+) -> Result<u64, sqlx::Error> {
     let mut purged = 0;
     loop {
         let mut query = QueryBuilder::new("DELETE FROM dead_letters");

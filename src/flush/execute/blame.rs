@@ -5,6 +5,7 @@ use super::super::rehearse::{Rehearsal, is_own_rule};
 use super::{RefusedRow, Transaction, within};
 use crate::buffer::Rows;
 use crate::datetime;
+use crate::dead_letter;
 use crate::mapping::{Table, TableId};
 use crate::mysql::Class;
 use crate::schema::{self, LiveSchema};
@@ -31,7 +32,7 @@ impl Transaction<'_, '_> {
         self.simple("SAVEPOINT rehearsal").await?;
         match self.execute(&Arc::new(text), table).await {
             Err(cause) if cause.class == Class::Data && cause.number == number => {
-                let name = table.map_or(schema::DEAD_LETTERS, |id| &mapping.tables[id].name);
+                let name = table.map_or(dead_letter::TABLE, |id| &mapping.tables[id].name);
                 Err(Cause::own(table, Class::Schema, refuses_all(name, number, &live)))
             }
             Err(cause) if cause.class != Class::Data => Err(cause),
