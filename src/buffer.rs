@@ -12,5 +12,5 @@ mod rows;
 
 pub use batch::{Batch, Sample};
 pub use column::{CELL_BYTES, Column, NULL};
-pub use limits::{Limits, Sealed};
+pub use limits::{Limits, SealReason};
 pub use rows::Rows;

@@ -56,12 +56,50 @@ pub struct Config {
     pub stop_timeout: Duration,
 }
 
+/// Where a group without a committed offset begins: `kafka.auto_offset_reset`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OffsetReset {
+    /// The first offset that is there.
+    Earliest,
+    /// The end.
+    Latest,
+    /// Nowhere: it stops, and leaves it to a person.
+    Error,
+}
+
+impl OffsetReset {
+    /// As librdkafka calls it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Earliest => "earliest",
+            Self::Latest => "latest",
+            Self::Error => "error",
+        }
+    }
+
+    /// By any of librdkafka's names.
+    fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "earliest" | "smallest" | "beginning" => Some(Self::Earliest),
+            "latest" | "largest" | "end" => Some(Self::Latest),
+            "error" => Some(Self::Error),
+            _ => None,
+        }
+    }
+}
+
 /// The Kafka side.
 #[derive(Clone)]
 pub struct Kafka {
-    /// librdkafka's properties, derived ones and the user's own. `bootstrap.servers`, `group.id` and
-    /// `auto.offset.reset` are there, under these names.
-    pub properties: BTreeMap<String, String>,
+    /// Brokers to begin with, `HOST:PORT` with commas between.
+    pub bootstrap_servers: String,
+    /// The consumer group.
+    pub group_id: String,
+    /// Where a group without a committed offset begins.
+    pub reset: OffsetReset,
+    /// librdkafka's other properties, derived ones and the user's own.
+    pub(crate) passed_on: BTreeMap<String, String>,
     /// Topics to subscribe to; empty means those of the mapping.
     pub topics: Vec<String>,
     /// What the names of all topics begin with in Kafka, but not in the mapping and in event types.
@@ -102,16 +140,18 @@ pub struct Log {
 }
 
 impl Kafka {
-    /// Brokers to begin with.
+    /// All of librdkafka's properties.
     #[must_use]
-    pub fn bootstrap_servers(&self) -> &str {
-        self.properties.get("bootstrap.servers").map_or("", String::as_str)
-    }
-
-    /// The consumer group.
-    #[must_use]
-    pub fn group_id(&self) -> &str {
-        self.properties.get("group.id").map_or("", String::as_str)
+    pub fn properties(&self) -> BTreeMap<String, String> {
+        let mut properties = self.passed_on.clone();
+        for (name, value) in [
+            ("bootstrap.servers", self.bootstrap_servers.as_str()),
+            ("group.id", &self.group_id),
+            ("auto.offset.reset", self.reset.as_str()),
+        ] {
+            properties.insert(name.to_owned(), value.to_owned());
+        }
+        properties
     }
 
     /// The names in Kafka of the topics to subscribe to, given those of the mapping.

@@ -21,22 +21,19 @@ impl std::fmt::Display for TopicPartition {
 /// The first and the next offset of partitions.
 pub type Bounds = BTreeMap<TopicPartition, (i64, i64)>;
 
-/// Offsets by partition.
-pub type OffsetsByPartition = BTreeMap<TopicPartition, i64>;
+/// An offset of each partition.
+pub type Offsets = BTreeMap<TopicPartition, i64>;
 
-/// Offsets to commit, in the order in which they were handed over.
-pub type Offsets = Vec<(TopicPartition, i64)>;
-
-/// Number of a partition that this instance has been assigned; see [`crate::commit`].
-pub type Slot = usize;
+/// Number of an assignment of a partition; see [`crate::pipeline`]. No number is used twice.
+pub type AssignmentId = usize;
 
 /// Consecutive messages of one partition: `from` is the first offset, `next` the one after the
 /// last. Offsets in between that were never delivered (compacted, transaction markers) are
 /// covered too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OffsetRange {
-    /// The partition.
-    pub slot: Slot,
+    /// The assignment of its partition.
+    pub assignment: AssignmentId,
     /// First offset.
     pub from: i64,
     /// The offset after the last one: what is committed to Kafka.

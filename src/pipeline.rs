@@ -14,25 +14,27 @@
 //! pump, which does no IO; the thread "consume" gives it what happens and does what it says.
 //!
 //! There are `writers + 2` batches in all, and a batch is either free, open, on its way, or at a
-//! writer. So both channels have that capacity (and some more for Kafka's answers) and never
+//! writer. So both channels have that capacity (and some more for Kafka's replies) and never
 //! block, memory is bounded by the number of batches, and when none is free the consumer stops
 //! reading: first by not polling, then, since a silent member is thrown out of its group, by
 //! pausing its partitions.
 
+mod batches;
 mod begin;
-mod drive;
+mod consume_loop;
 mod intake;
 mod lag;
 mod losses;
 mod metrics;
+mod partitions;
 pub mod pump;
 mod rescue;
-mod state;
+mod timers;
 mod until_end;
 
 use crate::buffer::Batch;
 use crate::config::Config;
-use crate::consume::{ANSWERS_MAX, Consumer, Heard};
+use crate::consume::{Consumer, KafkaReply, REPLIES_MAX};
 use crate::datetime::Micros;
 use crate::flush::WriterMetrics;
 use crate::flush::{Plan, Refused, Writer, Written};
@@ -40,25 +42,20 @@ use crate::health::Health;
 use crate::mapping::Mapping;
 use crate::mysql::JsonLimits;
 use crate::offsets::TopicPartition;
-use drive::Drive;
+use consume_loop::ConsumeLoop;
 use rdkafka::error::KafkaError;
 use rescue::Rescuer;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc as std_mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tracing::info;
 
-pub use begin::{NoBegin, Reset};
+pub use begin::NoBegin;
 pub use intake::Message;
 pub use metrics::PipelineMetrics;
 pub use pump::{Port, Pump};
-pub use state::Progress;
-
-/// Longest wait for a message while nothing else is due.
-const POLL_IDLE: Duration = Duration::from_millis(100);
-/// The same while writers are busy: their batches are committed when the wait is over.
-const POLL_BUSY: Duration = Duration::from_millis(5);
 
 /// Why a pipeline ended although nobody asked for it.
 #[derive(Debug, thiserror::Error)]
@@ -156,9 +153,22 @@ pub struct Setup {
     pub progress: Arc<Progress>,
 }
 
+/// Counts for whoever watches a run.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Messages that are durable.
+    pub messages: AtomicU64,
+    /// Rows that were written.
+    pub rows: AtomicU64,
+    /// Dead letters among them.
+    pub dead_letters: AtomicU64,
+    /// Messages that were there at the start and are not committed; only with `--until-end`.
+    pub expected: AtomicU64,
+}
+
 /// A sealed batch on its way to a writer.
 #[derive(Debug)]
-pub struct Sealed {
+pub struct SealedBatch {
     /// What is to be written.
     pub batch: Batch,
     /// The partition of each of its ranges; `None` if it was lost meanwhile.
@@ -174,14 +184,15 @@ pub struct Flushed {
     pub batch: Batch,
     /// What was written.
     pub result: Result<Written, Refused>,
-    /// As in [`Sealed`].
+    /// As in [`SealedBatch`].
     pub sealed_at: Instant,
 }
 
 /// What the consuming thread is told by others.
-enum Event {
+enum Reply {
+    /// By a writer.
     Flushed(Box<Flushed>),
-    Heard(Heard),
+    Kafka(KafkaReply),
 }
 
 /// Consumes and flushes until told to stop, or with [`Setup::until_end`] until everything that
@@ -193,8 +204,8 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
     let config = Arc::clone(&setup.config);
     let capacity = config.flush.batches();
     let (sealed, to_writers) = mpsc::channel(capacity);
-    // Every batch, and Kafka's answers.
-    let (happened, events) = std_mpsc::sync_channel(capacity + ANSWERS_MAX);
+    // Every batch, and Kafka's replies.
+    let (reply, replies) = std_mpsc::sync_channel(capacity + REPLIES_MAX);
     let to_writers = Arc::new(Mutex::new(to_writers));
     let server = Arc::new(config.server.clone());
     let mut writers = tokio::task::JoinSet::new();
@@ -207,19 +218,19 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
             WriterMetrics::new(Arc::clone(&setup.health)),
         );
         let rescuer = Rescuer::new(setup.clone());
-        writers.spawn(write_batches(writer, rescuer, Arc::clone(&to_writers), happened.clone()));
+        writers.spawn(write_batches(writer, rescuer, Arc::clone(&to_writers), reply.clone()));
     }
-    let consumer = Consumer::new(&config.kafka.properties, move |heard| {
+    let consumer = Consumer::new(&config.kafka.properties(), move |replied| {
         // It fails when the pipeline has ended.
-        let _ = happened.send(Event::Heard(heard));
+        let _ = reply.send(Reply::Kafka(replied));
     })?;
-    let drive = Drive::new(setup, consumer, sealed, events, stop);
+    let consume_loop = ConsumeLoop::new(setup, consumer, sealed, replies, stop);
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("consume".to_owned())
         .spawn(move || {
             // Nobody listens any more only if the runtime is going down.
-            let _ = done.send(drive.run());
+            let _ = done.send(consume_loop.run());
         })
         .map_err(|_| PipelineError::Panicked)?;
     let result = ended.await.map_err(|_| PipelineError::Panicked)?;
@@ -232,13 +243,13 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
 async fn write_batches(
     mut writer: Writer,
     mut rescuer: Rescuer,
-    to_writers: Arc<Mutex<mpsc::Receiver<Sealed>>>,
-    happened: std_mpsc::SyncSender<Event>,
+    to_writers: Arc<Mutex<mpsc::Receiver<SealedBatch>>>,
+    reply: std_mpsc::SyncSender<Reply>,
 ) {
     loop {
         // The lock is held while waiting: the next writer waits for it instead.
         let next = to_writers.lock().await.recv().await;
-        let Some(Sealed { batch, partitions, sealed_at }) = next else { return };
+        let Some(SealedBatch { batch, partitions, sealed_at }) = next else { return };
         writer.set_busy(true);
         let result = match writer.flush(&batch).await {
             Err(refused) => rescuer.rescue(&mut writer, &batch, &partitions, refused).await,
@@ -248,8 +259,13 @@ async fn write_batches(
         // As many places as there are batches, so this does not block; if nobody listens any
         // more, the pipeline has ended.
         let flushed = Box::new(Flushed { batch, result, sealed_at });
-        if happened.send(Event::Flushed(flushed)).is_err() {
+        if reply.send(Reply::Flushed(flushed)).is_err() {
             return;
         }
     }
+}
+
+/// Partitions for people.
+fn joined<'p>(partitions: impl IntoIterator<Item = &'p TopicPartition>) -> String {
+    partitions.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }

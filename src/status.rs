@@ -240,7 +240,7 @@ impl Board {
             process,
             health,
             recent,
-            group: config.kafka.group_id().to_owned(),
+            group: config.kafka.group_id.clone(),
             mysql: config.server.address(),
             started: Instant::now(),
             seen: Mutex::default(),

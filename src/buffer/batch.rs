@@ -4,7 +4,7 @@ use super::rows::Rows;
 use crate::datetime::Micros;
 use crate::dead_letter::DeadLetter;
 use crate::mapping::{Mapping, Table, TableId};
-use crate::offsets::{OffsetRange, Slot};
+use crate::offsets::{AssignmentId, OffsetRange};
 use std::collections::BTreeSet;
 
 /// When an event of the batch happened. One in 16 is kept, for the latencies that are
@@ -88,19 +88,19 @@ impl Batch {
         self.dead_letters.push(letter);
     }
 
-    /// Notes that the message at `offset` of `slot` is in this batch, as rows, as a dead letter or
+    /// Notes that the message at `offset` of an assigned partition is in this batch, as rows, as a dead letter or
     /// as a counted skip. Messages of a partition come in order.
-    pub fn cover(&mut self, slot: Slot, offset: i64, timestamp_ms: Option<i64>) {
+    pub fn cover(&mut self, assignment: AssignmentId, offset: i64, timestamp_ms: Option<i64>) {
         self.messages += 1;
         let next = offset + 1;
-        match self.ranges.iter_mut().rev().find(|range| range.slot == slot) {
+        match self.ranges.iter_mut().rev().find(|range| range.assignment == assignment) {
             Some(range) if offset >= range.next => {
                 let messages = range.messages + 1;
                 *range = OffsetRange { next, messages, last_ms: timestamp_ms, ..*range };
             }
             // The first of its partition, or the partition was truncated and starts anew.
             _ => self.ranges.push(OffsetRange {
-                slot,
+                assignment,
                 from: offset,
                 next,
                 messages: 1,

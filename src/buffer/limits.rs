@@ -15,7 +15,7 @@ pub struct Limits {
 
 /// What sealed a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Sealed {
+pub enum SealReason {
     /// It had enough rows.
     Rows,
     /// It had enough bytes.
@@ -26,7 +26,7 @@ pub enum Sealed {
     Drain,
 }
 
-impl Sealed {
+impl SealReason {
     /// Every reason.
     pub const ALL: [Self; 4] = [Self::Rows, Self::Bytes, Self::Age, Self::Drain];
 
@@ -45,13 +45,13 @@ impl Sealed {
 impl Limits {
     /// Whether a batch of this size and age is full, and by what.
     #[must_use]
-    pub fn reached(&self, rows: usize, bytes: usize, age: Duration) -> Option<Sealed> {
+    pub fn reached(&self, rows: usize, bytes: usize, age: Duration) -> Option<SealReason> {
         if rows >= self.rows {
-            Some(Sealed::Rows)
+            Some(SealReason::Rows)
         } else if bytes >= self.bytes {
-            Some(Sealed::Bytes)
+            Some(SealReason::Bytes)
         } else if age >= self.age {
-            Some(Sealed::Age)
+            Some(SealReason::Age)
         } else {
             None
         }
@@ -67,8 +67,8 @@ mod tests {
         let limits = Limits { rows: 10, bytes: 100, age: Duration::from_millis(5) };
         let age = Duration::from_millis;
         assert_eq!(limits.reached(9, 99, age(4)), None);
-        assert_eq!(limits.reached(10, 0, age(0)), Some(Sealed::Rows));
-        assert_eq!(limits.reached(0, 100, age(0)), Some(Sealed::Bytes));
-        assert_eq!(limits.reached(0, 0, age(5)), Some(Sealed::Age));
+        assert_eq!(limits.reached(10, 0, age(0)), Some(SealReason::Rows));
+        assert_eq!(limits.reached(0, 100, age(0)), Some(SealReason::Bytes));
+        assert_eq!(limits.reached(0, 0, age(5)), Some(SealReason::Age));
     }
 }

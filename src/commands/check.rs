@@ -154,7 +154,7 @@ fn is_unreachable(error: &KafkaError) -> bool {
 }
 
 fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
-    let consumer = match Consumer::new(&config.kafka.properties, |_| {}) {
+    let consumer = match Consumer::new(&config.kafka.properties(), |_| {}) {
         Ok(consumer) => consumer,
         Err(error) => {
             findings.problem(format!("Kafka: {error}; check the [kafka] section"));
@@ -178,7 +178,7 @@ fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
             Err(error) if is_unreachable(&error) => {
                 findings.problem(format!(
                     "Kafka: no answer from {}: {error}; check kafka.bootstrap_servers, kafka.security_protocol, and the network",
-                    config.kafka.bootstrap_servers()
+                    config.kafka.bootstrap_servers
                 ));
                 return;
             }
@@ -194,7 +194,7 @@ fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
     match consumer.committed(&partitions) {
         Ok(committed) => findings.fine(format!(
             "Kafka: group {} has committed offsets for {} of them",
-            config.kafka.group_id(),
+            config.kafka.group_id,
             committed.len()
         )),
         Err(error) => findings.problem(format!("Kafka: group: {error}; allow READ on the group")),

@@ -4,7 +4,7 @@ mod queries;
 mod server;
 
 use super::{inspect_now, mapping, run};
-use crate::config::Config;
+use crate::config::{Config, OffsetReset};
 use crate::health::Health;
 use crate::migrate;
 use crate::mysql::{Server, close};
@@ -109,10 +109,10 @@ async fn load(options: &Options, mut config: Config) -> anyhow::Result<Loaded> {
     // Whatever is set for a real broker does not go with the one in the process.
     config
         .kafka
-        .properties
+        .passed_on
         .retain(|name, _| !["security.", "sasl.", "ssl."].iter().any(|of| name.starts_with(of)));
-    config.kafka.properties.insert("bootstrap.servers".to_owned(), servers.clone());
-    config.kafka.properties.insert("auto.offset.reset".to_owned(), "earliest".to_owned());
+    config.kafka.bootstrap_servers.clone_from(&servers);
+    config.kafka.reset = OffsetReset::Earliest;
     config.kafka.topics = Vec::new();
     config.kafka.topic_prefix = String::new();
     let mapping = Arc::new(mapping(&config)?);

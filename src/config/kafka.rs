@@ -1,12 +1,11 @@
 //! The Kafka section → librdkafka's properties and the topics.
 //!
-//! Holds true for what it gives: `bootstrap.servers`, `group.id` and `auto.offset.reset` are there
-//! under these names and these values' own names (`latest`, never `end`), and librdkafka takes
+//! Holds true for what it gives: what the program looks at has a type of its own, and librdkafka takes
 //! each property.
 
-use super::Kafka;
 use super::check::Check;
 use super::raw;
+use super::{Kafka, OffsetReset};
 use crate::offsets::is_topic_name;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -47,10 +46,6 @@ pub(super) const ALIASES: [(&str, &str); 4] = [
     ("sasl.mechanisms", "sasl.mechanism"),
 ];
 
-/// librdkafka's other words for where to begin.
-const BEGIN_ALIASES: [(&str, &str); 4] =
-    [("beginning", "earliest"), ("end", "latest"), ("largest", "latest"), ("smallest", "earliest")];
-
 const OFFSETS: &str = "offsets are committed after the flush and never otherwise; remove it";
 
 /// Properties that would make a promise false, and why; docs/tuning.md lists them.
@@ -90,17 +85,23 @@ impl Check<'_> {
         let mut given = derived(kafka, &password.unwrap_or_default(), queue_bytes);
         self.user_properties(kafka, &mut given);
         self.required(&given);
-        self.begin(&mut given);
-        if let Some((servers, key)) = given.get("bootstrap.servers") {
-            self.brokers(key, servers);
+        let reset = self.reset(&mut given);
+        // What is not there was a fault of its own.
+        let (bootstrap_servers, key) = given.remove("bootstrap.servers").unwrap_or_default();
+        if !key.is_empty() {
+            self.brokers(&key, &bootstrap_servers);
         }
-        if let Some((group, key)) = given.get("group.id") {
-            self.plain_text(key, group);
+        let (group_id, key) = given.remove("group.id").unwrap_or_default();
+        if !key.is_empty() {
+            self.plain_text(&key, &group_id);
         }
         self.topic_prefix(&kafka.topic_prefix);
         self.topics(kafka);
         Kafka {
-            properties: given.into_iter().map(|(name, (value, _))| (name, value)).collect(),
+            bootstrap_servers,
+            group_id,
+            reset,
+            passed_on: given.into_iter().map(|(name, (value, _))| (name, value)).collect(),
             topics: kafka.topics.clone(),
             topic_prefix: kafka.topic_prefix.clone(),
             revoke_timeout: self.duration("kafka.revoke_timeout", &kafka.revoke_timeout),
@@ -144,19 +145,14 @@ impl Check<'_> {
         }
     }
 
-    /// The same word for the same thing, so that the program need not know librdkafka's others.
-    fn begin(&mut self, given: &mut Given) {
-        let key = "kafka.auto_offset_reset".to_owned();
+    fn reset(&mut self, given: &mut Given) -> OffsetReset {
         // What librdkafka does without the property.
-        let (value, key) =
-            given.remove("auto.offset.reset").unwrap_or_else(|| ("latest".to_owned(), key));
-        let value = value.to_ascii_lowercase();
-        let alias = BEGIN_ALIASES.iter().find(|(alias, _)| *alias == value);
-        let value = alias.map_or(value, |(_, own)| (*own).to_owned());
-        if !["earliest", "latest", "error"].contains(&value.as_str()) {
+        let default = || ("latest".to_owned(), "kafka.auto_offset_reset".to_owned());
+        let (value, key) = given.remove("auto.offset.reset").unwrap_or_else(default);
+        OffsetReset::named(&value).unwrap_or_else(|| {
             self.fault(&key, "must be one of earliest, latest, error".to_owned());
-        }
-        given.insert("auto.offset.reset".to_owned(), (value, key));
+            OffsetReset::Error
+        })
     }
 
     fn brokers(&mut self, key: &str, servers: &str) {

@@ -36,7 +36,7 @@ fn load(
 fn the_defaults_are_valid() {
     let (config, _) = load("", &[], &[]);
     let config = config.unwrap();
-    assert_eq!(config.kafka.properties["group.id"], "mysql-analytics-service");
+    assert_eq!(config.kafka.properties()["group.id"], "mysql-analytics-service");
     assert_eq!(config.batch.bytes, 9 * 1024 * 1024);
     assert_eq!(config.flush.batches(), 4);
 }
@@ -62,7 +62,7 @@ fn what_is_shown_is_good_as_a_file() {
     let (_, shown) = load(file, &[], &[("batch.age", "7ms")]);
     let (config, again) = load(&shown, &[], &[]);
     let config = config.unwrap();
-    assert_eq!(config.kafka.properties["fetch.min.bytes"], "7");
+    assert_eq!(config.kafka.properties()["fetch.min.bytes"], "7");
     assert_eq!((config.kafka.topics, config.batch.age.as_millis()), (vec!["user".to_owned()], 7));
     assert_eq!(again.matches("[kafka]").count(), 1);
 }

@@ -14,9 +14,9 @@ use std::thread::JoinHandle;
 
 /// Kafka's answer to a list of offsets.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Committed {
+pub struct CommitOutcome {
     /// Kafka has these now.
-    pub taken: Offsets,
+    pub acknowledged: Offsets,
     /// Kafka did not take these; commit them again.
     pub failed: Offsets,
     /// Their topics do not exist any more, so there is nothing left to commit.
@@ -37,16 +37,16 @@ pub(super) struct Committer {
 impl Committer {
     pub(super) fn start(
         consumer: Arc<BaseConsumer<Context>>,
-        answer: impl Fn(Committed) + Send + 'static,
+        answer: impl Fn(CommitOutcome) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (lists, to_commit) = sync_channel::<Offsets>(1);
         let is_busy = Arc::new(AtomicBool::new(false));
         let busy = Arc::clone(&is_busy);
         let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
             for offsets in to_commit {
-                let committed = commit(&consumer, offsets);
+                let outcome = commit(&consumer, offsets);
                 busy.store(false, Ordering::Release);
-                answer(committed);
+                answer(outcome);
             }
         })?;
         Ok(Self { lists, thread, is_busy })
@@ -73,36 +73,36 @@ impl Committer {
 
 /// Commits a list. Kafka answers partition by partition, but librdkafka's synchronous commit passes on
 /// one error for all of them. So after an error that concerns a topic, each topic is committed apart.
-fn commit(consumer: &BaseConsumer<Context>, offsets: Offsets) -> Committed {
+fn commit(consumer: &BaseConsumer<Context>, offsets: Offsets) -> CommitOutcome {
     let error = match commit_all(consumer, &offsets) {
-        Ok(()) => return Committed { taken: offsets, ..Committed::default() },
+        Ok(()) => return CommitOutcome { acknowledged: offsets, ..CommitOutcome::default() },
         Err(error) => error,
     };
     if !is_about_a_topic(&error) {
-        return Committed {
+        return CommitOutcome {
             failed: offsets,
             error: Some(error.to_string()),
-            ..Committed::default()
+            ..CommitOutcome::default()
         };
     }
     let mut by_topic: BTreeMap<Arc<str>, Offsets> = BTreeMap::new();
     for (partition, offset) in offsets {
-        by_topic.entry(Arc::clone(&partition.topic)).or_default().push((partition, offset));
+        by_topic.entry(Arc::clone(&partition.topic)).or_default().insert(partition, offset);
     }
-    let mut committed = Committed::default();
+    let mut outcome = CommitOutcome::default();
     for (topic, offsets) in by_topic {
         match commit_all(consumer, &offsets) {
-            Ok(()) => committed.taken.extend(offsets),
+            Ok(()) => outcome.acknowledged.extend(offsets),
             Err(error) if is_unknown_topic(&error) && is_gone(consumer, &topic) => {
-                committed.gone.extend(offsets);
+                outcome.gone.extend(offsets);
             }
             Err(error) => {
-                committed.failed.extend(offsets);
-                committed.error = Some(format!("topic {topic}: {error}"));
+                outcome.failed.extend(offsets);
+                outcome.error = Some(format!("topic {topic}: {error}"));
             }
         }
     }
-    committed
+    outcome
 }
 
 fn commit_all(consumer: &BaseConsumer<Context>, offsets: &Offsets) -> KafkaResult<()> {
@@ -125,5 +125,5 @@ fn is_unknown_topic(error: &KafkaError) -> bool {
 /// Whether the brokers' metadata agrees that a topic does not exist. A coordinator that has just
 /// started may not know a topic yet.
 fn is_gone(consumer: &BaseConsumer<Context>, topic: &str) -> bool {
-    super::asker::exists(consumer, topic, QUERY_TIMEOUT).is_ok_and(|exists| !exists)
+    super::queries::exists(consumer, topic, QUERY_TIMEOUT).is_ok_and(|exists| !exists)
 }

@@ -1,5 +1,6 @@
 //! What librdkafka tells on the side: logs, errors, statistics, rebalances.
 
+use super::queries::partitions_of;
 use super::{Rebalance, lock};
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
@@ -20,9 +21,26 @@ const SAID_EVERY: Duration = Duration::from_secs(10);
 /// So many different ones are remembered.
 const SAID_MAX: usize = 100;
 
+/// A rebalance as librdkafka told of it, which its answer repeats.
+pub(super) enum Notice {
+    Assign(TopicPartitionList),
+    Revoke { partitions: TopicPartitionList, lost: bool },
+}
+
+impl Notice {
+    pub(super) fn told(&self) -> Rebalance {
+        match self {
+            Self::Assign(partitions) => Rebalance::Assign(partitions_of(partitions)),
+            Self::Revoke { partitions, lost } => {
+                Rebalance::Revoke { partitions: partitions_of(partitions), lost: *lost }
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Context {
-    pub(super) rebalances: Mutex<VecDeque<Rebalance>>,
+    pub(super) rebalances: Mutex<VecDeque<Notice>>,
     pub(super) closing: AtomicBool,
     pub(super) statistics: Mutex<Option<Statistics>>,
     /// When each error was last logged.
@@ -80,9 +98,9 @@ impl ConsumerContext for Context {
         partitions: &mut TopicPartitionList,
     ) {
         let rebalance = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            Rebalance::Assign(partitions.clone())
+            Notice::Assign(partitions.clone())
         } else {
-            Rebalance::Revoke { partitions: partitions.clone(), lost: consumer.assignment_lost() }
+            Notice::Revoke { partitions: partitions.clone(), lost: consumer.assignment_lost() }
         };
         if self.closing.load(Ordering::Relaxed) {
             // Drained and committed before; nothing is left to wait for.
@@ -94,15 +112,15 @@ impl ConsumerContext for Context {
 }
 
 /// Answers a rebalance: from now on the partitions are consumed, or given up.
-pub(super) fn answer(consumer: &BaseConsumer<Context>, rebalance: &Rebalance) {
+pub(super) fn answer(consumer: &BaseConsumer<Context>, rebalance: &Notice) {
     let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
     let answered = match rebalance {
-        Rebalance::Assign(partitions) if cooperative => consumer.incremental_assign(partitions),
-        Rebalance::Assign(partitions) => consumer.assign(partitions),
-        Rebalance::Revoke { partitions, .. } if cooperative => {
+        Notice::Assign(partitions) if cooperative => consumer.incremental_assign(partitions),
+        Notice::Assign(partitions) => consumer.assign(partitions),
+        Notice::Revoke { partitions, .. } if cooperative => {
             consumer.incremental_unassign(partitions)
         }
-        Rebalance::Revoke { .. } => consumer.unassign(),
+        Notice::Revoke { .. } => consumer.unassign(),
     };
     if let Err(error) = answered {
         error!(%error, "consume: librdkafka did not take the answer to a rebalance");

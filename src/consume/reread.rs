@@ -1,7 +1,7 @@
 //! A second look at messages, beside the group.
 
-use super::asker::exists;
-use super::{QUERY_TIMEOUT, bootstrap_again, offsets_of};
+use super::queries::{exists, offsets_of};
+use super::{QUERY_TIMEOUT, bootstrap_again};
 use crate::offsets::TopicPartition;
 use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;

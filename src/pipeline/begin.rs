@@ -14,31 +14,9 @@
 //!                                          group knows the topic
 //! ```
 
-use crate::consume::Known;
+use crate::config::OffsetReset;
+use crate::consume::PartitionFacts;
 use crate::offsets::TopicPartition;
-
-/// `kafka.auto_offset_reset`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reset {
-    /// The first offset that is there.
-    Earliest,
-    /// The end.
-    Latest,
-    /// Stop, and leave it to a person.
-    Error,
-}
-
-impl Reset {
-    /// By its name in librdkafka, of which some have several.
-    #[must_use]
-    pub fn named(name: &str) -> Self {
-        match name {
-            "latest" | "largest" | "end" => Self::Latest,
-            "error" => Self::Error,
-            _ => Self::Earliest,
-        }
-    }
-}
 
 /// Where a partition begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,15 +78,17 @@ pub enum NoBegin {
 ///
 /// # Errors
 /// See [`NoBegin`].
-pub(super) fn begin(known: &Known, reset: Reset) -> Result<Begin, NoBegin> {
-    let Known { partition, committed, first, end, group_knows_topic } = known.clone();
+pub(super) fn begin(facts: &PartitionFacts, reset: OffsetReset) -> Result<Begin, NoBegin> {
+    let PartitionFacts { partition, committed, first, end, group_knows_topic } = facts.clone();
     let at = |partition, offset, surprise| Begin { partition, offset, committed, surprise };
     match committed {
-        None if group_knows_topic || reset == Reset::Earliest => Ok(at(partition, first, None)),
-        None if reset == Reset::Latest => Ok(at(partition, end, None)),
+        None if group_knows_topic || reset == OffsetReset::Earliest => {
+            Ok(at(partition, first, None))
+        }
+        None if reset == OffsetReset::Latest => Ok(at(partition, end, None)),
         None => Err(NoBegin::Uncommitted(partition)),
         Some(committed) if (first..=end).contains(&committed) => Ok(at(partition, committed, None)),
-        Some(committed) if reset == Reset::Error => {
+        Some(committed) if reset == OffsetReset::Error => {
             Err(NoBegin::OutOfRange { partition, committed, first, end })
         }
         Some(committed) if committed < first => {
@@ -123,38 +103,38 @@ pub(super) fn begin(known: &Known, reset: Reset) -> Result<Begin, NoBegin> {
 mod tests {
     use super::*;
 
-    fn known(committed: Option<i64>, group_knows_topic: bool) -> Known {
+    fn facts(committed: Option<i64>, group_knows_topic: bool) -> PartitionFacts {
         let partition = TopicPartition { topic: "order".into(), partition: 3 };
-        Known { partition, committed, first: 100, end: 200, group_knows_topic }
+        PartitionFacts { partition, committed, first: 100, end: 200, group_knows_topic }
     }
 
     #[test]
     fn the_worked_example() {
         let check = |committed, knows, reset, expected: Option<(i64, bool)>| {
-            let found = begin(&known(committed, knows), reset).ok();
+            let found = begin(&facts(committed, knows), reset).ok();
             let found = found.map(|begin| (begin.offset, begin.surprise.is_some()));
             assert_eq!(found, expected, "{committed:?} {knows} {reset:?}");
         };
-        for reset in [Reset::Earliest, Reset::Latest, Reset::Error] {
+        for reset in [OffsetReset::Earliest, OffsetReset::Latest, OffsetReset::Error] {
             check(Some(120), true, reset, Some((120, false)));
             check(Some(200), true, reset, Some((200, false)));
             check(None, true, reset, Some((100, false)));
         }
-        check(Some(40), true, Reset::Earliest, Some((100, true)));
-        check(Some(40), true, Reset::Latest, Some((100, true)));
-        check(Some(900), true, Reset::Latest, Some((100, true)));
-        check(None, false, Reset::Earliest, Some((100, false)));
-        check(None, false, Reset::Latest, Some((200, false)));
-        check(None, false, Reset::Error, None);
-        check(Some(40), true, Reset::Error, None);
-        check(Some(900), true, Reset::Error, None);
+        check(Some(40), true, OffsetReset::Earliest, Some((100, true)));
+        check(Some(40), true, OffsetReset::Latest, Some((100, true)));
+        check(Some(900), true, OffsetReset::Latest, Some((100, true)));
+        check(None, false, OffsetReset::Earliest, Some((100, false)));
+        check(None, false, OffsetReset::Latest, Some((200, false)));
+        check(None, false, OffsetReset::Error, None);
+        check(Some(40), true, OffsetReset::Error, None);
+        check(Some(900), true, OffsetReset::Error, None);
     }
 
     #[test]
     fn errors_name_the_partition() {
-        let uncommitted = begin(&known(None, false), Reset::Error).unwrap_err().to_string();
+        let uncommitted = begin(&facts(None, false), OffsetReset::Error).unwrap_err().to_string();
         assert!(uncommitted.contains("order/3"), "{uncommitted}");
-        let out = begin(&known(Some(40), true), Reset::Error).unwrap_err().to_string();
+        let out = begin(&facts(Some(40), true), OffsetReset::Error).unwrap_err().to_string();
         assert!(out.contains("order/3") && out.contains("40") && out.contains("100"), "{out}");
     }
 }

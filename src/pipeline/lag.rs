@@ -4,13 +4,11 @@
 //! not know them: it learns an end only by fetching, and fetches neither while it is paused nor
 //! while its queue is full. Gives messages and seconds. Absent: IO, clocks.
 
-use crate::offsets::TopicPartition;
 use rdkafka::statistics::Partition as Statistics;
-use std::collections::HashMap;
 
-/// What is known of a partition.
-#[derive(Debug, Default, Clone, Copy)]
-struct Known {
+/// What is known of an assigned partition.
+#[derive(Debug, Default)]
+pub(super) struct LagTracker {
     /// When this instance was given it, in milliseconds since 1970.
     assigned_ms: i64,
     /// Where this instance began to read it.
@@ -21,7 +19,7 @@ struct Known {
     end: Option<i64>,
     /// How far the end was from what was committed, when the statistics were made. By the time when
     /// they are looked at, more is committed, but more has come as well.
-    then: i64,
+    at_statistics: i64,
     /// Whether everything up to the end was fetched and handed out. Markers of transactions, which
     /// nobody commits, may come behind the last message.
     is_fetched: bool,
@@ -42,86 +40,73 @@ pub(super) struct Lag {
     pub(super) unreadable: i64,
 }
 
-/// The assigned partitions.
-#[derive(Debug, Default)]
-pub(super) struct Lags {
-    known: HashMap<TopicPartition, Known>,
-}
-
 /// librdkafka's way to say that it does not know is a negative number.
-fn known(offset: i64) -> Option<i64> {
+fn offset(offset: i64) -> Option<i64> {
     (offset >= 0).then_some(offset)
 }
 
-impl Lags {
+impl LagTracker {
     /// A partition is read from `begin` on.
-    pub(super) fn assigned(&mut self, partition: TopicPartition, begin: i64, now_ms: i64) {
-        self.known.insert(partition, Known { begin, assigned_ms: now_ms, ..Known::default() });
+    pub(super) fn new(begin: i64, now_ms: i64) -> Self {
+        Self { begin, assigned_ms: now_ms, ..Self::default() }
     }
 
-    pub(super) fn revoked(&mut self, partition: &TopicPartition) {
-        self.known.remove(partition);
-    }
-
-    pub(super) fn statistics(&mut self, partition: &TopicPartition, found: &Statistics) {
-        let Some(of) = self.known.get_mut(partition) else { return };
+    pub(super) fn statistics(&mut self, found: &Statistics) {
         // Up to where there is no open transaction; without transactions the same.
-        let end = known(found.ls_offset).or(known(found.hi_offset));
-        of.end = of.end.max(end);
-        of.committed = known(found.committed_offset).or(of.committed);
-        let done = known(found.committed_offset).unwrap_or(of.begin);
-        of.then = of.end.map_or(0, |end| end - done);
-        of.unreadable = match (known(found.ls_offset), known(found.hi_offset)) {
+        let end = offset(found.ls_offset).or(offset(found.hi_offset));
+        self.end = self.end.max(end);
+        self.committed = offset(found.committed_offset).or(self.committed);
+        let done = offset(found.committed_offset).unwrap_or(self.begin);
+        self.at_statistics = self.end.map_or(0, |end| end - done);
+        self.unreadable = match (offset(found.ls_offset), offset(found.hi_offset)) {
             (Some(readable), Some(end)) => (end - readable).max(0),
             _ => 0,
         };
-        of.is_fetched = end.is_some_and(|end| found.next_offset >= end && found.app_offset >= end);
+        self.is_fetched =
+            end.is_some_and(|end| found.next_offset >= end && found.app_offset >= end);
     }
 
     /// Kafka says that a partition holds the offsets from `first` to before `end`.
-    pub(super) fn bounds(&mut self, partition: &TopicPartition, (_, end): (i64, i64)) {
-        let Some(of) = self.known.get_mut(partition) else { return };
-        if of.end < Some(end) {
-            of.end = Some(end);
-            of.is_fetched = false;
+    pub(super) fn bounds(&mut self, (_, end): (i64, i64)) {
+        if self.end < Some(end) {
+            self.end = Some(end);
+            self.is_fetched = false;
         }
     }
 
-    /// The partitions whose end is to be asked for: all of them, or those of which none is known.
-    pub(super) fn to_ask(&self, all: bool) -> Vec<TopicPartition> {
-        let wanted = self.known.iter().filter(|(_, of)| all || of.end.is_none());
-        wanted.map(|(partition, _)| partition.clone()).collect()
+    /// Whether it is known where the partition ends.
+    pub(super) fn knows_end(&self) -> bool {
+        self.end.is_some()
     }
 
-    /// Whether an open transaction hides all that is left of a partition.
-    pub(super) fn is_hidden(&self, partition: &TopicPartition) -> bool {
-        self.known.get(partition).is_some_and(|of| of.unreadable > 0 && of.is_fetched)
+    /// Whether an open transaction hides all that is left of the partition.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.unreadable > 0 && self.is_fetched
     }
 
-    /// How far behind a partition is, of which Kafka has taken everything before `committed`, and
+    /// How far behind the partition is, of which Kafka has acknowledged everything before `committed`, and
     /// whose last durable message has this time. `all_committed` is whether that goes for everything
     /// that was handed out.
     pub(super) fn lag(
         &mut self,
-        partition: &TopicPartition,
         committed: Option<i64>,
         all_committed: bool,
         durable_ms: Option<i64>,
         now_ms: i64,
     ) -> Lag {
-        let Some(of) = self.known.get_mut(partition) else { return Lag::default() };
-        let Some(end) = of.end else { return Lag::default() };
-        let done = committed.or(of.committed).unwrap_or(of.begin);
-        let messages = if of.is_fetched && all_committed { 0 } else { of.then.max(end - done) };
+        let Some(end) = self.end else { return Lag::default() };
+        let done = committed.or(self.committed).unwrap_or(self.begin);
+        let messages =
+            if self.is_fetched && all_committed { 0 } else { self.at_statistics.max(end - done) };
         if messages <= 0 {
-            of.quiet_ms = Some(now_ms);
-            return Lag { messages: Some(0), seconds: 0.0, unreadable: of.unreadable };
+            self.quiet_ms = Some(now_ms);
+            return Lag { messages: Some(0), seconds: 0.0, unreadable: self.unreadable };
         }
         // The first message that waits is no older than the last that is durable, and came after
         // the last moment in which none waited.
-        let since = durable_ms.max(of.quiet_ms).unwrap_or(of.assigned_ms);
+        let since = durable_ms.max(self.quiet_ms).unwrap_or(self.assigned_ms);
         let seconds = (now_ms - since).max(0) as f64 / 1e3;
-        Lag { messages: Some(messages), seconds, unreadable: of.unreadable }
+        Lag { messages: Some(messages), seconds, unreadable: self.unreadable }
     }
 }
 
@@ -130,10 +115,6 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_700_000_000_000;
-
-    fn partition() -> TopicPartition {
-        TopicPartition { topic: "order".into(), partition: 0 }
-    }
 
     /// Statistics of a partition of which librdkafka knows nothing yet.
     fn statistics(change: impl FnOnce(&mut Statistics)) -> Statistics {
@@ -150,10 +131,8 @@ mod tests {
         found
     }
 
-    fn assigned() -> Lags {
-        let mut lags = Lags::default();
-        lags.assigned(partition(), 100, NOW);
-        lags
+    fn assigned() -> LagTracker {
+        LagTracker::new(100, NOW)
     }
 
     fn behind(messages: i64, seconds: f64) -> Lag {
@@ -162,96 +141,91 @@ mod tests {
 
     #[test]
     fn of_a_group_that_has_committed_nothing() {
-        let mut lags = assigned();
-        lags.statistics(&partition(), &statistics(|_| ()));
-        assert_eq!(lags.lag(&partition(), None, true, None, NOW).messages, None, "not known yet");
-        assert_eq!(lags.to_ask(false), [partition()]);
-        lags.bounds(&partition(), (100, 20_100));
-        let lag = lags.lag(&partition(), None, true, None, NOW + 30_000);
+        let mut tracker = assigned();
+        tracker.statistics(&statistics(|_| ()));
+        assert_eq!(tracker.lag(None, true, None, NOW).messages, None, "not known yet");
+        assert!(!tracker.knows_end());
+        tracker.bounds((100, 20_100));
+        let lag = tracker.lag(None, true, None, NOW + 30_000);
         assert_eq!(lag, behind(20_000, 30.0), "since it was assigned");
-        assert_eq!(lags.to_ask(false), []);
-        let lag = lags.lag(&partition(), Some(1_100), true, Some(NOW - 60_000), NOW);
+        assert!(tracker.knows_end());
+        let lag = tracker.lag(Some(1_100), true, Some(NOW - 60_000), NOW);
         assert_eq!(lag, behind(19_000, 60.0));
     }
 
     #[test]
     fn of_a_partition_that_begins_at_the_end() {
-        let mut lags = Lags::default();
-        lags.assigned(partition(), 20_100, NOW);
-        lags.bounds(&partition(), (100, 20_100));
-        assert_eq!(lags.lag(&partition(), None, true, None, NOW).messages, Some(0));
-        lags.bounds(&partition(), (100, 20_105));
-        assert_eq!(lags.lag(&partition(), None, true, None, NOW).messages, Some(5));
+        let mut tracker = LagTracker::new(20_100, NOW);
+        tracker.bounds((100, 20_100));
+        assert_eq!(tracker.lag(None, true, None, NOW).messages, Some(0));
+        tracker.bounds((100, 20_105));
+        assert_eq!(tracker.lag(None, true, None, NOW).messages, Some(5));
     }
 
     #[test]
     fn what_an_open_transaction_hides_is_no_lag_and_is_said() {
-        let mut lags = assigned();
+        let mut tracker = assigned();
         let found = statistics(|found| {
             (found.ls_offset, found.hi_offset) = (400, 450);
             (found.next_offset, found.app_offset) = (400, 400);
         });
-        lags.statistics(&partition(), &found);
-        let lag = lags.lag(&partition(), Some(400), true, Some(NOW), NOW);
+        tracker.statistics(&found);
+        let lag = tracker.lag(Some(400), true, Some(NOW), NOW);
         assert_eq!(lag, Lag { messages: Some(0), seconds: 0.0, unreadable: 50 });
     }
 
     #[test]
     fn goes_on_growing_while_nothing_is_fetched() {
-        let mut lags = assigned();
+        let mut tracker = assigned();
         let found = statistics(|found| {
             (found.ls_offset, found.committed_offset, found.next_offset) = (500, 400, 450);
         });
-        lags.statistics(&partition(), &found);
-        assert_eq!(lags.lag(&partition(), None, true, None, NOW).messages, Some(100));
-        assert_eq!(lags.to_ask(true), [partition()], "asked for while paused");
-        lags.bounds(&partition(), (0, 900));
-        lags.statistics(&partition(), &found);
-        assert_eq!(lags.lag(&partition(), Some(410), true, None, NOW).messages, Some(500));
+        tracker.statistics(&found);
+        assert_eq!(tracker.lag(None, true, None, NOW).messages, Some(100));
+        tracker.bounds((0, 900));
+        tracker.statistics(&found);
+        assert_eq!(tracker.lag(Some(410), true, None, NOW).messages, Some(500));
     }
 
     #[test]
     fn statistics_are_older_than_what_is_committed_by_now() {
-        let mut lags = assigned();
+        let mut tracker = assigned();
         let found = statistics(|found| {
             (found.ls_offset, found.next_offset, found.app_offset) = (500, 500, 500);
             found.committed_offset = 450;
         });
-        lags.statistics(&partition(), &found);
+        tracker.statistics(&found);
         // A second later there is as much again, which nobody has told yet.
-        assert_eq!(lags.lag(&partition(), Some(520), false, None, NOW).messages, Some(50));
-        assert_eq!(lags.lag(&partition(), Some(520), true, None, NOW).messages, Some(0));
+        assert_eq!(tracker.lag(Some(520), false, None, NOW).messages, Some(50));
+        assert_eq!(tracker.lag(Some(520), true, None, NOW).messages, Some(0));
     }
 
     #[test]
     fn a_marker_behind_the_last_message_is_nothing_that_waits() {
-        let mut lags = assigned();
+        let mut tracker = assigned();
         let found = |handed_out| {
             statistics(|found| {
                 (found.ls_offset, found.next_offset, found.app_offset) = (21, 21, handed_out);
             })
         };
-        lags.statistics(&partition(), &found(21));
-        let lag = |lags: &mut Lags, committed, all| {
-            lags.lag(&partition(), Some(committed), all, Some(NOW), NOW).messages
+        tracker.statistics(&found(21));
+        let lag = |tracker: &mut LagTracker, committed, all| {
+            tracker.lag(Some(committed), all, Some(NOW), NOW).messages
         };
-        assert_eq!(lag(&mut lags, 20, true), Some(0));
-        assert_eq!(lag(&mut lags, 10, false), Some(11), "in a batch");
-        lags.statistics(&partition(), &found(18));
-        assert_eq!(lag(&mut lags, 18, true), Some(3), "queued");
+        assert_eq!(lag(&mut tracker, 20, true), Some(0));
+        assert_eq!(lag(&mut tracker, 10, false), Some(11), "in a batch");
+        tracker.statistics(&found(18));
+        assert_eq!(lag(&mut tracker, 18, true), Some(3), "queued");
     }
 
     #[test]
     fn what_comes_after_a_quiet_night_has_not_waited_all_night() {
-        let mut lags = assigned();
+        let mut tracker = assigned();
         let found = |end| statistics(|found| (found.ls_offset, found.next_offset) = (end, end - 1));
-        lags.statistics(&partition(), &found(10));
-        assert_eq!(
-            lags.lag(&partition(), Some(10), true, Some(NOW), NOW + 8_000_000).messages,
-            Some(0)
-        );
-        lags.statistics(&partition(), &found(11));
-        let lag = lags.lag(&partition(), Some(10), true, Some(NOW), NOW + 8_001_000);
+        tracker.statistics(&found(10));
+        assert_eq!(tracker.lag(Some(10), true, Some(NOW), NOW + 8_000_000).messages, Some(0));
+        tracker.statistics(&found(11));
+        let lag = tracker.lag(Some(10), true, Some(NOW), NOW + 8_001_000);
         assert_eq!(lag, behind(1, 1.0));
     }
 }

@@ -11,7 +11,7 @@
 //! ```
 
 use crate::offsets::TopicPartition;
-use std::collections::HashMap;
+use std::ops::Range;
 
 /// Offsets that were deleted before they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,15 +34,15 @@ impl std::fmt::Display for Lost {
 /// How often a gap is held against the first offset: the first statistics and the first answer of Kafka's
 /// may be from before it.
 const LOOKS: u32 = 3;
-/// Gaps of a partition that are told apart; beyond, they are taken together.
+/// Gaps that are told apart; beyond, they are taken together.
 const GAPS_MAX: usize = 256;
 
-/// The gaps that were not explained yet.
+/// The gaps of a partition that were not explained yet.
 #[derive(Debug, Default)]
 pub(super) struct Gaps {
-    by_partition: HashMap<TopicPartition, Vec<Gap>>,
-    /// Partitions without a message whose first offset lies beyond the next one that should come.
-    overtaken: HashMap<TopicPartition, Gap>,
+    gaps: Vec<Gap>,
+    /// From the next message that should come to the first offset that is left, where that lies beyond.
+    overtaken: Option<Gap>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,64 +54,38 @@ struct Gap {
 
 impl Gaps {
     /// The offsets from `from` to before `next` did not come.
-    pub(super) fn note(&mut self, partition: &TopicPartition, from: i64, next: i64) {
-        let gap = Gap { from, next, looks: 0 };
-        match self.by_partition.get_mut(partition) {
-            None => drop(self.by_partition.insert(partition.clone(), vec![gap])),
-            Some(gaps) if gaps.len() < GAPS_MAX => gaps.push(gap),
-            Some(gaps) => {
-                if let Some(last) = gaps.last_mut() {
-                    *last = Gap { next, looks: 0, ..*last };
-                }
-            }
+    pub(super) fn note(&mut self, from: i64, next: i64) {
+        if self.gaps.len() < GAPS_MAX {
+            self.gaps.push(Gap { from, next, looks: 0 });
+        } else if let Some(last) = self.gaps.last_mut() {
+            *last = Gap { next, looks: 0, ..*last };
         }
     }
 
-    /// The first offset of a partition is `first` by now: gives what was deleted of its gaps.
-    pub(super) fn held_against(&mut self, partition: &TopicPartition, first: i64) -> Vec<Lost> {
-        let Some(gaps) = self.by_partition.get_mut(partition) else { return Vec::new() };
-        let (deleted, others): (Vec<Gap>, Vec<Gap>) = gaps.iter().partition(|gap| gap.from < first);
+    /// The first offset of the partition is `first` by now: gives what was deleted of its gaps.
+    pub(super) fn held_against(&mut self, first: i64) -> Vec<Range<i64>> {
+        let (deleted, others): (Vec<Gap>, Vec<Gap>) =
+            self.gaps.iter().partition(|gap| gap.from < first);
         let looked = others.into_iter().map(|gap| Gap { looks: gap.looks + 1, ..gap });
-        *gaps = looked.filter(|gap| gap.looks < LOOKS).collect();
-        if gaps.is_empty() {
-            self.by_partition.remove(partition);
-        }
-        let lost = |Gap { from, next, .. }| Lost {
-            partition: partition.clone(),
-            from,
-            next: next.min(first),
-        };
-        deleted.into_iter().map(lost).collect()
+        self.gaps = looked.filter(|gap| gap.looks < LOOKS).collect();
+        deleted.into_iter().map(|gap| gap.from..gap.next.min(first)).collect()
     }
 
-    /// Nothing of a partition is waiting to be handed out, and its first offset lies beyond the next
+    /// Nothing of the partition is waiting to be handed out, and its first offset lies beyond the next
     /// one: gives what was deleted, once that is sure.
-    pub(super) fn overtaken(
-        &mut self,
-        partition: &TopicPartition,
-        next: i64,
-        first: i64,
-    ) -> Option<Lost> {
-        let looks = match self.overtaken.get(partition) {
+    pub(super) fn overtaken(&mut self, next: i64, first: i64) -> Option<Range<i64>> {
+        let looks = match self.overtaken {
             Some(gap) if gap.from == next => gap.looks + 1,
             _ => 0,
         };
-        if looks < LOOKS {
-            self.overtaken.insert(partition.clone(), Gap { from: next, next: first, looks });
-            return None;
-        }
-        self.overtaken.remove(partition);
-        Some(Lost { partition: partition.clone(), from: next, next: first })
+        let is_sure = looks >= LOOKS;
+        self.overtaken = (!is_sure).then_some(Gap { from: next, next: first, looks });
+        is_sure.then_some(next..first)
     }
 
-    /// The partitions with gaps that were not explained yet.
-    pub(super) fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
-        self.by_partition.keys()
-    }
-
-    pub(super) fn forget(&mut self, partition: &TopicPartition) {
-        self.by_partition.remove(partition);
-        self.overtaken.remove(partition);
+    /// Whether no gap waits for its explanation.
+    pub(super) fn are_explained(&self) -> bool {
+        self.gaps.is_empty()
     }
 }
 
@@ -126,24 +100,24 @@ mod tests {
     #[test]
     fn the_worked_example() {
         let mut gaps = Gaps::default();
-        gaps.note(&partition(), 100, 400);
-        assert_eq!(gaps.held_against(&partition(), 0), [], "statistics from before");
-        let lost = gaps.held_against(&partition(), 400);
-        assert_eq!(lost, [Lost { partition: partition(), from: 100, next: 400 }]);
-        assert_eq!(lost[0].to_string(), "user/0, offsets 100 to 399 (300 messages at most)");
-        assert_eq!(gaps.held_against(&partition(), 500), [], "said once");
+        gaps.note(100, 400);
+        assert_eq!(gaps.held_against(0), [], "statistics from before");
+        assert_eq!(gaps.held_against(400), [100..400]);
+        let lost = Lost { partition: partition(), from: 100, next: 400 };
+        assert_eq!(lost.to_string(), "user/0, offsets 100 to 399 (300 messages at most)");
+        assert_eq!(gaps.held_against(500), [], "said once");
     }
 
     #[test]
     fn markers_and_compaction_are_no_loss() {
         let mut gaps = Gaps::default();
         for marker in 0..1_000 {
-            gaps.note(&partition(), marker * 10, marker * 10 + 1);
+            gaps.note(marker * 10, marker * 10 + 1);
         }
         for _ in 0..LOOKS {
-            assert_eq!(gaps.held_against(&partition(), 0), []);
+            assert_eq!(gaps.held_against(0), []);
         }
-        assert_eq!(gaps.held_against(&partition(), 9_000), [], "explained before");
+        assert_eq!(gaps.held_against(9_000), [], "explained before");
     }
 
     /// No message shows it, if none is left.
@@ -151,17 +125,15 @@ mod tests {
     fn everything_was_deleted() {
         let mut gaps = Gaps::default();
         for _ in 0..LOOKS {
-            assert_eq!(gaps.overtaken(&partition(), 100, 400), None);
+            assert_eq!(gaps.overtaken(100, 400), None);
         }
-        let lost = Lost { partition: partition(), from: 100, next: 400 };
-        assert_eq!(gaps.overtaken(&partition(), 100, 400), Some(lost));
+        assert_eq!(gaps.overtaken(100, 400), Some(100..400));
     }
 
     #[test]
     fn what_is_deleted_within_a_gap_counts() {
         let mut gaps = Gaps::default();
-        gaps.note(&partition(), 100, 400);
-        let lost = Lost { partition: partition(), from: 100, next: 250 };
-        assert_eq!(gaps.held_against(&partition(), 250), [lost]);
+        gaps.note(100, 400);
+        assert_eq!(gaps.held_against(250), [100..250]);
     }
 }

@@ -1,44 +1,34 @@
 //! What the pipeline counts: handles taken at start, counted per batch.
 
-use crate::buffer::{Batch, Sample, Sealed};
+mod messages;
+mod partition;
+
+use crate::buffer::{Batch, Sample, SealReason};
 use crate::config::Config;
 use crate::datetime::Micros;
 use crate::flush::{Written, WrittenMetrics};
 use crate::mapping::Mapping;
 use crate::metrics::catalog;
-use crate::offsets::TopicPartition;
-use crate::reject::Code;
+use messages::MessageMetrics;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// Handles of one topic.
-#[derive(Debug)]
-struct TopicMetrics {
-    messages: Counter,
-    bytes: Counter,
-    skipped: Counter,
-    lost: Counter,
-    ignored: Counter,
-    rejected: HashMap<Code, Counter>,
-}
+pub(super) use messages::Tally;
+pub(super) use partition::{PartitionMetrics, PartitionState};
 
 /// Handles of the pipeline.
 #[derive(Debug)]
 pub struct PipelineMetrics {
-    topics: HashMap<String, TopicMetrics>,
-    events: Vec<Counter>,
+    messages: MessageMetrics,
     written: WrittenMetrics,
     folded: Counter,
-    sealed: HashMap<Sealed, Counter>,
+    sealed: HashMap<SealReason, Counter>,
     batch_rows: Histogram,
     batch_bytes: Histogram,
     batch_age: Histogram,
     event_latency: Histogram,
     kafka_latency: Histogram,
-    partitions_by_name: HashMap<TopicPartition, PartitionMetrics>,
     /// Lists of offsets that Kafka took.
     pub commits: Counter,
     /// Commits that failed.
@@ -55,91 +45,6 @@ pub struct PipelineMetrics {
     pub paused: Gauge,
 }
 
-/// Handles of one partition.
-#[derive(Debug)]
-struct PartitionMetrics {
-    assigned: Gauge,
-    lag: Gauge,
-    lag_seconds: Gauge,
-    unreadable: Gauge,
-    durable: Gauge,
-    committed: Gauge,
-}
-
-/// How far a partition is, as far as it is known.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct PartitionState {
-    /// Whether this instance has it.
-    pub is_assigned: bool,
-    /// Messages that are not committed yet.
-    pub lag: Option<i64>,
-    /// How long something has been waiting.
-    pub lag_seconds: f64,
-    /// Messages that an open transaction hides.
-    pub unreadable: i64,
-    /// The offset before which everything is durable.
-    pub durable: Option<i64>,
-    /// The offset that Kafka has.
-    pub committed: Option<i64>,
-}
-
-/// Messages of one batch by topic and event type, counted with plain integers until the batch is
-/// sealed.
-#[derive(Debug)]
-pub struct Tally {
-    events: Vec<u64>,
-    topics: hashbrown::HashMap<String, TopicTally, FxBuildHasher>,
-}
-
-#[derive(Debug, Default)]
-struct TopicTally {
-    messages: u64,
-    bytes: u64,
-    skipped: u64,
-    ignored: u64,
-    rejected: HashMap<Code, u64>,
-}
-
-impl Tally {
-    /// Nothing counted yet.
-    #[must_use]
-    pub fn new(mapping: &Mapping) -> Self {
-        Self { events: vec![0; mapping.labels.len()], topics: hashbrown::HashMap::default() }
-    }
-
-    /// A message arrived.
-    pub fn message(&mut self, topic: &Arc<str>, bytes: usize) {
-        let tally = self.topic(topic);
-        tally.messages += 1;
-        tally.bytes += bytes as u64;
-    }
-
-    /// It was an event of this label.
-    pub fn event(&mut self, label: usize) {
-        self.events[label] += 1;
-    }
-
-    /// It was a tombstone.
-    pub fn skipped(&mut self, topic: &Arc<str>) {
-        self.topic(topic).skipped += 1;
-    }
-
-    /// It was an event of this label that the mapping ignores.
-    pub fn ignored(&mut self, topic: &Arc<str>, label: usize) {
-        self.event(label);
-        self.topic(topic).ignored += 1;
-    }
-
-    /// It was faulty.
-    pub fn rejected(&mut self, topic: &Arc<str>, code: Code) {
-        *self.topic(topic).rejected.entry(code).or_default() += 1;
-    }
-
-    fn topic(&mut self, topic: &Arc<str>) -> &mut TopicTally {
-        self.topics.entry_ref(&**topic).or_default()
-    }
-}
-
 impl PipelineMetrics {
     /// Takes the handles, and says what does not change.
     #[must_use]
@@ -152,23 +57,20 @@ impl PipelineMetrics {
         gauge!("sluicegate_memory_limit_bytes").set(config.memory_limit as f64);
         gauge!("sluicegate_buffer_limit_bytes")
             .set((config.flush.batches() * config.batch.bytes) as f64);
-        let event = |label: &crate::mapping::Label| counter!("sluicegate_decode_events_total", "topic" => label.topic.clone(), "event_type" => label.event_type.clone());
-        let sealed = |reason: Sealed| {
+        let sealed = |reason: SealReason| {
             (reason, counter!("sluicegate_buffer_batches_total", "sealed_by" => reason.as_str()))
         };
         let topics = config.kafka.subscription(&mapping.topic_names());
         Self {
-            topics: topics.iter().map(|topic| (topic.clone(), TopicMetrics::new(topic))).collect(),
-            events: mapping.labels.iter().map(event).collect(),
+            messages: MessageMetrics::new(mapping, &topics),
             written: WrittenMetrics::new(mapping, &topics),
             folded: counter!("sluicegate_buffer_folded_rows_total"),
-            sealed: Sealed::ALL.into_iter().map(sealed).collect(),
+            sealed: SealReason::ALL.into_iter().map(sealed).collect(),
             batch_rows: histogram!("sluicegate_buffer_batch_rows"),
             batch_bytes: histogram!("sluicegate_buffer_batch_bytes"),
             batch_age: histogram!("sluicegate_buffer_batch_age_seconds"),
             event_latency: histogram!("sluicegate_end_to_end_latency_seconds"),
             kafka_latency: histogram!("sluicegate_kafka_to_durable_latency_seconds"),
-            partitions_by_name: HashMap::new(),
             commits: counter!("sluicegate_commit_offsets_total"),
             commit_failures: counter!("sluicegate_commit_failures_total"),
             rebalances: counter!("sluicegate_consume_rebalances_total"),
@@ -180,30 +82,13 @@ impl PipelineMetrics {
     }
 
     /// A batch was sealed: passes on what was counted since the last one.
-    pub fn sealed(&mut self, reason: Sealed, batch: &Batch, age: Duration, tally: &mut Tally) {
+    pub fn sealed(&mut self, reason: SealReason, batch: &Batch, age: Duration, tally: &mut Tally) {
         self.sealed[&reason].increment(1);
         self.batch_rows.record(batch.row_count() as f64);
         self.batch_bytes.record(batch.bytes() as f64);
         self.batch_age.record(age);
         self.folded.increment(batch.folded() as u64);
-        for (counter, count) in self.events.iter().zip(&mut tally.events) {
-            if *count > 0 {
-                counter.increment(std::mem::take(count));
-            }
-        }
-        for (topic, tally) in &mut tally.topics {
-            if !self.topics.contains_key(&**topic) {
-                self.topics.insert(topic.to_string(), TopicMetrics::new(topic));
-            }
-            let metrics = &self.topics[&**topic];
-            metrics.messages.increment(std::mem::take(&mut tally.messages));
-            metrics.bytes.increment(std::mem::take(&mut tally.bytes));
-            metrics.skipped.increment(std::mem::take(&mut tally.skipped));
-            metrics.ignored.increment(std::mem::take(&mut tally.ignored));
-            for (code, count) in tally.rejected.drain() {
-                metrics.rejected[&code].increment(count);
-            }
-        }
+        self.messages.add(tally);
     }
 
     /// A batch is durable.
@@ -224,66 +109,6 @@ impl PipelineMetrics {
 
     /// So many records of a topic were deleted before they were read, at most.
     pub fn lost(&self, topic: &str, messages: i64) {
-        if let Some(metrics) = self.topics.get(topic) {
-            metrics.lost.increment(u64::try_from(messages).unwrap_or(0));
-        }
-    }
-
-    /// How far a partition is.
-    pub fn partition(&mut self, partition: &TopicPartition, state: &PartitionState) {
-        // What nobody knows is not 0.
-        if state.lag.is_none() {
-            return;
-        }
-        if !self.partitions_by_name.contains_key(partition) {
-            self.partitions_by_name.insert(partition.clone(), PartitionMetrics::new(partition));
-        }
-        let metrics = &self.partitions_by_name[partition];
-        if let Some(lag) = state.lag {
-            metrics.lag.set(lag as f64);
-        }
-        metrics.assigned.set(f64::from(u8::from(state.is_assigned)));
-        metrics.lag_seconds.set(state.lag_seconds);
-        metrics.unreadable.set(state.unreadable as f64);
-        if let Some(durable) = state.durable {
-            metrics.durable.set(durable as f64);
-        }
-        if let Some(committed) = state.committed {
-            metrics.committed.set(committed as f64);
-        }
-    }
-}
-
-impl PartitionMetrics {
-    fn new(TopicPartition { topic, partition }: &TopicPartition) -> Self {
-        let labels = [("topic", topic.to_string()), ("partition", partition.to_string())];
-        Self {
-            assigned: gauge!("sluicegate_consume_assigned", &labels),
-            lag: gauge!("sluicegate_consume_lag_messages", &labels),
-            lag_seconds: gauge!("sluicegate_consume_lag_seconds", &labels),
-            unreadable: gauge!("sluicegate_consume_unreadable_messages", &labels),
-            durable: gauge!("sluicegate_commit_durable_offset", &labels),
-            committed: gauge!("sluicegate_commit_committed_offset", &labels),
-        }
-    }
-}
-
-impl TopicMetrics {
-    fn new(topic: &str) -> Self {
-        let topic = topic.to_owned();
-        let rejected = |code: Code| {
-            (
-                code,
-                counter!("sluicegate_decode_rejected_total", "topic" => topic.clone(), "reason" => code.as_str()),
-            )
-        };
-        Self {
-            messages: counter!("sluicegate_consume_messages_total", "topic" => topic.clone()),
-            bytes: counter!("sluicegate_consume_bytes_total", "topic" => topic.clone()),
-            skipped: counter!("sluicegate_consume_tombstones_total", "topic" => topic.clone()),
-            lost: counter!("sluicegate_consume_lost_messages_total", "topic" => topic.clone()),
-            ignored: counter!("sluicegate_decode_ignored_total", "topic" => topic.clone()),
-            rejected: Code::ALL.into_iter().map(rejected).collect(),
-        }
+        self.messages.lost(topic, messages);
     }
 }

@@ -1,78 +1,68 @@
 //! What is to be done next: the pipeline's logic, without IO and without a clock.
 //!
-//! Takes what happened (a message came, a batch is durable, Kafka answered, partitions change
-//! hands, somebody wants it to stop) and the time, and tells a [`Port`] what to do about it. Holds
-//! true: offsets are handed to Kafka only when everything before them is durable; a partition is
-//! given up only when nothing of it is under way, or the time for that is over; there are never
-//! more batches than configured. Absent: threads, channels, waiting. So a simulation can drive it
-//! through thousands of crashes a minute, and does (`tests/sim`).
+//! Takes what happened (a message came, a batch is durable, Kafka replied, partitions change hands, a
+//! stop was requested) and the time, and tells a [`Port`] what to do about it. Holds true: offsets are
+//! handed over to Kafka only when everything before them is durable; a partition is given up only when
+//! nothing of it is under way, or the time for that is over; there are never more batches than
+//! configured. Absent: threads, channels, waiting. So a simulation can drive it through thousands of
+//! crashes a minute, and does (`tests/sim`).
 //!
 //! ```text
 //! Working ── partitions revoked ──▶ GivingUp ── drained, or too late ──▶ Working
 //! Working ── stop, end reached ───▶ Stopping ── drained, or too late ──▶ done
 //! ```
 
-use super::begin::{self, Begin, NoBegin, Reset, Surprise};
-use super::intake::Message;
-use super::lag::Lags;
-use super::losses::{Gaps, Lost};
-use super::metrics::{PartitionState, PipelineMetrics};
-use super::state::State;
-use super::until_end::{UntilEnd, Waits};
-use super::{Flushed, Now, POLL_IDLE, PipelineError, Sealed, Setup};
-use crate::commit::Arrival;
-use crate::consume::{Committed, Known};
-use crate::health::Trouble;
-use crate::offsets::TopicPartition;
-use crate::offsets::{Bounds, Offsets, OffsetsByPartition};
-use rdkafka::statistics::{Partition, Statistics};
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+mod commits;
+mod end;
+mod news;
+mod rebalances;
+
+use super::batches::Batches;
+use super::begin::Begin;
+use super::intake::{Intake, Message, Taken};
+use super::metrics::{PipelineMetrics, Tally};
+use super::partitions::{Arrival, Partitions};
+use super::timers::{Timer, Timers};
+use super::until_end::UntilEnd;
+use super::{Flushed, Now, PipelineError, SealedBatch, Setup};
+use crate::buffer::{Sample, SealReason};
+use crate::config::OffsetReset;
+use crate::flatten::Loaded;
+use crate::offsets::{AssignmentId, OffsetRange, Offsets, TopicPartition};
+use commits::Commits;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 /// How long the writers may be behind before consumption is paused.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
 /// How long a stop waits to learn why offsets were left out.
 const EXPLAIN_WITHIN: Duration = Duration::from_secs(2);
-/// The pause before a failed commit is repeated.
-const COMMIT_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the pump tells others to do. None of it blocks.
 pub trait Port {
     /// Write this batch; [`Pump::flushed`] is told when it is durable.
-    fn write(&mut self, sealed: Sealed);
-    /// Commit these offsets; [`Pump::committed`] is told the answer. There is one commit at a time.
+    fn write(&mut self, batch: SealedBatch);
+    /// Commit these offsets; [`Pump::committed`] is told the outcome. There is one commit at a time.
     fn commit(&mut self, offsets: Offsets);
     /// Answer the earliest rebalance that is not answered yet, an assignment: read its partitions from
     /// these offsets.
-    fn begin(&mut self, begins: Vec<(TopicPartition, i64)>);
+    fn begin(&mut self, begins: Offsets);
     /// Answer the earliest rebalance that is not answered yet, a revocation.
     fn give_up(&mut self);
-    /// Stop fetching, or go on; tells whether that worked.
+    /// Stop fetching, or resume; tells whether that worked.
     fn set_paused(&mut self, paused: bool) -> bool;
-}
-
-/// Partitions change hands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rebalance {
-    /// These are given to this instance.
-    Assign(Vec<Known>),
-    /// These are to be given up. If they are lost, another instance has them already.
-    Revoke {
-        /// The partitions.
-        partitions: Vec<TopicPartition>,
-        /// Whether it is too late to commit anything.
-        lost: bool,
-    },
 }
 
 /// What the pump waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// A message, for this long.
+    /// A message, or anything else that it is to be told of. After this time at the latest
+    /// [`Pump::step`] is due.
     Poll(Duration),
-    /// A writer or an answer, for this long. No message can be taken.
+    /// The same, but no message can be taken.
     Wait(Duration),
     /// Nothing: the work is over. `false` if something was still under way at the deadline.
     Done(bool),
@@ -88,58 +78,63 @@ enum Change {
 #[derive(Debug)]
 enum Phase {
     Working,
-    GivingUp { partitions: Vec<TopicPartition>, deadline: Instant },
-    Stopping { since: Instant, deadline: Instant },
+    GivingUp { partitions: Vec<TopicPartition> },
+    Stopping,
 }
 
-/// The state of the pipeline.
+/// The state of the pipeline. It does nothing by itself; whoever drives it
+///
+/// 1. tells it everything that happens, in the order in which it happens: [`Pump::assigned`],
+///    [`Pump::revoked`], [`Pump::message`], [`Pump::flushed`], [`Pump::committed`], [`Pump::stop`], and
+///    from time to time what is known of partitions ([`Pump::positions`] and others);
+/// 2. then calls [`Pump::step`], which does through the [`Port`] all that is due;
+/// 3. then waits for what [`Next`] says, no longer than it says, and begins again.
+///
+/// [`Pump::message`] may be called several times between two steps, as long as it says that there is
+/// room. After [`Next::Done`] or an error nothing more is to be called.
 pub struct Pump {
-    state: State,
+    setup: Setup,
+    metrics: PipelineMetrics,
     phase: Phase,
+    timers: Timers,
+    partitions: Partitions,
+    batches: Batches,
+    intake: Intake,
+    tally: Tally,
+    /// When the first message of the open batch came.
+    opened: Option<Instant>,
+    /// The assignment of the last message.
+    last: AssignmentId,
     changes: VecDeque<Change>,
-    reset: Reset,
+    reset: OffsetReset,
     until_end: Option<UntilEnd>,
-    stop_by: Option<Instant>,
     paused: bool,
-    blocked_since: Option<Instant>,
-    commit_is_open: bool,
-    /// Whether `/readyz` says that offsets are not committed.
-    commit_in_trouble: bool,
-    /// Partitions whose last commit failed, and when.
-    failed_commits: Vec<TopicPartition>,
-    failed_at: Option<Instant>,
+    commits: Commits,
     /// Topics of which it was said that they were deleted.
     deleted: BTreeSet<Arc<str>>,
-    lags: Lags,
-    gaps: Gaps,
-    /// What Kafka has taken.
-    acknowledged: HashMap<TopicPartition, i64>,
 }
 
 impl Pump {
     /// A pump that has no partitions yet.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let metrics = PipelineMetrics::new(&setup.mapping, &setup.config);
-        let reset = setup.config.kafka.properties.get("auto.offset.reset");
-        let reset = Reset::named(reset.map_or("", String::as_str));
         Self {
-            state: State::new(setup, metrics),
+            metrics: PipelineMetrics::new(&setup.mapping, &setup.config),
             phase: Phase::Working,
+            timers: Timers::default(),
+            partitions: Partitions::default(),
+            batches: Batches::new(&setup),
+            intake: Intake::new(&setup),
+            tally: Tally::new(&setup.mapping),
+            opened: None,
+            last: 0,
             changes: VecDeque::new(),
-            reset,
+            reset: setup.config.kafka.reset,
             until_end: None,
-            stop_by: None,
             paused: false,
-            blocked_since: None,
-            commit_is_open: false,
-            commit_in_trouble: false,
-            failed_commits: Vec::new(),
-            failed_at: None,
+            commits: Commits::default(),
             deleted: BTreeSet::new(),
-            lags: Lags::default(),
-            gaps: Gaps::default(),
-            acknowledged: HashMap::new(),
+            setup,
         }
     }
 
@@ -148,37 +143,73 @@ impl Pump {
         self.until_end = Some(end);
     }
 
-    /// Somebody wants it to stop. What is under way is finished, if that takes no longer than
+    /// A stop was requested. What is under way is finished, if that takes no longer than
     /// `stop.timeout`.
     pub fn stop(&mut self, now: Now) {
-        if self.stop_by.is_none() {
+        if !self.timers.is_set(Timer::Stop) {
             info!(
-                batches = self.state.in_flight,
-                messages = self.state.open.messages(),
+                batches = self.batches.under_way(),
+                messages = self.batches.open.messages(),
                 "stopping: flushing what is under way"
             );
-            self.stop_by = Some(now.at + self.state.setup.config.stop_timeout);
+            self.timers.set(Timer::Stop, now.at + self.setup.config.stop_timeout);
         }
     }
 
     /// A message came. Tells whether there is room for another one before the next [`Self::step`].
     pub fn message(&mut self, message: &Message<'_>, now: Now) -> bool {
-        match self.state.take(message, now, self.until_end.as_mut()) {
+        match self.take(message, now) {
             Arrival::InOrder => {}
             arrival => self.out_of_order(message, arrival),
         }
-        self.state.due(now).is_none()
+        self.seal_reason(now).is_none()
+    }
+
+    /// Appends a message to the open batch: as rows, as a dead letter, or as a counted skip. Tells how
+    /// its offset goes with the one before.
+    fn take(&mut self, message: &Message<'_>, now: Now) -> Arrival {
+        let Message { topic, partition, offset, timestamp_ms, .. } = *message;
+        if !self.partitions.is(self.last, topic, partition) {
+            // A message of a partition that was given up meanwhile: its next owner has it.
+            let Some(id) = self.partitions.id(topic, partition) else { return Arrival::InOrder };
+            self.last = id;
+        }
+        let Some(owner) = self.partitions.by_id_mut(self.last) else { return Arrival::InOrder };
+        let arrival = owner.arrive(offset);
+        let (topic, open) = (&owner.name.topic, &mut self.batches.open);
+        self.tally.message(topic, message.payload.map_or(0, <[u8]>::len));
+        match self.intake.take(topic, message, now.micros, open) {
+            Taken::Skipped => self.tally.skipped(topic),
+            Taken::Ignored(label) => self.tally.ignored(topic, label),
+            Taken::Event(Loaded { label, timestamp, .. }) => {
+                self.tally.event(label);
+                open.note_event(Sample { event: timestamp, kafka_ms: timestamp_ms });
+            }
+            Taken::Rejected(code) => self.tally.rejected(topic, code),
+        }
+        if let Some(end) = &mut self.until_end {
+            end.consumed(&owner.name, offset);
+        }
+        open.cover(self.last, offset, timestamp_ms);
+        if self.opened.is_none() {
+            self.opened = Some(now.at);
+            self.timers.set(Timer::BatchAge, now.at + self.setup.config.batch.age);
+        }
+        arrival
     }
 
     #[cold]
     fn out_of_order(&mut self, message: &Message<'_>, arrival: Arrival) {
         let Message { topic, partition, offset, .. } = *message;
-        let partition = TopicPartition { topic: topic.into(), partition };
         match arrival {
             Arrival::InOrder => {}
-            Arrival::Gap { from } => self.gaps.note(&partition, from, offset),
+            Arrival::Gap { from } => {
+                if let Some(partition) = self.partitions.by_id_mut(self.last) {
+                    partition.gaps.note(from, offset);
+                }
+            }
             Arrival::Back { expected } => warn!(
-                %partition,
+                partition = %format_args!("{topic}/{partition}"),
                 offset,
                 expected,
                 "consume: the partition goes back: its topic was deleted and created anew, or a leader lost records; reading from there"
@@ -189,233 +220,29 @@ impl Pump {
     /// A writer is done with a batch.
     ///
     /// # Errors
-    /// When the batch cannot be written however long one waits.
+    /// When the batch cannot be written, however often it is tried.
     pub fn flushed(&mut self, flushed: Flushed, now: Now) -> Result<(), PipelineError> {
-        self.state.flushed(flushed, now)
-    }
-
-    /// Partitions change hands; it is answered through [`Port::begin`] and [`Port::give_up`] when
-    /// everything that is to be done before is done.
-    ///
-    /// # Errors
-    /// When there is no offset to begin from and `kafka.auto_offset_reset` is `error`.
-    pub fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), PipelineError> {
-        let change = match rebalance {
-            Rebalance::Revoke { partitions, lost } => Change::Revoked { partitions, lost },
-            Rebalance::Assign(known) => {
-                let begins = known.iter().map(|known| begin::begin(known, self.reset));
-                Change::Assigned(begins.collect::<Result<_, _>>()?)
-            }
-        };
-        self.changes.push_back(change);
+        let Flushed { batch, result, sealed_at } = flushed;
+        let written = result?;
+        self.metrics.flushed(&written, now.at.saturating_duration_since(sealed_at));
+        self.metrics.latencies(batch.samples(), now.micros);
+        self.partitions.flushed(batch.ranges());
+        let progress = &self.setup.progress;
+        progress.messages.fetch_add(batch.messages() as u64, Ordering::Relaxed);
+        let rows: usize = written.tables.iter().map(|(_, rows, _)| rows).sum();
+        progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        progress.dead_letters.fetch_add(written.dead_letters.len() as u64, Ordering::Relaxed);
+        self.batches.take_back(batch);
+        self.metrics.batches_in_flight.set(self.batches.under_way() as f64);
         Ok(())
-    }
-
-    /// Kafka has answered a commit. What failed is repeated.
-    pub fn committed(&mut self, committed: Committed, now: Now) {
-        let Committed { taken, failed, gone, error } = committed;
-        self.commit_is_open = false;
-        if !taken.is_empty() {
-            self.state.metrics.commits.increment(1);
-        }
-        for (TopicPartition { topic, .. }, _) in &gone {
-            if self.deleted.insert(Arc::clone(topic)) {
-                warn!(
-                    topic = &**topic,
-                    "commit: the topic does not exist any more, so its offsets are not committed"
-                );
-            }
-        }
-        self.acknowledged.extend(taken.into_iter().chain(gone));
-        let health = &self.state.setup.health;
-        if failed.is_empty() {
-            if std::mem::take(&mut self.commit_in_trouble) {
-                health.set_trouble(Trouble::Commit, None);
-            }
-            return;
-        }
-        let error = error.unwrap_or_default();
-        self.commit_in_trouble = true;
-        self.state.metrics.commit_failures.increment(1);
-        warn!(error, "commit: Kafka did not take the offsets; retrying");
-        health.set_trouble(Trouble::Commit, Some(format!("offsets are not committed: {error}")));
-        self.failed_commits.extend(failed.into_iter().map(|(partition, _)| partition));
-        self.failed_at = Some(now.at);
-    }
-
-    /// librdkafka's view of things.
-    pub(super) fn statistics(&mut self, statistics: &Statistics) {
-        for (topic, found) in &statistics.topics {
-            for found in found.partitions.values() {
-                let partition =
-                    TopicPartition { topic: topic.as_str().into(), partition: found.partition };
-                self.lags.statistics(&partition, found);
-                self.find_losses(&partition, found);
-            }
-        }
-        if let Some(end) = &mut self.until_end
-            && !self.paused
-        {
-            end.statistics(statistics, |partition| self.state.owns(partition));
-        }
-    }
-
-    fn find_losses(&mut self, partition: &TopicPartition, found: &Partition) {
-        let first = found.lo_offset;
-        let Some(next) = self.state.assignment.next(partition).filter(|_| first >= 0) else {
-            return;
-        };
-        let lost = self.gaps.held_against(partition, first);
-        lost.into_iter().for_each(|lost| self.lost(&lost));
-        let is_quiet = !self.paused && found.fetchq_cnt == 0 && found.next_offset >= first;
-        if first > next
-            && is_quiet
-            && let Some(lost) = self.gaps.overtaken(partition, next, first)
-        {
-            self.lost(&lost);
-            self.state.assignment.advance(partition, first);
-        }
-    }
-
-    /// Records were deleted before they were read.
-    fn lost(&mut self, lost: &Lost) {
-        error!(
-            partition = %lost.partition,
-            from = lost.from,
-            to = lost.next - 1,
-            messages = lost.next - lost.from,
-            "consume: records were deleted before they were read (retention, or kafka-delete-records); so many messages are lost at most"
-        );
-        self.state.metrics.lost(&lost.partition.topic, lost.next - lost.from);
-        if let Some(end) = &mut self.until_end {
-            end.lost(lost);
-        }
-    }
-
-    /// Up to where each partition was handed out, markers of transactions included. What lies between
-    /// the last message and there is committed as well, so that it is not read again.
-    pub fn positions(&mut self, positions: &OffsetsByPartition) {
-        for (partition, position) in positions {
-            self.state.assignment.advance(partition, *position);
-            if let Some(end) = &mut self.until_end
-                && self.state.owns(partition)
-            {
-                end.consumed(partition, position - 1);
-            }
-        }
     }
 
     /// Whether it is finishing what it has, so that [`Self::positions`] is wanted now.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         !matches!(self.phase, Phase::Working)
-            || self.stop_by.is_some()
+            || self.timers.is_set(Timer::Stop)
             || self.until_end.as_ref().is_some_and(UntilEnd::is_reached)
-    }
-
-    /// The partitions whose first and next offsets librdkafka does not tell, or not any more.
-    pub(super) fn unknown_bounds(&self) -> Vec<TopicPartition> {
-        self.lags.to_ask(self.paused)
-    }
-
-    /// Kafka's own word on partitions.
-    pub(super) fn bounds(&mut self, bounds: &Bounds) {
-        for (partition, bounds) in bounds {
-            self.lags.bounds(partition, *bounds);
-            let lost = self.gaps.held_against(partition, bounds.0);
-            lost.into_iter().for_each(|lost| self.lost(&lost));
-        }
-    }
-
-    /// When it is about to end: the partitions of which offsets did not come, and it is not known why.
-    pub(super) fn unexplained(&self) -> Vec<TopicPartition> {
-        match self.is_draining() {
-            true => self.gaps.partitions().cloned().collect(),
-            false => Vec::new(),
-        }
-    }
-
-    /// Whether no offsets are left out without a known reason, or the time to find one is over.
-    fn gaps_are_explained(&self, now: Now, since: Option<Instant>) -> bool {
-        self.gaps.partitions().next().is_none()
-            || since.is_some_and(|since| now.at.saturating_duration_since(since) >= EXPLAIN_WITHIN)
-    }
-
-    /// With an end to reach: the partitions that have not been read up to it.
-    pub(super) fn pending(&self) -> Vec<TopicPartition> {
-        self.until_end.iter().flat_map(UntilEnd::pending).cloned().collect()
-    }
-
-    /// With an end to reach: what there is by now of the partitions that have not been read up to it.
-    pub(super) fn present_ends(&mut self, bounds: &Bounds, missing: &BTreeSet<Arc<str>>) {
-        if let Some(end) = &mut self.until_end {
-            end.present(bounds, missing);
-        }
-    }
-
-    /// With an end to reach: what was there at the start and was not loaded, if anything.
-    pub(super) fn left_out(&mut self) -> Option<Vec<String>> {
-        self.until_end.as_mut().map(UntilEnd::take_left_out).filter(|left| !left.is_empty())
-    }
-
-    /// Of assigned partitions, the one whose next message is not there any more.
-    pub(super) fn out_of_range(&self, bounds: &Bounds) -> Option<NoBegin> {
-        bounds.iter().find_map(|(partition, &(first, end))| {
-            let committed = self.state.assignment.next(partition)?;
-            let partition = partition.clone();
-            let error = NoBegin::OutOfRange { partition, committed, first, end };
-            (!(first..=end).contains(&committed)).then_some(error)
-        })
-    }
-
-    /// With an end to reach: the partitions that other instances have to do, or may have done.
-    pub(super) fn left_to_others(&self) -> Vec<TopicPartition> {
-        let ends = self.until_end.iter();
-        ends.flat_map(|end| end.to_ask(|partition| self.state.owns(partition))).cloned().collect()
-    }
-
-    /// With an end to reach: what neither reading nor writing brings.
-    pub(super) fn waits(&self) -> Waits {
-        let (is_ours, is_hidden) =
-            (|key: &_| self.state.owns(key), |key: &_| self.lags.is_hidden(key));
-        self.until_end.as_ref().map_or_else(Waits::default, |end| end.waits(is_ours, is_hidden))
-    }
-
-    /// The group has committed these offsets, by whichever instance.
-    pub(super) fn done_by_others(&mut self, committed: &OffsetsByPartition) {
-        if let Some(end) = &mut self.until_end {
-            end.committed(committed);
-        }
-    }
-
-    /// Brings gauges up to date.
-    pub(super) fn report(&mut self, now: Now) {
-        let buffered = self.state.buffered_bytes();
-        let State { metrics, assignment, open, .. } = &mut self.state;
-        metrics.buffered_bytes.set(buffered as f64);
-        let open = open.ranges().iter();
-        let open: HashSet<&TopicPartition> =
-            open.filter_map(|range| assignment.partition(range.slot)).collect();
-        for (partition, watermark) in assignment.watermarks() {
-            let committed = self.acknowledged.get(partition).copied();
-            let now_ms = now.micros / 1000;
-            let all_committed = watermark.is_idle()
-                && !open.contains(partition)
-                && watermark.durable().is_none_or(|durable| committed == Some(durable));
-            let lag =
-                self.lags.lag(partition, committed, all_committed, watermark.durable_ms(), now_ms);
-            metrics.partition(
-                partition,
-                &PartitionState {
-                    is_assigned: true,
-                    lag: lag.messages,
-                    lag_seconds: lag.seconds,
-                    unreadable: lag.unreadable,
-                    durable: watermark.durable(),
-                    committed,
-                },
-            );
-        }
     }
 
     /// Whether consumption is paused, so that polling keeps the membership and brings nothing.
@@ -424,229 +251,148 @@ impl Pump {
         self.paused
     }
 
+    /// Whether a writer or Kafka is about to reply.
+    #[must_use]
+    pub fn awaits_reply(&self) -> bool {
+        self.batches.under_way() > 0 || self.commits.is_open()
+    }
+
     /// Does what is due, and tells what to wait for.
     pub fn step(&mut self, now: Now, port: &mut impl Port) -> Next {
         loop {
             self.commit(now, port);
             match &self.phase {
                 Phase::Working => {
-                    if let Some(deadline) = self.stop_by {
-                        self.phase = Phase::Stopping { since: now.at, deadline };
+                    if self.timers.is_set(Timer::Stop) {
+                        self.enter(Phase::Stopping, now);
+                        self.timers.set(Timer::Explain, now.at + EXPLAIN_WITHIN);
                     } else if let Some(change) = self.changes.pop_front() {
                         self.change(change, now, port);
                     } else if self.until_end.as_ref().is_some_and(UntilEnd::is_reached) {
-                        // However long the server takes: nobody asked to stop.
-                        if !self.state.seal_open(now, port) || self.state.in_flight > 0 {
+                        // However long the server takes: no stop was requested.
+                        if !self.seal_open(now, port) || self.batches.under_way() > 0 {
                             return self.wait_for_a_writer(now, port);
                         }
-                        if !self.gaps_are_explained(now, None) {
-                            return Next::Wait(POLL_IDLE);
+                        if !self.gaps_are_explained() {
+                            return self.wait(now);
                         }
                         self.stop(now);
                     } else {
                         return self.work(now, port);
                     }
                 }
-                Phase::GivingUp { partitions, deadline } => {
-                    let deadline = self.stop_by.map_or(*deadline, |stop| stop.min(*deadline));
-                    let sealed = self.state.seal_open(now, port);
-                    let idle = |partition| self.state.assignment.is_idle(partition);
-                    let drained = sealed && partitions.iter().all(idle);
-                    if !(drained && self.commits_are_settled() || now.at >= deadline) {
-                        return Next::Wait(POLL_IDLE.min(deadline - now.at));
+                Phase::GivingUp { .. } => {
+                    let drained = self.seal_open(now, port) && self.revoked_are_flushed();
+                    let too_late = self.timers.is_over(Timer::GiveUp, now.at)
+                        || self.timers.is_over(Timer::Stop, now.at);
+                    if !(drained && self.commits_are_settled() || too_late) {
+                        return self.wait(now);
                     }
                     self.give_up(port);
                 }
-                Phase::Stopping { since, deadline } => {
-                    let (since, deadline) = (*since, *deadline);
-                    let drained = self.state.seal_open(now, port) && self.state.in_flight == 0;
-                    let done = drained
-                        && self.commits_are_settled()
-                        && self.gaps_are_explained(now, Some(since));
-                    if done || now.at >= deadline {
+                Phase::Stopping => {
+                    self.timers.expire(Timer::Explain, now.at);
+                    let drained = self.seal_open(now, port) && self.batches.under_way() == 0;
+                    let explained =
+                        self.gaps_are_explained() || !self.timers.is_set(Timer::Explain);
+                    let done = drained && self.commits_are_settled() && explained;
+                    if done || self.timers.is_over(Timer::Stop, now.at) {
                         return Next::Done(done);
                     }
-                    return Next::Wait(POLL_IDLE.min(deadline - now.at));
+                    return self.wait(now);
                 }
             }
         }
     }
 
+    fn enter(&mut self, phase: Phase, now: Now) {
+        self.phase = phase;
+        self.hasten_commit(now);
+    }
+
     /// Fills the open batch, and hands it over when it is due.
     fn work(&mut self, now: Now, port: &mut impl Port) -> Next {
-        if let Some(reason) = self.state.due(now)
-            && !self.state.seal(reason, now, port)
+        if let Some(reason) = self.seal_reason(now)
+            && !self.seal(reason, now, port)
         {
             return self.wait_for_a_writer(now, port);
         }
-        self.blocked_since = None;
+        self.timers.clear(Timer::Pause);
         if self.paused && port.set_paused(false) {
             info!("consume: resumed");
             self.paused = false;
-            self.state.metrics.paused.set(0.0);
+            self.metrics.paused.set(0.0);
             if let Some(end) = &mut self.until_end {
                 end.interrupted();
             }
         }
-        Next::Poll(self.state.patience(now))
+        // While every writer is busy, age seals nothing.
+        let timers = match self.batches.has_idle_writer() {
+            true => &[Timer::CommitAgain, Timer::BatchAge][..],
+            false => &[Timer::CommitAgain],
+        };
+        Next::Poll(self.timers.until(timers, now.at))
     }
 
     /// Every batch is under way. Nothing is read any more; if that takes long, the partitions are
     /// paused, so that the consumer can be polled and stays in its group.
     fn wait_for_a_writer(&mut self, now: Now, port: &mut impl Port) -> Next {
-        let since = *self.blocked_since.get_or_insert(now.at);
-        if !self.paused && now.at.saturating_duration_since(since) >= PAUSE_AFTER {
-            self.paused = port.set_paused(true);
-            if self.paused {
-                info!("consume: paused, the writers are behind");
-                self.state.metrics.paused.set(1.0);
+        if !self.paused {
+            self.timers.set_if_unset(Timer::Pause, now.at + PAUSE_AFTER);
+            if self.timers.expire(Timer::Pause, now.at) {
+                self.paused = port.set_paused(true);
+                if self.paused {
+                    info!("consume: paused, the writers are behind");
+                    self.metrics.paused.set(1.0);
+                }
             }
         }
-        Next::Wait(POLL_IDLE)
+        self.wait(now)
     }
 
-    /// Hands the watermarks that moved to Kafka, one commit after the other.
-    fn commit(&mut self, now: Now, port: &mut impl Port) {
-        if self.commit_is_open {
-            return;
-        }
-        if let Some(failed_at) = self.failed_at {
-            // There is less time when somebody waits for it.
-            let is_working = matches!(self.phase, Phase::Working);
-            let pause = if is_working { COMMIT_AGAIN } else { POLL_IDLE };
-            if now.at.saturating_duration_since(failed_at) < pause {
-                return;
-            }
-            self.failed_at = None;
-            let failed = std::mem::take(&mut self.failed_commits);
-            self.state.assignment.commit_failed(failed.iter());
-        }
-        let commits = self.state.assignment.take_commits();
-        if !commits.is_empty() {
-            self.commit_is_open = true;
-            port.commit(commits);
-        } else if std::mem::take(&mut self.commit_in_trouble) {
-            // What could not be committed is another instance's by now.
-            self.state.setup.health.set_trouble(Trouble::Commit, None);
-        }
+    fn wait(&self, now: Now) -> Next {
+        let timers = [Timer::Pause, Timer::CommitAgain, Timer::GiveUp, Timer::Explain, Timer::Stop];
+        Next::Wait(self.timers.until(&timers, now.at))
     }
 
-    /// Whether Kafka has every offset that could be handed over.
-    fn commits_are_settled(&self) -> bool {
-        !self.commit_is_open && self.failed_at.is_none() && !self.state.assignment.has_commits()
+    /// Whether the open batch is to be sealed, and why. Old age alone is no reason while every
+    /// writer is busy: it would only wait for one. Meanwhile it grows, and costs less a row.
+    fn seal_reason(&self, now: Now) -> Option<SealReason> {
+        let age = now.at.saturating_duration_since(self.opened?);
+        let open = &self.batches.open;
+        let reason = self.setup.config.batch.reached(open.row_count(), open.bytes(), age)?;
+        (reason != SealReason::Age || self.batches.has_idle_writer()).then_some(reason)
     }
 
-    fn change(&mut self, change: Change, now: Now, port: &mut impl Port) {
-        let count = match &change {
-            Change::Assigned(begins) => begins.len(),
-            Change::Revoked { partitions, .. } => partitions.len(),
+    /// Hands the open batch to the writers, unless all batches are under way.
+    fn seal(&mut self, reason: SealReason, now: Now, port: &mut impl Port) -> bool {
+        let rows = self.batches.open.row_count();
+        if rows > 0 && !self.batches.has_free() {
+            return false;
+        }
+        let opened = self.opened.take().unwrap_or(now.at);
+        self.timers.clear(Timer::BatchAge);
+        let (open, age) = (&self.batches.open, now.at.saturating_duration_since(opened));
+        self.metrics.sealed(reason, open, age, &mut self.tally);
+        self.partitions.sealed(open.ranges());
+        if rows == 0 {
+            // Nothing but tombstones and ignored events: there is nothing to wait for.
+            self.partitions.flushed(open.ranges());
+            self.batches.open.clear();
+            return true;
+        }
+        let Some(batch) = self.batches.hand_over() else { return false };
+        self.metrics.batches_in_flight.set(self.batches.under_way() as f64);
+        let name = |range: &OffsetRange| {
+            self.partitions.by_id(range.assignment).map(|partition| partition.name.clone())
         };
-        if count > 0 {
-            self.state.metrics.rebalances.increment(1);
-        }
-        if let Some(end) = &mut self.until_end {
-            end.interrupted();
-        }
-        match change {
-            Change::Assigned(begins) => self.begin(begins, now, port),
-            Change::Revoked { partitions, lost: true } => {
-                warn!(
-                    partitions = shown(&partitions),
-                    "rebalance: lost, their next owner has them"
-                );
-                self.release(&partitions, port);
-            }
-            Change::Revoked { partitions, lost: false } => {
-                info!(partitions = shown(&partitions), "rebalance: revoked");
-                let deadline = now.at + self.state.setup.config.kafka.revoke_timeout;
-                self.phase = Phase::GivingUp { partitions, deadline };
-            }
-        }
+        let partitions = batch.ranges().iter().map(name).collect();
+        port.write(SealedBatch { batch, partitions, sealed_at: now.at });
+        true
     }
 
-    /// Partitions are this instance's from now on.
-    fn begin(&mut self, begins: Vec<Begin>, now: Now, port: &mut impl Port) {
-        let partitions: Vec<TopicPartition> =
-            begins.iter().map(|begin| begin.partition.clone()).collect();
-        info!(partitions = shown(&partitions), "rebalance: assigned");
-        for Begin { partition, offset, committed, surprise } in &begins {
-            if let Some(end) = &mut self.until_end {
-                end.inherited(partition);
-            }
-            if let Some(committed) = committed {
-                self.acknowledged.insert(partition.clone(), *committed);
-            }
-            self.deleted.remove(&partition.topic);
-            self.lags.assigned(partition.clone(), *offset, now.micros / 1000);
-            self.state.assignment.assign(partition.clone(), *offset, *committed);
-            self.say(partition, *surprise);
-        }
-        self.count_partitions();
-        let begins = begins.into_iter().map(|begin| (begin.partition, begin.offset));
-        port.begin(begins.collect());
-        self.state.setup.health.set_assigned(true);
-        self.state.setup.health.set_trouble(Trouble::Group, None);
-        if self.paused {
-            self.paused = port.set_paused(true);
-        }
+    /// Seals what is open, if anything is; tells whether nothing is open any more.
+    fn seal_open(&mut self, now: Now, port: &mut impl Port) -> bool {
+        self.batches.open.is_empty() || self.seal(SealReason::Drain, now, port)
     }
-
-    fn say(&mut self, partition: &TopicPartition, surprise: Option<Surprise>) {
-        match surprise {
-            None => {}
-            Some(Surprise::Deleted { from, first }) => {
-                self.lost(&Lost { partition: partition.clone(), from, next: first });
-            }
-            Some(Surprise::Truncated { committed, end }) => error!(
-                %partition,
-                committed,
-                end,
-                "consume: the partition ends before the group's offset: its topic was deleted and created anew, or a leader lost records; reading from its first offset"
-            ),
-        }
-    }
-
-    /// The time for giving up is over, or everything is done.
-    fn give_up(&mut self, port: &mut impl Port) {
-        let phase = std::mem::replace(&mut self.phase, Phase::Working);
-        let Phase::GivingUp { partitions, .. } = phase else { return };
-        let is_left = |partition: &&TopicPartition| !self.state.assignment.is_idle(partition);
-        let left: Vec<TopicPartition> = partitions.iter().filter(is_left).cloned().collect();
-        if !left.is_empty() || !self.commits_are_settled() {
-            warn!(
-                not_flushed = shown(&left),
-                "rebalance: given up before everything was flushed and committed (kafka.revoke_timeout); the next owner does the rest again"
-            );
-        }
-        self.release(&partitions, port);
-    }
-
-    /// From now on these partitions are another instance's.
-    fn release(&mut self, partitions: &[TopicPartition], port: &mut impl Port) {
-        for partition in partitions {
-            self.state.assignment.revoke(partition);
-            if let Some(end) = &mut self.until_end {
-                end.given_up(partition);
-            }
-            self.lags.revoked(partition);
-            self.gaps.forget(partition);
-            self.acknowledged.remove(partition);
-            // From now on its next owner says how far it is.
-            let caught_up = PartitionState { lag: Some(0), ..PartitionState::default() };
-            self.state.metrics.partition(partition, &caught_up);
-        }
-        let some_left = self.count_partitions() > 0;
-        self.state.setup.health.set_assigned(some_left);
-        port.give_up();
-    }
-
-    fn count_partitions(&self) -> usize {
-        let partitions = self.state.assignment.partitions().count();
-        self.state.metrics.partitions.set(partitions as f64);
-        partitions
-    }
-}
-
-fn shown(partitions: &[TopicPartition]) -> String {
-    partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }

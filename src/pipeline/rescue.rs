@@ -147,7 +147,7 @@ impl Rescuer {
             Some(Wanted { partition: owner.clone()?, from, next, messages })
         });
         let wanted: Vec<Wanted> = wanted.collect();
-        let properties = self.setup.config.kafka.properties.clone();
+        let properties = self.setup.config.kafka.properties();
         let (send, messages) = oneshot::channel();
         // Not a task of the runtime, which would wait for it when the process is to end.
         std::thread::Builder::new()

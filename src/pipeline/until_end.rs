@@ -1,8 +1,8 @@
 //! When everything that was there at the start has been done, and what of it could not be.
 
+use super::joined;
 use super::losses::Lost;
-use crate::offsets::Bounds;
-use crate::offsets::TopicPartition;
+use crate::offsets::{Bounds, Offsets, TopicPartition};
 use rdkafka::statistics::Statistics;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) struct UntilEnd {
     inherited: BTreeSet<TopicPartition>,
     /// What the group had committed beyond the end: messages that are gone had these offsets, and those
     /// that are there now are still to be read.
-    outlived: BTreeMap<TopicPartition, i64>,
+    outlived: Offsets,
     /// How many statistics in a row said that nothing is left of a partition.
     quiet: BTreeMap<TopicPartition, u32>,
     /// How many answers in a row said that a partition is gone, or ends before the end at the start.
@@ -46,7 +46,7 @@ const SHORTENED_ANSWERS: u32 = 2;
 impl UntilEnd {
     /// From the first and next offsets of every partition. Empty ones are done already, and so are
     /// those that the group has committed up to the end, no less and no more.
-    pub(super) fn new(bounds: &Bounds, committed: &BTreeMap<TopicPartition, i64>) -> Self {
+    pub(super) fn new(bounds: &Bounds, committed: &Offsets) -> Self {
         let with_messages = bounds.iter().filter(|(_, (first, end))| first < end);
         let bounds: Bounds = with_messages.map(|(key, both)| (key.clone(), *both)).collect();
         let is_outlived = |(key, offset): &(&TopicPartition, &i64)| {
@@ -88,7 +88,7 @@ impl UntilEnd {
     }
 
     /// The group has committed these offsets, by whichever instance.
-    pub(super) fn committed(&mut self, committed: &BTreeMap<TopicPartition, i64>) {
+    pub(super) fn committed(&mut self, committed: &Offsets) {
         let (bounds, outlived) = (&self.bounds, &self.outlived);
         let is_left = |key: &TopicPartition| {
             let end = bounds.get(key).map_or(0, |(_, end)| *end);
@@ -175,11 +175,8 @@ impl UntilEnd {
         is_hidden: impl Fn(&TopicPartition) -> bool,
     ) -> Waits {
         let (ours, others): (Vec<_>, Vec<_>) = self.pending.iter().partition(|key| is_ours(key));
-        let list = |partitions: Vec<&TopicPartition>| {
-            partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-        };
-        let hidden = ours.into_iter().filter(|key| is_hidden(key)).collect();
-        Waits { others: list(others), hidden: list(hidden) }
+        let hidden = ours.into_iter().filter(|key| is_hidden(key));
+        Waits { others: joined(others), hidden: joined(hidden) }
     }
 
     /// Partitions of which the group's offsets say more than the messages that come.

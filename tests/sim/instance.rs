@@ -5,7 +5,7 @@ use sluicegate::health::Health;
 use sluicegate::offsets::Offsets;
 use sluicegate::offsets::TopicPartition;
 use sluicegate::pipeline::pump::{Port, Pump};
-use sluicegate::pipeline::{Sealed, Setup};
+use sluicegate::pipeline::{SealedBatch, Setup};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) struct Instance {
     pub(crate) health: Arc<Health>,
     /// The next offset to fetch of each partition.
     pub(crate) positions: BTreeMap<TopicPartition, i64>,
-    pub(crate) waiting: VecDeque<Sealed>,
+    pub(crate) waiting: VecDeque<SealedBatch>,
     pub(crate) writers: Vec<Option<Job>>,
     pub(crate) is_paused: bool,
     pub(crate) is_stopping: bool,
@@ -29,34 +29,34 @@ pub(crate) struct Instance {
 
 /// A batch at a writer.
 pub(crate) struct Job {
-    pub(crate) sealed: Sealed,
+    pub(crate) sealed: SealedBatch,
     pub(crate) attempt: u32,
 }
 
 /// What a pump asks for, kept until its step is over.
 #[derive(Default)]
 pub(crate) struct Asked {
-    pub(crate) writes: Vec<Sealed>,
+    pub(crate) writes: Vec<SealedBatch>,
     pub(crate) commits: Vec<Offsets>,
-    pub(crate) answers: Vec<Vec<(TopicPartition, i64)>>,
+    pub(crate) answers: Vec<Offsets>,
     pub(crate) pause: Option<bool>,
 }
 
 impl Port for Asked {
-    fn write(&mut self, sealed: Sealed) {
-        self.writes.push(sealed);
+    fn write(&mut self, batch: SealedBatch) {
+        self.writes.push(batch);
     }
 
     fn commit(&mut self, offsets: Offsets) {
         self.commits.push(offsets);
     }
 
-    fn begin(&mut self, begins: Vec<(TopicPartition, i64)>) {
+    fn begin(&mut self, begins: Offsets) {
         self.answers.push(begins);
     }
 
     fn give_up(&mut self) {
-        self.answers.push(Vec::new());
+        self.answers.push(Offsets::new());
     }
 
     fn set_paused(&mut self, paused: bool) -> bool {

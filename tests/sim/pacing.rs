@@ -2,11 +2,11 @@
 
 use crate::instance::Asked;
 use crate::world::Inputs;
-use sluicegate::consume::Known;
+use sluicegate::consume::PartitionFacts;
 use sluicegate::flush::Written;
 use sluicegate::offsets::TopicPartition;
-use sluicegate::pipeline::pump::{Next, Pump, Rebalance};
-use sluicegate::pipeline::{Flushed, Message, Now, Sealed};
+use sluicegate::pipeline::pump::{Next, Pump};
+use sluicegate::pipeline::{Flushed, Message, Now, SealedBatch};
 use std::time::Duration;
 
 /// Longer than `batch.age` of these tests.
@@ -23,9 +23,14 @@ impl Bench {
     fn new() -> Self {
         let mut pump = Pump::new(Inputs::new().setup());
         let partition = TopicPartition { topic: "user".into(), partition: 0 };
-        let known =
-            Known { partition, committed: Some(0), first: 0, end: 0, group_knows_topic: true };
-        pump.rebalance(Rebalance::Assign(vec![known])).unwrap();
+        let facts = PartitionFacts {
+            partition,
+            committed: Some(0),
+            first: 0,
+            end: 0,
+            group_knows_topic: true,
+        };
+        pump.assigned(&[facts]).unwrap();
         let mut bench = Self { pump, asked: Asked::default(), now: Now::read(), offset: 0 };
         bench.step();
         bench
@@ -55,7 +60,7 @@ impl Bench {
     }
 
     fn writer_is_done(&mut self) {
-        let Sealed { batch, sealed_at, .. } = self.asked.writes.remove(0);
+        let SealedBatch { batch, sealed_at, .. } = self.asked.writes.remove(0);
         let flushed = Flushed { batch, result: Ok(Written::default()), sealed_at };
         self.pump.flushed(flushed, self.now).unwrap();
     }

@@ -6,7 +6,7 @@ use crate::group::{Change, Group, Member};
 use crate::instance::{Asked, Instance, Job};
 use loadgen::{Generator, Kind, Mix, Plan as Load};
 use sluicegate::config::{Config, Sources};
-use sluicegate::consume::{Committed, Known};
+use sluicegate::consume::{CommitOutcome, PartitionFacts};
 use sluicegate::flush::statement::Statements;
 use sluicegate::flush::{Plan, Written};
 use sluicegate::mapping::Mapping;
@@ -15,8 +15,8 @@ use sluicegate::mysql::Dialect;
 use sluicegate::mysql::JsonLimits;
 use sluicegate::offsets::Offsets;
 use sluicegate::offsets::TopicPartition;
-use sluicegate::pipeline::pump::{Next, Rebalance};
-use sluicegate::pipeline::{Flushed, Message, Now, Progress, Sealed, Setup};
+use sluicegate::pipeline::pump::Next;
+use sluicegate::pipeline::{Flushed, Message, Now, Progress, SealedBatch, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -309,11 +309,11 @@ impl<'i> World<'i> {
                 let now = self.now();
                 if let Some(instance) = self.instances.get_mut(&member) {
                     let error = (!is_taken).then(|| "simulated".to_owned());
-                    let none = Committed::default();
+                    let none = CommitOutcome::default();
                     instance.pump.committed(
                         match is_taken {
-                            true => Committed { taken: offsets, ..none },
-                            false => Committed { failed: offsets, error, ..none },
+                            true => CommitOutcome { acknowledged: offsets, ..none },
+                            false => CommitOutcome { failed: offsets, error, ..none },
                         },
                         now,
                     );
@@ -321,16 +321,7 @@ impl<'i> World<'i> {
                 }
             }
             Event::Told(member, change) => {
-                let rebalance = match change {
-                    Change::Revoke { partitions, lost } => Rebalance::Revoke { partitions, lost },
-                    Change::Assign(partitions) => {
-                        Rebalance::Assign(partitions.iter().map(|one| self.known(one)).collect())
-                    }
-                };
-                if let Some(instance) = self.instances.get_mut(&member) {
-                    instance.pump.rebalance(rebalance).map_err(|error| error.to_string())?;
-                    self.wake(member);
-                }
+                self.tell(member, change)?;
             }
             Event::Forgotten(member) => self.group.leave(member),
             Event::Starts => self.start(),
@@ -354,10 +345,26 @@ impl<'i> World<'i> {
         }
     }
 
+    fn tell(&mut self, member: Member, change: Change) -> Result<(), String> {
+        let facts: Vec<PartitionFacts> = match &change {
+            Change::Assign(partitions) => partitions.iter().map(|one| self.facts(one)).collect(),
+            Change::Revoke { .. } => Vec::new(),
+        };
+        let Some(instance) = self.instances.get_mut(&member) else { return Ok(()) };
+        match change {
+            Change::Assign(_) => {
+                instance.pump.assigned(&facts).map_err(|error| error.to_string())?;
+            }
+            Change::Revoke { partitions, lost } => instance.pump.revoked(partitions, lost),
+        }
+        self.wake(member);
+        Ok(())
+    }
+
     /// What Kafka says of a partition when it is assigned.
-    fn known(&self, partition: &TopicPartition) -> Known {
+    fn facts(&self, partition: &TopicPartition) -> PartitionFacts {
         let committed = &self.group.committed;
-        Known {
+        PartitionFacts {
             partition: partition.clone(),
             committed: committed.get(partition).copied(),
             first: 0,
@@ -454,7 +461,7 @@ impl<'i> World<'i> {
         Ok(())
     }
 
-    fn answers(&mut self, member: Member, begins: Vec<(TopicPartition, i64)>) {
+    fn answers(&mut self, member: Member, begins: Offsets) {
         let change = self.group.answered(member);
         let instance = self.instances.get_mut(&member).unwrap();
         if self.group.is_up_to_date(member) {
@@ -557,7 +564,7 @@ impl<'i> World<'i> {
         match self.plant {
             Some(Plant::DropOnOutage) => return self.at(heard, Event::Hears(member, writer)),
             Some(Plant::BlameOutage) => {
-                let Sealed { batch, partitions, .. } = &job.sealed;
+                let SealedBatch { batch, partitions, .. } = &job.sealed;
                 for (range, owner) in batch.ranges().iter().zip(partitions) {
                     let places = (range.from..range.next).zip(owner.iter().cycle());
                     let letters = places.map(|(offset, owner)| place(owner, offset));

@@ -8,7 +8,7 @@ fn properties_pass_through() {
         &[("SLUICEGATE__KAFKA__PROPERTIES__SOCKET_KEEPALIVE_ENABLE", "true")],
         &[("kafka.properties.fetch.max.bytes", "77")],
     );
-    let properties = config.unwrap().kafka.properties;
+    let properties = config.unwrap().kafka.properties();
     for (name, value) in
         [("fetch.min.bytes", "5"), ("socket.keepalive.enable", "true"), ("fetch.max.bytes", "77")]
     {
@@ -19,7 +19,7 @@ fn properties_pass_through() {
 #[test]
 fn an_empty_property_removes_ours() {
     let (config, _) = load("[kafka.properties]\n\"session.timeout.ms\" = \"\"", &[], &[]);
-    assert!(!config.unwrap().kafka.properties.contains_key("session.timeout.ms"));
+    assert!(!config.unwrap().kafka.properties().contains_key("session.timeout.ms"));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn auto_commit_is_refused() {
 fn any_memory_limit_gives_properties_that_librdkafka_takes() {
     for limit in ["64MiB", "256MiB", "31GiB", "32GiB", "1TiB"] {
         let (config, _) = load("[flush]\nwriters = 1", &[], &[("memory.limit", limit)]);
-        let consumer = crate::consume::Consumer::new(&config.unwrap().kafka.properties, |_| {});
+        let consumer = crate::consume::Consumer::new(&config.unwrap().kafka.properties(), |_| {});
         consumer.unwrap_or_else(|error| panic!("{limit}: {error}")).close();
     }
 }
@@ -60,7 +60,7 @@ fn what_must_be_said_cannot_be_taken_away() {
 #[test]
 fn other_names_and_words_of_librdkafka_count_like_ours() {
     let properties = |key: &str, value: &str| {
-        load("", &[], &[(&format!("kafka.properties.{key}"), value)]).0.unwrap().kafka.properties
+        load("", &[], &[(&format!("kafka.properties.{key}"), value)]).0.unwrap().kafka.properties()
     };
     assert_eq!(properties("metadata.broker.list", "a:1")["bootstrap.servers"], "a:1");
     assert!(!properties("metadata.broker.list", "a:1").contains_key("metadata.broker.list"));
@@ -77,7 +77,7 @@ fn other_names_and_words_of_librdkafka_count_like_ours() {
         assert_eq!(properties("auto.offset.reset", word)["auto.offset.reset"], expected, "{word}");
     }
     let (config, _) = load("", &[("KAFKA_AUTO_OFFSET_RESET", "end")], &[]);
-    assert_eq!(config.unwrap().kafka.properties["auto.offset.reset"], "latest");
+    assert_eq!(config.unwrap().kafka.properties()["auto.offset.reset"], "latest");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn brokers_are_hosts_and_ports() {
 fn a_property_without_quotes_is_the_same_property() {
     let file = "[kafka.properties]\nssl.key.password = 'hunter2'\nfetch.min.bytes = 7";
     let (config, shown) = load(file, &[], &[]);
-    let properties = config.unwrap().kafka.properties;
+    let properties = config.unwrap().kafka.properties();
     assert_eq!(
         (&*properties["ssl.key.password"], &*properties["fetch.min.bytes"]),
         ("hunter2", "7")
@@ -156,7 +156,8 @@ fn a_property_without_quotes_is_the_same_property() {
 fn every_alias_of_librdkafka_is_known() {
     let source = librdkafka("src/rdkafka_conf.c");
     let config = load("", &[], &[]).0.unwrap();
-    let ours: Vec<&str> = config.kafka.properties.keys().map(String::as_str).collect();
+    let properties = config.kafka.properties();
+    let ours: Vec<&str> = properties.keys().map(String::as_str).collect();
     let mut found = 0;
     for (_, name, rest) in librdkafka_properties(&source) {
         let Some((_, rest)) = rest.split_once("_RK_C_ALIAS") else { continue };

@@ -13,7 +13,7 @@ fn secrets_are_masked_and_read_from_files() {
     let (config, shown) = load(&file, &[], &[]);
     let config = config.unwrap();
     assert_eq!(config.server.password.as_deref(), Some("from file"));
-    assert_eq!(config.kafka.properties["sasl.password"], "hunter2");
+    assert_eq!(config.kafka.properties()["sasl.password"], "hunter2");
     assert!(!shown.contains("hunter") && shown.contains("***"), "{shown}");
     assert!(
         !format!("{config:?}").contains("hunter") && !format!("{config:?}").contains("from file")

@@ -1,67 +1,67 @@
 //! The consuming thread: gives the pump what Kafka and the writers say, and does what it asks for.
 
-use super::begin::{self, Reset};
+mod start;
+
 use super::intake::Message;
-use super::pump::{Next, Port, Pump, Rebalance};
-use super::until_end::{UntilEnd, Waits};
-use super::{Event, Now, PipelineError, Sealed, Setup, Stop};
-use crate::consume::{self, Answer, Consumer, Heard, Known, Question, partitions_of};
+use super::pump::{Next, Port, Pump};
+use super::until_end::Waits;
+use super::{Now, PipelineError, Reply, SealedBatch, Setup, Stop};
+use crate::consume::{Answer, Consumer, KafkaReply, Question, Rebalance};
 use crate::health::Trouble;
-use crate::offsets::{Bounds, Offsets, OffsetsByPartition, TopicPartition};
+use crate::offsets::Offsets;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
-/// How often statistics are looked at.
+/// Longest wait for a message: a request to stop is noticed after it.
+const POLL_IDLE: Duration = Duration::from_millis(100);
+/// The same while a reply is due: librdkafka waits for messages, not for replies.
+const POLL_BUSY: Duration = Duration::from_millis(5);
+/// How often statistics are taken.
 const TICK: Duration = Duration::from_secs(1);
 /// Kafka is asked for the ends of partitions once in so many ticks, where that is needed.
 const TICKS_TO_BOUNDS: u32 = 3;
 /// With an end to reach: how often positions are compared with it, and Kafka is asked what other
 /// instances have done.
-const LOOK_AT_END: Duration = Duration::from_millis(250);
+const CHECK_END: Duration = Duration::from_millis(250);
 /// With an end to reach: how long it has to wait for the same before it says so, and again.
 const SAY_WAITS: Duration = Duration::from_secs(10);
-/// The pause before Kafka is asked again at the start.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Messages that are taken before the loop looks for anything else: less than a millisecond of
 /// work, unless they are large.
 const MESSAGES_AT_ONCE: usize = 64;
 
-pub(super) struct Drive {
+pub(super) struct ConsumeLoop {
     setup: Setup,
     /// The topics to read, by their names in Kafka.
     topics: Vec<String>,
     pump: Pump,
     link: Link,
-    events: Receiver<Event>,
+    replies: Receiver<Reply>,
     stop: Stop,
     started: Instant,
     ticked: Instant,
     ticks: u32,
-    looked_at_end: Instant,
+    checked_end: Instant,
     /// What is waited for, and since when or when it was last said.
     waits: (Waits, Instant),
     /// Rebalances that the pump does not know of yet: of the first, an assignment, Kafka is asked where
     /// its partitions begin.
-    coming: VecDeque<consume::Rebalance>,
+    coming: VecDeque<Rebalance>,
     has_asked: bool,
 }
 
 /// The pump's way to Kafka and to the writers.
 struct Link {
     consumer: Consumer,
-    sealed: Sender<Sealed>,
-    /// Rebalances that the pump knows of and has not answered.
-    unanswered: VecDeque<consume::Rebalance>,
+    sealed: Sender<SealedBatch>,
 }
 
 impl Port for Link {
-    fn write(&mut self, sealed: Sealed) {
-        let sent = self.sealed.try_send(sealed);
+    fn write(&mut self, batch: SealedBatch) {
+        let sent = self.sealed.try_send(batch);
         debug_assert!(sent.is_ok(), "there is room for every batch, and writers outlive the pump");
     }
 
@@ -69,17 +69,14 @@ impl Port for Link {
         self.consumer.commit(offsets);
     }
 
-    fn begin(&mut self, begins: Vec<(TopicPartition, i64)>) {
-        self.unanswered.pop_front();
+    fn begin(&mut self, begins: Offsets) {
         if let Err(error) = self.consumer.begin(&begins) {
             warn!(%error, "consume: librdkafka did not take an offset to begin from");
         }
     }
 
     fn give_up(&mut self) {
-        if let Some(rebalance) = self.unanswered.pop_front() {
-            self.consumer.answer(&rebalance);
-        }
+        self.consumer.give_up();
     }
 
     fn set_paused(&mut self, paused: bool) -> bool {
@@ -91,25 +88,25 @@ impl Port for Link {
     }
 }
 
-impl Drive {
+impl ConsumeLoop {
     pub(super) fn new(
         setup: Setup,
         consumer: Consumer,
-        sealed: Sender<Sealed>,
-        events: Receiver<Event>,
+        sealed: Sender<SealedBatch>,
+        replies: Receiver<Reply>,
         stop: Stop,
     ) -> Self {
         let now = Instant::now();
         Self {
             topics: setup.config.kafka.subscription(&setup.mapping.topic_names()),
             pump: Pump::new(setup.clone()),
-            link: Link { consumer, sealed, unanswered: VecDeque::new() },
-            events,
+            link: Link { consumer, sealed },
+            replies,
             stop,
             started: now,
             ticked: now,
             ticks: 0,
-            looked_at_end: now,
+            checked_end: now,
             waits: (Waits::default(), now),
             coming: VecDeque::new(),
             has_asked: false,
@@ -121,10 +118,6 @@ impl Drive {
     pub(super) fn run(mut self) -> Result<(), PipelineError> {
         let worked = self.start().and_then(|()| self.work());
         info!("leaving the group");
-        // A rebalance that was not answered is answered by leaving.
-        for rebalance in self.link.unanswered.drain(..).chain(self.coming) {
-            self.link.consumer.answer(&rebalance);
-        }
         self.link.consumer.close();
         match worked {
             Ok(true) => match self.pump.left_out() {
@@ -137,135 +130,32 @@ impl Drive {
         }
     }
 
-    fn start(&mut self) -> Result<(), PipelineError> {
-        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
-        if self.setup.until_end {
-            let Some((bounds, committed)) = self.present_end(&topics)? else {
-                return Err(PipelineError::Incomplete(vec!["stopped before it began".to_owned()]));
-            };
-            self.refuse_to_skip(&bounds, &committed)?;
-            let left = |(key, (first, end)): (&TopicPartition, &(i64, i64))| {
-                let next = committed.get(key).filter(|offset| *offset <= end);
-                end - next.copied().unwrap_or(*first).max(*first)
-            };
-            let expected: i64 = bounds.iter().map(left).sum();
-            let expected = u64::try_from(expected).unwrap_or(0);
-            self.setup.progress.expected.store(expected, Ordering::Relaxed);
-            info!(
-                messages = expected,
-                partitions = bounds.len(),
-                "processing until the present end"
-            );
-            self.pump.stop_at_end(UntilEnd::new(&bounds, &committed));
-        }
-        let group = self.setup.config.kafka.group_id();
-        info!(topics = topics.join(","), group, "joining the group");
-        self.link.consumer.subscribe(&topics)?;
-        Ok(())
-    }
-
-    /// The first and next offsets of all partitions, and those that the group has committed. Asks until
-    /// Kafka answers; `None` if it is to stop meanwhile.
-    fn present_end(
-        &self,
-        topics: &[&str],
-    ) -> Result<Option<(Bounds, OffsetsByPartition)>, PipelineError> {
-        let reader = self.link.consumer.reader()?;
-        let (bounds, committed) = loop {
-            if self.stop.is_requested() {
-                return Ok(None);
-            }
-            match reader.present(topics) {
-                Ok(present) => break present,
-                Err(error) if is_denied(&error) => return Err(error.into()),
-                Err(error) => self.wait_for_kafka(&error)?,
-            }
-        };
-        self.setup.health.set_trouble(Trouble::Kafka, None);
-        let exists = |topic: &&&str| bounds.keys().any(|partition| *partition.topic == ***topic);
-        for topic in topics.iter().filter(|topic| !exists(topic)) {
-            warn!(topic, "the topic does not exist; there is nothing to process in it");
-        }
-        if bounds.is_empty() {
-            return Err(PipelineError::Kafka(format!(
-                "none of the topics {} exists; check kafka.topics and kafka.topic_prefix",
-                topics.join(", ")
-            )));
-        }
-        Ok(Some((bounds, committed)))
-    }
-
-    /// Kafka is not ready: says so, and waits a moment.
-    fn wait_for_kafka(&self, error: &KafkaError) -> Result<(), PipelineError> {
-        let waited = self.started.elapsed();
-        if self.setup.config.start_timeout.is_some_and(|limit| waited >= limit) {
-            return Err(PipelineError::NotReady(waited, error.to_string()));
-        }
-        warn!(%error, "Kafka is not ready; retrying");
-        self.setup.health.set_trouble(Trouble::Kafka, Some(format!("not ready: {error}")));
-        let until = Instant::now() + ASK_AGAIN;
-        while Instant::now() < until && !self.stop.is_requested() {
-            std::thread::sleep(ASK_AGAIN / 10);
-        }
-        Ok(())
-    }
-
-    /// Where a group begins at the end, what is there now would be skipped, and the run would end well.
-    fn refuse_to_skip(
-        &self,
-        bounds: &Bounds,
-        committed: &OffsetsByPartition,
-    ) -> Result<(), PipelineError> {
-        let reset = self.setup.config.kafka.properties.get("auto.offset.reset");
-        let reset = Reset::named(reset.map_or("", String::as_str));
-        let mut skipped = 0;
-        for (partition, &(first, end)) in bounds {
-            let known = Known {
-                partition: partition.clone(),
-                committed: committed.get(partition).copied(),
-                first,
-                end,
-                group_knows_topic: committed.keys().any(|known| known.topic == partition.topic),
-            };
-            if known.committed.is_none() {
-                skipped += begin::begin(&known, reset)?.offset - first;
-            }
-        }
-        if skipped == 0 {
-            return Ok(());
-        }
-        let group = self.setup.config.kafka.group_id();
-        Err(PipelineError::Kafka(format!(
-            "the group {group} has no committed offsets and kafka.auto_offset_reset is \"latest\", so --until-end would skip the {skipped} messages that are there; set kafka.auto_offset_reset to \"earliest\""
-        )))
-    }
-
     /// Tells whether everything was done in time.
     fn work(&mut self) -> Result<bool, PipelineError> {
         loop {
             if self.stop.is_requested() {
                 self.pump.stop(Now::read());
             }
-            while let Ok(event) = self.events.try_recv() {
-                self.happened(event)?;
+            while let Ok(reply) = self.replies.try_recv() {
+                self.replied(reply)?;
             }
             self.take_rebalances()?;
             if self.ticked.elapsed() >= TICK {
                 self.ticked = Instant::now();
                 self.tick()?;
             }
-            if self.looked_at_end.elapsed() >= LOOK_AT_END {
-                self.looked_at_end = Instant::now();
-                self.look_at_end();
+            if self.checked_end.elapsed() >= CHECK_END {
+                self.checked_end = Instant::now();
+                self.check_end();
             }
             if self.pump.is_draining() {
                 self.pump.positions(&self.link.consumer.positions());
             }
             match self.pump.step(Now::read(), &mut self.link) {
-                Next::Poll(timeout) => self.poll(timeout)?,
+                Next::Poll(timeout) => self.poll(timeout.min(self.patience()))?,
                 Next::Wait(timeout) => {
-                    if let Ok(event) = self.events.recv_timeout(timeout) {
-                        self.happened(event)?;
+                    if let Ok(reply) = self.replies.recv_timeout(timeout.min(POLL_IDLE)) {
+                        self.replied(reply)?;
                     }
                     if self.pump.is_paused() {
                         // It hands nothing out, and stays in its group.
@@ -277,8 +167,13 @@ impl Drive {
         }
     }
 
+    /// How long librdkafka may wait for a message at most.
+    fn patience(&self) -> Duration {
+        if self.pump.awaits_reply() || self.has_asked { POLL_BUSY } else { POLL_IDLE }
+    }
+
     /// Whether the end is reached, if there is one, and whether nothing is left out.
-    fn look_at_end(&mut self) {
+    fn check_end(&mut self) {
         self.say_waits();
         let consumer = &self.link.consumer;
         if self.setup.until_end {
@@ -311,23 +206,23 @@ impl Drive {
         }
     }
 
-    fn happened(&mut self, event: Event) -> Result<(), PipelineError> {
-        match event {
-            Event::Flushed(flushed) => self.pump.flushed(*flushed, Now::read())?,
-            Event::Heard(Heard::Committed(committed)) => {
-                self.pump.committed(committed, Now::read());
+    fn replied(&mut self, reply: Reply) -> Result<(), PipelineError> {
+        match reply {
+            Reply::Flushed(flushed) => self.pump.flushed(*flushed, Now::read())?,
+            Reply::Kafka(KafkaReply::Commit(outcome)) => {
+                self.pump.committed(outcome, Now::read());
             }
-            Event::Heard(Heard::Answer(answer)) => self.answered(answer)?,
+            Reply::Kafka(KafkaReply::Answer(answer)) => self.answered(answer)?,
         }
         Ok(())
     }
 
     fn answered(&mut self, answer: Answer) -> Result<(), PipelineError> {
         match answer {
-            Answer::Beginnings(known) => {
+            Answer::Beginnings(facts) => {
                 self.has_asked = false;
-                self.pump.rebalance(Rebalance::Assign(known))?;
-                self.link.unanswered.extend(self.coming.pop_front());
+                self.coming.pop_front();
+                self.pump.assigned(&facts)?;
             }
             Answer::Bounds(bounds) => self.pump.bounds(&bounds),
             Answer::Committed(committed) => self.pump.done_by_others(&committed),
@@ -364,22 +259,20 @@ impl Drive {
         while let Some(rebalance) = self.link.consumer.next_rebalance() {
             self.coming.push_back(rebalance);
         }
-        while let Some(rebalance) = self.coming.front() {
-            let told = match rebalance {
-                consume::Rebalance::Assign(list) if list.count() > 0 => {
+        while let Some(rebalance) = self.coming.pop_front() {
+            match rebalance {
+                Rebalance::Revoke { partitions, lost } => self.pump.revoked(partitions, lost),
+                Rebalance::Assign(partitions) if partitions.is_empty() => self.pump.assigned(&[])?,
+                Rebalance::Assign(partitions) => {
                     if !self.has_asked {
                         self.has_asked = true;
-                        self.link.consumer.ask(Question::Beginnings(partitions_of(list)));
+                        self.link.consumer.ask(Question::Beginnings(partitions.clone()));
                     }
+                    // What came later is for when Kafka has answered.
+                    self.coming.push_front(Rebalance::Assign(partitions));
                     return Ok(());
                 }
-                consume::Rebalance::Assign(_) => Rebalance::Assign(Vec::new()),
-                consume::Rebalance::Revoke { partitions, lost } => {
-                    Rebalance::Revoke { partitions: partitions_of(partitions), lost: *lost }
-                }
-            };
-            self.pump.rebalance(told)?;
-            self.link.unanswered.extend(self.coming.pop_front());
+            }
         }
         Ok(())
     }
@@ -396,11 +289,11 @@ impl Drive {
         }
         self.ticks = self.ticks.wrapping_add(1);
         self.pump.report(Now::read());
-        self.look_at_kafka()
+        self.check_kafka()
     }
 
     /// Whether Kafka is there, and the group takes this instance.
-    fn look_at_kafka(&self) -> Result<(), PipelineError> {
+    fn check_kafka(&self) -> Result<(), PipelineError> {
         let (consumer, health) = (&self.link.consumer, &self.setup.health);
         let alone = || consumer.is_alone().then(|| "no broker is connected; retrying".to_owned());
         let trouble = consumer.trouble().or_else(alone);
@@ -413,7 +306,7 @@ impl Drive {
         }
         health.set_trouble(Trouble::Kafka, trouble);
         if let Some(code) = consumer.take_refusal() {
-            let group = self.setup.config.kafka.group_id();
+            let group = &self.setup.config.kafka.group_id;
             let text = refusal(group, code);
             if self.setup.until_end {
                 return Err(PipelineError::Kafka(text));
@@ -440,25 +333,6 @@ impl Drive {
             _ => error.into(),
         }
     }
-}
-
-/// Whether waiting does not help.
-fn is_denied(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{
-        ClusterAuthorizationFailed, GroupAuthorizationFailed, InvalidGroupId, InvalidTopic,
-        SaslAuthenticationFailed, TopicAuthorizationFailed,
-    };
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            ClusterAuthorizationFailed
-                | GroupAuthorizationFailed
-                | InvalidGroupId
-                | InvalidTopic
-                | SaslAuthenticationFailed
-                | TopicAuthorizationFailed
-        )
-    )
 }
 
 /// Why the group does not take this instance, and what to do.

@@ -1,0 +1,227 @@
+//! Questions to Kafka about the bounds of partitions and the offsets of the group: a thread asks
+//! them, so that the consuming loop never waits for an answer.
+//!
+//! Takes a [`Question`], gives its [`Answer`] once. Holds true: of each kind at most one question is
+//! open. Where the pipeline cannot continue without an answer, the question is repeated until Kafka
+//! gives one; [`BoundsFetcher::trouble`] says meanwhile what is wrong.
+
+use super::context::Context;
+use super::queries::{PartitionFacts, bounds_of, committed, exists, facts};
+use super::{QUERY_TIMEOUT, lock};
+use crate::offsets::{Bounds, Offsets, TopicPartition};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tracing::warn;
+
+/// The kinds of questions, and so the most that are open.
+pub(super) const KINDS: usize = 4;
+/// How long Kafka may take to answer a question that is asked again anyway.
+const BRIEF_TIMEOUT: Duration = Duration::from_secs(1);
+/// The pause before an unanswered question is repeated.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// A new leader may not know yet how far its partition reaches. So an end before the committed offset is
+/// believed only when it is still there after so many questions.
+const SETTLE_QUESTIONS: u32 = 3;
+
+/// A question to Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Where could these partitions begin? Repeated until it is answered.
+    Beginnings(Vec<TopicPartition>),
+    /// What are their first and next offsets? Without an answer, ask again later.
+    Bounds(Vec<TopicPartition>),
+    /// What has the group committed? Without an answer, ask again later.
+    Committed(Vec<TopicPartition>),
+    /// Do their topics exist, and up to where do they reach, open transactions included? Without an
+    /// answer, ask again later.
+    Ends(Vec<TopicPartition>),
+}
+
+/// Kafka's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Question::Beginnings`].
+    Beginnings(Vec<PartitionFacts>),
+    /// To [`Question::Bounds`].
+    Bounds(Bounds),
+    /// To [`Question::Committed`].
+    Committed(Offsets),
+    /// To [`Question::Ends`].
+    Ends {
+        /// First and next offsets, open transactions included.
+        bounds: Bounds,
+        /// Topics that do not exist.
+        missing: BTreeSet<Arc<str>>,
+    },
+}
+
+/// The thread that asks.
+pub(super) struct BoundsFetcher {
+    questions: SyncSender<Question>,
+    open: Arc<Mutex<BTreeSet<usize>>>,
+    trouble: Arc<Mutex<Option<String>>>,
+    thread: JoinHandle<()>,
+}
+
+impl BoundsFetcher {
+    /// `config` is for a client of its own, which it needs to see what open transactions hide.
+    pub(super) fn start(
+        consumer: Arc<BaseConsumer<Context>>,
+        config: ClientConfig,
+        answer: impl Fn(Answer) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (questions, to_ask) = sync_channel::<Question>(KINDS);
+        let open = Arc::new(Mutex::new(BTreeSet::new()));
+        let trouble = Arc::new(Mutex::new(None));
+        let (asked, said) = (Arc::clone(&open), Arc::clone(&trouble));
+        let thread = std::thread::Builder::new().name("bounds".to_owned()).spawn(move || {
+            let mut asking = Worker { consumer, config, uncommitted: None, trouble: said };
+            for question in to_ask {
+                let kind = kind(&question);
+                let found = asking.ask(question);
+                lock(&asked).remove(&kind);
+                if let Some(found) = found {
+                    answer(found);
+                }
+            }
+        })?;
+        Ok(Self { questions, open, trouble, thread })
+    }
+
+    /// Asks, unless a question of this kind is open or there is nothing to ask.
+    pub(super) fn ask(&self, question: Question) {
+        let (Question::Beginnings(about)
+        | Question::Bounds(about)
+        | Question::Committed(about)
+        | Question::Ends(about)) = &question;
+        if !about.is_empty() && lock(&self.open).insert(kind(&question)) {
+            // There is a place for each kind.
+            let _ = self.questions.try_send(question);
+        }
+    }
+
+    /// Why a question that the pipeline cannot continue without is not answered yet.
+    pub(super) fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+
+    pub(super) fn end(self) -> std::thread::Result<()> {
+        drop(self.questions);
+        self.thread.join()
+    }
+}
+
+fn kind(question: &Question) -> usize {
+    match question {
+        Question::Beginnings(_) => 0,
+        Question::Bounds(_) => 1,
+        Question::Committed(_) => 2,
+        Question::Ends(_) => 3,
+    }
+}
+
+struct Worker {
+    consumer: Arc<BaseConsumer<Context>>,
+    config: ClientConfig,
+    uncommitted: Option<BaseConsumer>,
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Worker {
+    fn is_closing(&self) -> bool {
+        self.consumer.context().closing.load(Ordering::Relaxed)
+    }
+
+    fn ask(&mut self, question: Question) -> Option<Answer> {
+        if self.is_closing() {
+            return None;
+        }
+        match question {
+            Question::Beginnings(partitions) => {
+                self.beginnings(&partitions).map(Answer::Beginnings)
+            }
+            Question::Bounds(partitions) => Some(Answer::Bounds(self.bounds(partitions))),
+            Question::Committed(partitions) => {
+                let found = committed(&self.consumer, &partitions, QUERY_TIMEOUT);
+                self.or_say(found, "what the group has committed").map(Answer::Committed)
+            }
+            Question::Ends(partitions) => {
+                let found = self.ends(&partitions);
+                let found = self.or_say(found, "where its partitions end");
+                found.map(|(bounds, missing)| Answer::Ends { bounds, missing })
+            }
+        }
+    }
+
+    fn or_say<T>(&self, found: KafkaResult<T>, what: &str) -> Option<T> {
+        let said = |error| {
+            let text = format!("Kafka does not say {what}: {error}; asking again");
+            self.consumer.context().say(text.clone(), &text);
+        };
+        found.map_err(said).ok()
+    }
+
+    /// Asks until Kafka answers.
+    fn beginnings(&self, partitions: &[TopicPartition]) -> Option<Vec<PartitionFacts>> {
+        let mut questions = 0;
+        while !self.is_closing() {
+            questions += 1;
+            match facts(&self.consumer, partitions) {
+                Ok(facts) => {
+                    *lock(&self.trouble) = None;
+                    let is_short =
+                        |facts: &PartitionFacts| facts.committed.is_some_and(|at| at > facts.end);
+                    if questions >= SETTLE_QUESTIONS || !facts.iter().any(is_short) {
+                        return Some(facts);
+                    }
+                }
+                Err(error) => {
+                    let text = format!("the group's offsets cannot be read: {error}");
+                    if lock(&self.trouble).replace(text.clone()).is_none() {
+                        warn!(%error, "consume: the group's offsets cannot be read; retrying");
+                    }
+                }
+            }
+            std::thread::sleep(ASK_AGAIN);
+        }
+        None
+    }
+
+    fn bounds(&self, partitions: Vec<TopicPartition>) -> Bounds {
+        let mut found = Bounds::new();
+        for partition in partitions {
+            if self.is_closing() {
+                break;
+            }
+            let TopicPartition { topic, partition: number } = &partition;
+            if let Ok(bounds) = self.consumer.fetch_watermarks(topic, *number, BRIEF_TIMEOUT) {
+                found.insert(partition, bounds);
+            }
+        }
+        found
+    }
+
+    fn ends(&mut self, partitions: &[TopicPartition]) -> KafkaResult<(Bounds, BTreeSet<Arc<str>>)> {
+        let client = match &mut self.uncommitted {
+            Some(client) => client,
+            none => none.insert(self.config.create()?),
+        };
+        let topics: BTreeSet<&Arc<str>> = partitions.iter().map(|one| &one.topic).collect();
+        let mut missing = BTreeSet::new();
+        for topic in topics {
+            if !exists(client, topic, QUERY_TIMEOUT)? {
+                missing.insert(Arc::clone(topic));
+            }
+        }
+        let is_there = |one: &&TopicPartition| !missing.contains(&one.topic);
+        let there: Vec<TopicPartition> = partitions.iter().filter(is_there).cloned().collect();
+        Ok((bounds_of(client, &there)?, missing))
+    }
+}

@@ -1,0 +1,279 @@
+//! The member of the group.
+
+use super::bounds::{BoundsFetcher, Question};
+use super::committer::Committer;
+use super::context::{Context, Notice, answer};
+use super::queries::{bounds_of_topics, committed, offsets_of};
+use super::{KafkaReply, QUERY_TIMEOUT, Reader, Rebalance, bootstrap_again, lock};
+use crate::offsets::{Bounds, Offsets, TopicPartition};
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tracing::{error, warn};
+
+/// How long no broker may be connected before the bootstrap servers are asked again.
+const FORGOTTEN: Duration = Duration::from_secs(3);
+
+/// A group member.
+pub struct Consumer {
+    inner: Arc<BaseConsumer<Context>>,
+    committer: Committer,
+    fetcher: BoundsFetcher,
+    /// Rebalances that were taken and not answered.
+    unanswered: RefCell<VecDeque<Notice>>,
+    uncommitted: ClientConfig,
+    bootstrap_servers: String,
+    /// Since when no broker is connected.
+    alone_since: Cell<Option<Instant>>,
+    was_connected: Cell<bool>,
+    refused: Cell<Option<RDKafkaErrorCode>>,
+}
+
+impl Consumer {
+    /// Joins no group yet; see [`Self::subscribe`]. Kafka's replies go to `reply`, at most
+    /// [`REPLIES_MAX`] before one of them is taken.
+    ///
+    /// # Errors
+    /// When librdkafka does not know a property or its value.
+    pub fn new(
+        properties: &BTreeMap<String, String>,
+        reply: impl Fn(KafkaReply) + Clone + Send + 'static,
+    ) -> KafkaResult<Self> {
+        let mut config = ClientConfig::new();
+        for (name, value) in properties {
+            config.set(name, value);
+        }
+        config.set("enable.auto.commit", "false");
+        config.set("enable.auto.offset.store", "false");
+        // First positions are the pipeline's. What librdkafka has to know is what to do when records are
+        // deleted under it: what is left of them must not be skipped, whatever new groups do.
+        if properties.get("auto.offset.reset").is_none_or(|reset| reset != "error") {
+            config.set("auto.offset.reset", "earliest");
+        }
+        let mut uncommitted = config.clone();
+        uncommitted.set("isolation.level", "read_uncommitted").remove("group.instance.id");
+        uncommitted.remove("statistics.interval.ms");
+        config.set_log_level(RDKafkaLogLevel::Info);
+        let inner: Arc<BaseConsumer<Context>> =
+            Arc::new(config.create_with_context(Context::default())?);
+        let failed = |error: std::io::Error| KafkaError::ClientCreation(error.to_string());
+        let answered = reply.clone();
+        let fetcher =
+            BoundsFetcher::start(Arc::clone(&inner), uncommitted.clone(), move |answer| {
+                answered(KafkaReply::Answer(answer));
+            });
+        let committer = Committer::start(Arc::clone(&inner), move |outcome| {
+            reply(KafkaReply::Commit(outcome));
+        });
+        let bootstrap_servers = properties.get("bootstrap.servers").cloned().unwrap_or_default();
+        Ok(Self {
+            inner,
+            committer: committer.map_err(failed)?,
+            fetcher: fetcher.map_err(failed)?,
+            unanswered: RefCell::default(),
+            uncommitted,
+            bootstrap_servers,
+            alone_since: Cell::new(None),
+            was_connected: Cell::new(false),
+            refused: Cell::new(None),
+        })
+    }
+
+    /// Joins the group.
+    ///
+    /// # Errors
+    /// When librdkafka cannot take the subscription.
+    pub fn subscribe(&self, topics: &[&str]) -> KafkaResult<()> {
+        self.inner.subscribe(topics)
+    }
+
+    /// The next message, or `None` after `timeout` or when something else happened.
+    ///
+    /// # Errors
+    /// Only when the client cannot continue: it is fenced, its offset is out of range under
+    /// `auto.offset.reset=error`, or a record batch fails its checksum, which librdkafka would skip.
+    pub fn poll(&self, timeout: Duration) -> KafkaResult<Option<BorrowedMessage<'_>>> {
+        use RDKafkaErrorCode::{AutoOffsetReset, BadMessage};
+        match self.inner.poll(timeout) {
+            None => Ok(None),
+            Some(Ok(message)) => Ok(Some(message)),
+            Some(Err(
+                error @ (KafkaError::MessageConsumptionFatal(_)
+                | KafkaError::MessageConsumption(AutoOffsetReset | BadMessage)),
+            )) => Err(error),
+            Some(Err(error)) => {
+                let text = error.to_string();
+                self.inner.context().say(text.clone(), &text);
+                self.refused.set(error.rdkafka_error_code().filter(refuses_member));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Why the group did not take this instance as a member, once.
+    pub fn take_refusal(&self) -> Option<RDKafkaErrorCode> {
+        self.refused.take()
+    }
+
+    /// The next rebalance that was not taken yet. Each is to be answered, in the order in which they
+    /// came: an assignment by [`Self::begin`], a revocation by [`Self::give_up`].
+    pub fn next_rebalance(&self) -> Option<Rebalance> {
+        let next = lock(&self.inner.context().rebalances).pop_front()?;
+        let told = next.told();
+        self.unanswered.borrow_mut().push_back(next);
+        Some(told)
+    }
+
+    /// Answers the earliest rebalance without an answer, an assignment: from now on its partitions are
+    /// consumed, from these offsets.
+    ///
+    /// # Errors
+    /// When an offset is none that librdkafka takes.
+    pub fn begin(&self, begins: &Offsets) -> KafkaResult<()> {
+        self.unanswered.borrow_mut().pop_front();
+        let mut list = TopicPartitionList::with_capacity(begins.len());
+        for (TopicPartition { topic, partition }, offset) in begins {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+        }
+        answer(&self.inner, &Notice::Assign(list));
+        Ok(())
+    }
+
+    /// Answers the earliest rebalance without an answer, a revocation.
+    pub fn give_up(&self) {
+        if let Some(rebalance) = self.unanswered.borrow_mut().pop_front() {
+            answer(&self.inner, &rebalance);
+        }
+    }
+
+    /// Hands offsets to Kafka, which answers once. One commit at a time.
+    pub fn commit(&self, offsets: Offsets) {
+        self.committer.commit(offsets);
+    }
+
+    /// Asks Kafka, unless a question of this kind is open or about nothing.
+    pub fn ask(&self, question: Question) {
+        self.fetcher.ask(question);
+    }
+
+    /// Why a question that the pipeline cannot continue without is not answered yet.
+    pub fn trouble(&self) -> Option<String> {
+        self.fetcher.trouble()
+    }
+
+    /// Up to where each assigned partition was handed out, markers of transactions included; none of a
+    /// partition of which nothing was.
+    pub fn positions(&self) -> Offsets {
+        self.inner.position().map(offsets_of).unwrap_or_default()
+    }
+
+    /// The latest statistics, once.
+    pub fn take_statistics(&self) -> Option<Statistics> {
+        let statistics = lock(&self.inner.context().statistics).take()?;
+        let is_alone = !statistics.brokers.values().any(|broker| broker.state == "UP");
+        if !is_alone {
+            self.was_connected.set(true);
+        }
+        let since = self.alone_since.get().filter(|_| is_alone);
+        self.alone_since.set(if is_alone { since.or_else(|| Some(Instant::now())) } else { None });
+        if since.is_some_and(|since| since.elapsed() >= FORGOTTEN) {
+            bootstrap_again(self.inner.client(), &self.bootstrap_servers);
+        }
+        Some(statistics)
+    }
+
+    /// Whether a broker has ever been connected.
+    pub fn was_connected(&self) -> bool {
+        self.was_connected.get()
+    }
+
+    /// Whether no broker has been connected for a while.
+    pub fn is_alone(&self) -> bool {
+        self.alone_since.get().is_some_and(|since| since.elapsed() >= FORGOTTEN)
+    }
+
+    /// Stops or resumes fetching of everything that is assigned. A paused consumer still has to be
+    /// polled, and stays in its group.
+    ///
+    /// # Errors
+    /// When librdkafka does not know a partition.
+    pub fn set_paused(&self, paused: bool) -> KafkaResult<()> {
+        let assigned = self.inner.assignment()?;
+        if paused { self.inner.pause(&assigned) } else { self.inner.resume(&assigned) }
+    }
+
+    /// The first and the next offset of every partition of these topics; none of a topic that does
+    /// not exist.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub fn offset_bounds(&self, topics: &[&str]) -> KafkaResult<Bounds> {
+        bounds_of_topics(&self.inner, topics)
+    }
+
+    /// A client beside the group, which sees what open transactions hide.
+    ///
+    /// # Errors
+    /// When librdkafka does not take the properties.
+    pub fn reader(&self) -> KafkaResult<Reader> {
+        Ok(Reader(self.uncommitted.create()?))
+    }
+
+    /// The offsets that the group has committed for these partitions.
+    ///
+    /// # Errors
+    /// When Kafka does not answer.
+    pub fn committed(&self, partitions: &[TopicPartition]) -> KafkaResult<Offsets> {
+        committed(&self.inner, partitions, QUERY_TIMEOUT)
+    }
+
+    /// Leaves the group. Whatever is to be committed must have been. If Kafka has not answered the
+    /// last commit, it does not hear a goodbye either, and notices when the session times out.
+    pub fn close(self) {
+        self.inner.context().closing.store(true, Ordering::Relaxed);
+        // What has no answer yet is answered by leaving. That an assignment then begins anywhere does
+        // not matter: nothing of it is read.
+        while self.next_rebalance().is_some() {}
+        for rebalance in self.unanswered.borrow_mut().drain(..) {
+            answer(&self.inner, &rebalance);
+        }
+        let Self { inner, committer, fetcher, .. } = self;
+        match committer.end() {
+            None => {
+                warn!("commit: Kafka does not answer; leaving without a goodbye");
+                return;
+            }
+            Some(Err(_)) => error!("commit: the committing thread ended unexpectedly"),
+            Some(Ok(())) => {}
+        }
+        if fetcher.end().is_err() {
+            error!("consume: the thread that asks for bounds ended unexpectedly");
+        }
+        drop(inner);
+    }
+}
+
+/// Whether an error means that the group does not take this member as it is.
+fn refuses_member(code: &RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{
+        GroupAuthorizationFailed, GroupMaxSizeReached, InconsistentGroupProtocol, InvalidGroupId,
+        InvalidSessionTimeout,
+    };
+    matches!(
+        code,
+        InconsistentGroupProtocol
+            | GroupAuthorizationFailed
+            | GroupMaxSizeReached
+            | InvalidGroupId
+            | InvalidSessionTimeout
+    )
+}

@@ -1,0 +1,255 @@
+//! The partitions that this instance has: one record each.
+//!
+//! Takes what comes of a partition, what becomes of its batches, and what Kafka says about it. Gives the
+//! offsets to commit, the lag, and the offsets that were left out. Holds true: no assignment gets the
+//! number of an earlier one, so a batch that lands after its partition was taken away, perhaps given
+//! back, moves no watermark. Absent: IO, the clock.
+
+use super::lag::LagTracker;
+use super::losses::Gaps;
+use super::metrics::{PartitionMetrics, PartitionState};
+use crate::commit::Watermark;
+use crate::offsets::{AssignmentId, OffsetRange, Offsets, TopicPartition};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+
+/// A partition for as long as it is assigned.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) name: TopicPartition,
+    pub(super) lag: LagTracker,
+    pub(super) gaps: Gaps,
+    /// What Kafka has acknowledged as committed.
+    pub(super) acknowledged: Option<i64>,
+    watermark: Watermark,
+    /// The offset of the message that should come next.
+    next: i64,
+    /// Whether messages have come that no sealed batch covers yet.
+    is_open: bool,
+    /// The offset that was handed over to be committed last.
+    handed_over: Option<i64>,
+    metrics: Option<PartitionMetrics>,
+}
+
+/// How the offset of a message goes with the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It is the next one.
+    InOrder,
+    /// The offsets from this one on were left out: markers of transactions, compacted records, or
+    /// records that were deleted before they were read.
+    Gap { from: i64 },
+    /// It comes again: the partition was truncated, or its topic deleted and created anew.
+    Back { expected: i64 },
+}
+
+impl Partition {
+    fn new(name: TopicPartition, begin: i64, committed: Option<i64>, now_ms: i64) -> Self {
+        let mut watermark = Watermark::default();
+        watermark.advance(begin);
+        Self {
+            name,
+            lag: LagTracker::new(begin, now_ms),
+            gaps: Gaps::default(),
+            acknowledged: committed,
+            watermark,
+            next: begin,
+            is_open: false,
+            handed_over: committed,
+            metrics: None,
+        }
+    }
+
+    fn is(&self, topic: &str, partition: i32) -> bool {
+        self.name.partition == partition && *self.name.topic == *topic
+    }
+
+    /// A message came.
+    pub(super) fn arrive(&mut self, offset: i64) -> Arrival {
+        let expected = std::mem::replace(&mut self.next, offset + 1);
+        self.is_open = true;
+        match offset.cmp(&expected) {
+            Ordering::Equal => Arrival::InOrder,
+            Ordering::Greater => Arrival::Gap { from: expected },
+            Ordering::Less => Arrival::Back { expected },
+        }
+    }
+
+    /// The offset of the message that should come next.
+    pub(super) fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// Nothing is left to read before `offset`: what may come there is no message. Counts only when all
+    /// messages that came are durable.
+    pub(super) fn advance(&mut self, offset: i64) {
+        if !self.is_open && self.is_flushed() && offset > self.next {
+            self.next = offset;
+            self.watermark.advance(offset);
+        }
+    }
+
+    /// Whether everything that was sealed is durable.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.watermark.is_idle()
+    }
+
+    /// The watermark, if it was not handed over to be committed yet.
+    fn uncommitted(&self) -> Option<i64> {
+        self.watermark.durable().filter(|durable| self.handed_over != Some(*durable))
+    }
+
+    /// Brings the partition's gauges up to date.
+    pub(super) fn report(&mut self, now_ms: i64) {
+        let durable = self.watermark.durable();
+        let all_committed = !self.is_open
+            && self.is_flushed()
+            && (durable.is_none() || self.acknowledged == durable);
+        let lag =
+            self.lag.lag(self.acknowledged, all_committed, self.watermark.durable_ms(), now_ms);
+        // What nobody knows is not 0.
+        let Some(messages) = lag.messages else { return };
+        self.set_metrics(&PartitionState {
+            is_assigned: true,
+            lag: messages,
+            lag_seconds: lag.seconds,
+            unreadable: lag.unreadable,
+            durable,
+            committed: self.acknowledged,
+        });
+    }
+
+    /// From now on its next owner says how far it is.
+    fn report_as_given_up(&mut self) {
+        self.set_metrics(&PartitionState::default());
+    }
+
+    fn set_metrics(&mut self, state: &PartitionState) {
+        let name = &self.name;
+        self.metrics.get_or_insert_with(|| PartitionMetrics::new(name)).set(state);
+    }
+}
+
+/// The assigned partitions, by name and by the number of their assignment.
+#[derive(Debug, Default)]
+pub(super) struct Partitions {
+    by_id: BTreeMap<AssignmentId, Partition>,
+    ids: HashMap<TopicPartition, AssignmentId>,
+    next_id: AssignmentId,
+}
+
+impl Partitions {
+    /// A partition is assigned, of which Kafka has the offset `committed`, and which is read from
+    /// `begin` on. If these differ, `begin` is to be committed.
+    pub(super) fn assign(
+        &mut self,
+        name: TopicPartition,
+        begin: i64,
+        committed: Option<i64>,
+        now_ms: i64,
+    ) -> AssignmentId {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.ids.insert(name.clone(), id);
+        self.by_id.insert(id, Partition::new(name, begin, committed, now_ms));
+        id
+    }
+
+    /// A partition is taken away. What is under way may still land, to no effect.
+    pub(super) fn revoke(&mut self, name: &TopicPartition) {
+        let revoked = self.ids.remove(name).and_then(|id| self.by_id.remove(&id));
+        if let Some(mut partition) = revoked {
+            partition.report_as_given_up();
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// The assignment of a partition. Messages come in runs, so asking [`Self::is`] of the last one
+    /// first saves the search.
+    pub(super) fn id(&self, topic: &str, partition: i32) -> Option<AssignmentId> {
+        self.by_id.iter().find(|(_, record)| record.is(topic, partition)).map(|(id, _)| *id)
+    }
+
+    pub(super) fn is(&self, id: AssignmentId, topic: &str, partition: i32) -> bool {
+        self.by_id.get(&id).is_some_and(|record| record.is(topic, partition))
+    }
+
+    pub(super) fn contains(&self, name: &TopicPartition) -> bool {
+        self.ids.contains_key(name)
+    }
+
+    pub(super) fn by_id(&self, id: AssignmentId) -> Option<&Partition> {
+        self.by_id.get(&id)
+    }
+
+    pub(super) fn by_id_mut(&mut self, id: AssignmentId) -> Option<&mut Partition> {
+        self.by_id.get_mut(&id)
+    }
+
+    pub(super) fn get(&self, name: &TopicPartition) -> Option<&Partition> {
+        self.by_id.get(self.ids.get(name)?)
+    }
+
+    pub(super) fn get_mut(&mut self, name: &TopicPartition) -> Option<&mut Partition> {
+        self.by_id.get_mut(self.ids.get(name)?)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Partition> {
+        self.by_id.values()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
+        self.by_id.values_mut()
+    }
+
+    /// A batch with these ranges was sealed.
+    pub(super) fn sealed(&mut self, ranges: &[OffsetRange]) {
+        for range in ranges {
+            if let Some(partition) = self.by_id.get_mut(&range.assignment) {
+                partition.is_open = false;
+                partition.watermark.begin(*range);
+            }
+        }
+    }
+
+    /// A batch with these ranges is durable.
+    pub(super) fn flushed(&mut self, ranges: &[OffsetRange]) {
+        for range in ranges {
+            if let Some(partition) = self.by_id.get_mut(&range.assignment) {
+                partition.watermark.finish(*range);
+            }
+        }
+    }
+
+    /// The watermarks that have moved since they were handed over last, to be committed.
+    pub(super) fn hand_over(&mut self) -> Offsets {
+        let mut offsets = Offsets::new();
+        for partition in self.by_id.values_mut() {
+            if let Some(offset) = partition.uncommitted() {
+                partition.handed_over = Some(offset);
+                offsets.insert(partition.name.clone(), offset);
+            }
+        }
+        offsets
+    }
+
+    /// Whether a watermark has moved since it was handed over last.
+    pub(super) fn has_uncommitted(&self) -> bool {
+        self.by_id.values().any(|partition| partition.uncommitted().is_some())
+    }
+
+    /// A commit failed: the watermarks of these partitions are to be handed over again.
+    pub(super) fn commit_failed<'p>(&mut self, names: impl Iterator<Item = &'p TopicPartition>) {
+        for name in names {
+            if let Some(partition) = self.get_mut(name) {
+                partition.handed_over = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
