@@ -12,7 +12,7 @@ mod raw;
 mod secret;
 
 use crate::buffer::Limits;
-use crate::flatten::Bounds;
+use crate::flatten::MessageLimits;
 use crate::flush::statement::StatementLimits;
 use crate::mysql::Backoff;
 use crate::mysql::Server;
@@ -43,7 +43,7 @@ pub struct Config {
     /// What the process is to get by with, in bytes.
     pub memory_limit: usize,
     /// The memory that there is for one message.
-    pub message_bounds: Bounds,
+    pub message_limits: MessageLimits,
     /// How much of a faulty message a dead letter keeps, in bytes.
     pub dead_letter_payload_bytes: usize,
     /// Where status, metrics and health are served; `None` if they are not.

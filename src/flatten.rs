@@ -25,13 +25,13 @@ use simd_json::Node;
 use std::sync::Arc;
 use walk::{ABSENT, Found};
 
-pub use limits::Bounds;
+pub use limits::MessageLimits;
 
 /// Turns messages into rows of a batch. Owns scratch space that is reused from message to message.
 pub struct Flattener {
     mapping: Arc<Mapping>,
     limits: JsonLimits,
-    bounds: Bounds,
+    message_limits: MessageLimits,
     decoder: Decoder,
     found: Found,
     undo: Vec<(TableId, usize)>,
@@ -66,17 +66,17 @@ impl Flattener {
         Self {
             mapping,
             limits,
-            bounds: Bounds::NONE,
+            message_limits: MessageLimits::NONE,
             decoder: Decoder::default(),
             found: Found::default(),
             undo: Vec::new(),
         }
     }
 
-    /// The same with bounds on the memory for one message.
+    /// The same with message_limits on the memory for one message.
     #[must_use]
-    pub fn within(self, bounds: Bounds) -> Self {
-        Self { bounds, decoder: Decoder::within(bounds.decode), ..self }
+    pub fn within(self, message_limits: MessageLimits) -> Self {
+        Self { message_limits, decoder: Decoder::within(message_limits.decode), ..self }
     }
 
     /// Appends the rows of a message of `topic` to `batch`, or leaves the batch as it was.
@@ -89,10 +89,10 @@ impl Flattener {
         message: &[u8],
         batch: &mut Batch,
     ) -> Result<Loaded, Box<Faulty>> {
-        let Self { mapping, limits, bounds, decoder, found, undo } = self;
-        let (limits, bounds) = (*limits, *bounds);
+        let Self { mapping, limits, message_limits, decoder, found, undo } = self;
+        let (limits, message_limits) = (*limits, *message_limits);
         let decoded = decoder.decode(message, |document| {
-            let load = &mut Load { document, mapping, limits, bounds, found, undo, batch };
+            let load = &mut Load { document, mapping, limits, message_limits, found, undo, batch };
             load_document(load, topic).map_err(|reject| {
                 // A document that is no object or array has no keys to redact by.
                 let payload = match document.tape[0] {
@@ -136,7 +136,7 @@ struct Load<'l, 'd> {
     document: &'l Document<'d>,
     mapping: &'l Mapping,
     limits: JsonLimits,
-    bounds: Bounds,
+    message_limits: MessageLimits,
     found: &'l mut Found,
     undo: &'l mut Vec<(TableId, usize)>,
     batch: &'l mut Batch,
@@ -153,7 +153,7 @@ fn load_document(load: &mut Load<'_, '_>, topic: &str) -> Result<Loaded, Reject>
     if plan.rows.is_empty() {
         return Ok(loaded(true));
     }
-    let limits = (load.limits, load.bounds.rows);
+    let limits = (load.limits, load.message_limits.rows);
     walk::walk(load.document, envelope.data, plan, &load.mapping.secrets, limits, load.found)?;
     load.undo.clear();
     if let Err(reject) = append(load, plan, &envelope) {
@@ -178,8 +178,8 @@ fn append(
     envelope: &Envelope<'_>,
 ) -> Result<(), Reject> {
     let Load { document, mapping, found, undo, batch, .. } = load;
-    let event = Event { document, envelope, found };
-    measure::make_room(&event, plan, load.bounds, batch)?;
+    let event = EventInput { document, envelope, found };
+    measure::make_room(&event, plan, load.message_limits, batch)?;
     for row in &plan.rows {
         if !event.changes_something(row, &mapping.tables[row.table]) {
             continue;
@@ -196,13 +196,13 @@ fn append(
 }
 
 /// An event whose values have been found.
-struct Event<'e, 'd> {
+struct EventInput<'e, 'd> {
     document: &'e Document<'d>,
     envelope: &'e Envelope<'d>,
     found: &'e Found,
 }
 
-impl Event<'_, '_> {
+impl EventInput<'_, '_> {
     /// Whether a row is to be written at all: a change whose values are all absent changes
     /// nothing.
     fn changes_something(&self, row: &RowPlan, table: &Table) -> bool {

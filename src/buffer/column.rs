@@ -6,9 +6,9 @@ pub const NULL: i64 = i64::MIN;
 
 const NULL_LEN: u32 = u32::MAX;
 
-/// Memory that a cell takes beside its text, NULL or not: a number, or the span of a text.
+/// Memory that a cell takes beside its text, NULL or not: a number, or the range of a text.
 pub const CELL_BYTES: usize = 8;
-const _: () = assert!(size_of::<Span>() == CELL_BYTES && size_of::<i64>() == CELL_BYTES);
+const _: () = assert!(size_of::<TextRange>() == CELL_BYTES && size_of::<i64>() == CELL_BYTES);
 
 /// A column of a [`super::Rows`].
 #[derive(Debug, Clone)]
@@ -19,16 +19,16 @@ pub enum Column {
     Number(Vec<i64>),
 }
 
-/// Text values in one arena. A row holds a span of it, so folding can make a row point to another
+/// Text values in one arena. A row holds a range of it, so folding can make a row point to another
 /// row's text without moving any.
 #[derive(Debug, Clone, Default)]
 pub struct TextColumn {
     arena: String,
-    spans: Vec<Span>,
+    ranges: Vec<TextRange>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
+struct TextRange {
     start: u32,
     len: u32,
 }
@@ -40,12 +40,12 @@ impl TextColumn {
     /// When the arena would pass 4 GiB; the batch limits seal it long before.
     pub fn push(&mut self, value: Option<&str>) -> usize {
         let Some(value) = value else {
-            self.spans.push(Span { start: 0, len: NULL_LEN });
+            self.ranges.push(TextRange { start: 0, len: NULL_LEN });
             return 0;
         };
         let (start, len) = (offset(self.arena.len()), offset(value.len()));
         self.arena.push_str(value);
-        self.spans.push(Span { start, len });
+        self.ranges.push(TextRange { start, len });
         value.len()
     }
 
@@ -57,14 +57,14 @@ impl TextColumn {
         let start = self.arena.len();
         self.arena.extend(parts);
         let len = self.arena.len() - start;
-        self.spans.push(Span { start: offset(start), len: offset(len) });
+        self.ranges.push(TextRange { start: offset(start), len: offset(len) });
         len
     }
 
     /// The value of a row.
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&str> {
-        let Span { start, len } = self.spans[row];
+        let TextRange { start, len } = self.ranges[row];
         (len != NULL_LEN).then(|| &self.arena[start as usize..][..len as usize])
     }
 }
@@ -99,7 +99,7 @@ impl Column {
     /// Makes row `to` hold what row `from` holds.
     pub fn copy(&mut self, from: usize, to: usize) {
         match self {
-            Self::Text(column) => column.spans[to] = column.spans[from],
+            Self::Text(column) => column.ranges[to] = column.ranges[from],
             Self::Number(column) => column[to] = column[from],
         }
     }
@@ -108,7 +108,7 @@ impl Column {
     /// rows share it, and a batch is sealed by the bytes it holds, used or not.
     pub fn truncate(&mut self, len: usize) {
         match self {
-            Self::Text(column) => column.spans.truncate(len),
+            Self::Text(column) => column.ranges.truncate(len),
             Self::Number(column) => column.truncate(len),
         }
     }
@@ -118,7 +118,7 @@ impl Column {
     pub(super) fn reserve(&mut self, rows: usize, bytes: usize) {
         match self {
             Self::Text(column) => {
-                column.spans.reserve_exact(rows);
+                column.ranges.reserve_exact(rows);
                 column.arena.reserve_exact(bytes);
             }
             Self::Number(column) => column.reserve_exact(rows),
@@ -146,7 +146,7 @@ impl Column {
     pub fn capacity_bytes(&self) -> usize {
         match self {
             Self::Text(column) => {
-                column.arena.capacity() + column.spans.capacity() * size_of::<Span>()
+                column.arena.capacity() + column.ranges.capacity() * size_of::<TextRange>()
             }
             Self::Number(column) => column.capacity() * size_of::<i64>(),
         }

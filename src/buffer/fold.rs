@@ -84,7 +84,7 @@ mod tests {
 
     /// An event of a post: what it sets, when, and its id.
     #[derive(Debug, Clone)]
-    enum Event {
+    enum PostEvent {
         Created(i64, u8, u8),
         Status(i64, u8, u8),
         Global(i64, u8, u8),
@@ -95,27 +95,31 @@ mod tests {
         mapping.tables[mapping.table("posts").unwrap()].clone()
     }
 
-    fn push(rows: &mut Rows, table: &Table, event: &Event) {
+    fn push(rows: &mut Rows, table: &Table, event: &PostEvent) {
         let [status, global] = table.changing() else { panic!("posts have two changing columns") };
         let (at, id, value) = match event {
-            Event::Created(at, id, value)
-            | Event::Status(at, id, value)
-            | Event::Global(at, id, value) => (*at, format!("e{id}"), format!("v{value}")),
+            PostEvent::Created(at, id, value)
+            | PostEvent::Status(at, id, value)
+            | PostEvent::Global(at, id, value) => (*at, format!("e{id}"), format!("v{value}")),
         };
         let set = match event {
-            Event::Created(..) => vec![
+            PostEvent::Created(..) => vec![
                 (status.value, Some(value.as_str())),
                 (global.value, Some(&value)),
                 (table.event_id(), Some(&id)),
                 (2, Some(&value)),
             ],
-            Event::Status(..) => vec![(status.value, Some(value.as_str())), (status.by, Some(&id))],
-            Event::Global(..) => vec![(global.value, Some(value.as_str())), (global.by, Some(&id))],
+            PostEvent::Status(..) => {
+                vec![(status.value, Some(value.as_str())), (status.by, Some(&id))]
+            }
+            PostEvent::Global(..) => {
+                vec![(global.value, Some(value.as_str())), (global.by, Some(&id))]
+            }
         };
         let timed = match event {
-            Event::Created(..) => table.event_timestamp(),
-            Event::Status(..) => status.at,
-            Event::Global(..) => global.at,
+            PostEvent::Created(..) => table.event_timestamp(),
+            PostEvent::Status(..) => status.at,
+            PostEvent::Global(..) => global.at,
         };
         for column in 0..table.columns.len() {
             if column == Table::KEY {
@@ -132,7 +136,7 @@ mod tests {
         rows.fold_last(table);
     }
 
-    fn folded(table: &Table, events: &[Event]) -> String {
+    fn folded(table: &Table, events: &[PostEvent]) -> String {
         let mut rows = Rows::new(table);
         events.iter().for_each(|event| push(&mut rows, table, event));
         assert_eq!(rows.len(), 1);
@@ -147,30 +151,33 @@ mod tests {
     }
 
     /// The same rule, written as a sentence over the set of events.
-    fn reference(table: &Table, events: &[Event]) -> String {
-        let version = |event: &Event| match event {
-            Event::Created(at, id, _) => (*at, false, *id),
-            Event::Status(at, id, _) | Event::Global(at, id, _) => (*at, true, *id),
+    fn reference(table: &Table, events: &[PostEvent]) -> String {
+        let version = |event: &PostEvent| match event {
+            PostEvent::Created(at, id, _) => (*at, false, *id),
+            PostEvent::Status(at, id, _) | PostEvent::Global(at, id, _) => (*at, true, *id),
         };
-        let created =
-            events.iter().filter(|e| matches!(e, Event::Created(..))).max_by_key(|e| version(e));
-        let newest = |matches: fn(&Event) -> bool| {
+        let created = events
+            .iter()
+            .filter(|e| matches!(e, PostEvent::Created(..)))
+            .max_by_key(|e| version(e));
+        let newest = |matches: fn(&PostEvent) -> bool| {
             events.iter().filter(|e| matches(e)).max_by_key(|e| version(e)).cloned()
         };
-        let status = newest(|e| !matches!(e, Event::Global(..)));
-        let global = newest(|e| !matches!(e, Event::Status(..)));
-        let events: Vec<Event> = created.cloned().into_iter().chain(status).chain(global).collect();
+        let status = newest(|e| !matches!(e, PostEvent::Global(..)));
+        let global = newest(|e| !matches!(e, PostEvent::Status(..)));
+        let events: Vec<PostEvent> =
+            created.cloned().into_iter().chain(status).chain(global).collect();
         folded(table, &events)
     }
 
-    fn events() -> impl Strategy<Value = Vec<Event>> {
+    fn events() -> impl Strategy<Value = Vec<PostEvent>> {
         // An event id names one event, so the value follows from kind, time and id.
         let event = (0..3_u8, 0..4_i64, 0..3_u8).prop_map(|(kind, at, id)| {
             let value = kind * 50 + u8::try_from(at).unwrap() * 10 + id;
             match kind {
-                0 => Event::Created(at, id, value),
-                1 => Event::Status(at, id, value),
-                _ => Event::Global(at, id, value),
+                0 => PostEvent::Created(at, id, value),
+                1 => PostEvent::Status(at, id, value),
+                _ => PostEvent::Global(at, id, value),
             }
         });
         prop::collection::vec(event, 1..8)
@@ -180,7 +187,7 @@ mod tests {
         #[test]
         fn order_and_duplicates_do_not_show(
             (events, shuffled) in events().prop_flat_map(|events| {
-                let twice: Vec<Event> = events.iter().chain(&events).cloned().collect();
+                let twice: Vec<PostEvent> = events.iter().chain(&events).cloned().collect();
                 (Just(events), Just(twice).prop_shuffle())
             })
         ) {
@@ -193,8 +200,8 @@ mod tests {
     #[test]
     fn a_creation_ranks_before_other_events_of_its_time() {
         let table = posts();
-        let created = Event::Created(1, 9, 1);
-        let changed = Event::Status(1, 0, 2);
+        let created = PostEvent::Created(1, 9, 1);
+        let changed = PostEvent::Status(1, 0, 2);
         let row = folded(&table, &[changed.clone(), created.clone()]);
         assert_eq!(row, folded(&table, &[created, changed]));
         assert!(row.contains("\"v2\""), "{row}");

@@ -5,7 +5,7 @@ use super::ranges::{Range, range};
 use super::raw::RawConfig;
 use super::{Config, Flush, Http, Log};
 use crate::buffer::Limits;
-use crate::flatten::Bounds;
+use crate::flatten::MessageLimits;
 use crate::flush::statement::StatementLimits;
 use crate::mysql::Backoff;
 use crate::mysql::{Server, Tls};
@@ -122,7 +122,7 @@ impl<'c> Check<'c> {
             flush,
             mapping_directory: path(&raw.mapping.directory),
             memory_limit: limit,
-            message_bounds: Bounds { decode: shares.decode, rows: shares.batch },
+            message_limits: MessageLimits { decode: shares.decode, rows: shares.batch },
             dead_letter_payload_bytes: self
                 .bytes("dead_letters.payload_bytes", &raw.dead_letters.payload_bytes)
                 .min(shares.batch / HEX),

@@ -157,8 +157,8 @@ fn memory_is_divided() {
     let shares = |limit: &str| {
         let file = format!("[memory]\nlimit = '{limit}'\n[batch]\nbytes = '1GiB'");
         let config = load(&file, &[], &[]).0.unwrap();
-        assert_eq!(config.message_bounds.rows, config.batch.bytes);
-        (config.batch.bytes >> 10, config.message_bounds.decode >> 20)
+        assert_eq!(config.message_limits.rows, config.batch.bytes);
+        (config.batch.bytes >> 10, config.message_limits.decode >> 20)
     };
     assert_eq!(shares("256MiB"), (10_532, 16));
     assert_eq!(shares("128MiB"), (4_096, 8));

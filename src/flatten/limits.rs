@@ -4,14 +4,14 @@ use crate::reject::{Code, Reject};
 
 /// The memory that there is for one message, in bytes. A message that needs more becomes a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct MessageLimits {
     /// For reading it.
     pub decode: usize,
     /// For its rows.
     pub rows: usize,
 }
 
-impl Bounds {
+impl MessageLimits {
     /// Whatever it takes.
     pub const NONE: Self = Self { decode: usize::MAX, rows: usize::MAX };
 }

@@ -4,8 +4,8 @@
 //! What is measured is reserved exactly, so that a column grows by what it needs and not to twice
 //! its size.
 
-use super::Event;
-use super::limits::{Bounds, rows_too_large};
+use super::EventInput;
+use super::limits::{MessageLimits, rows_too_large};
 use super::walk::ABSENT;
 use crate::buffer::{Batch, CELL_BYTES};
 use crate::mapping::{Cell, EventPlan, Source, TableId};
@@ -30,9 +30,9 @@ struct Share {
 /// # Errors
 /// When they take more memory than an event may; nothing is allocated then.
 pub(super) fn make_room(
-    event: &Event<'_, '_>,
+    event: &EventInput<'_, '_>,
     plan: &EventPlan,
-    bounds: Bounds,
+    message_limits: MessageLimits,
     batch: &mut Batch,
 ) -> Result<(), Reject> {
     let lines: usize = event.found.lines.iter().map(|elements| elements.count).sum();
@@ -40,8 +40,8 @@ pub(super) fn make_room(
         return Ok(());
     }
     let bytes: usize = shares(event, plan).map(|share| share.rows * CELL_BYTES + share.bytes).sum();
-    if bytes > bounds.rows {
-        return Err(rows_too_large(bytes, bounds.rows));
+    if bytes > message_limits.rows {
+        return Err(rows_too_large(bytes, message_limits.rows));
     }
     for Share { table, column, rows, bytes } in shares(event, plan) {
         batch.rows_mut(table).reserve(column, rows, bytes);
@@ -49,7 +49,10 @@ pub(super) fn make_room(
     Ok(())
 }
 
-fn shares<'e>(event: &'e Event<'_, '_>, plan: &'e EventPlan) -> impl Iterator<Item = Share> + 'e {
+fn shares<'e>(
+    event: &'e EventInput<'_, '_>,
+    plan: &'e EventPlan,
+) -> impl Iterator<Item = Share> + 'e {
     let of_row = plan.rows.iter().flat_map(move |row| {
         row.cells.iter().enumerate().map(move |(column, cell)| {
             let bytes = text_bytes(event, cell, &event.found.slots);
@@ -68,7 +71,7 @@ fn shares<'e>(event: &'e Event<'_, '_>, plan: &'e EventPlan) -> impl Iterator<It
 }
 
 /// Bytes of text of a cell, or a little more: a time is written as text, but kept as a number.
-fn text_bytes(event: &Event<'_, '_>, cell: &Cell, slots: &[u32]) -> usize {
+fn text_bytes(event: &EventInput<'_, '_>, cell: &Cell, slots: &[u32]) -> usize {
     match &cell.source {
         Source::Null | Source::EventTimestamp | Source::LineNumber | Source::Length(..) => 0,
         Source::Constant(value) => value.len(),

@@ -65,7 +65,7 @@ impl Intake {
     pub(super) fn new(setup: &Setup) -> Self {
         Self {
             flattener: Flattener::new(Arc::clone(&setup.mapping), setup.json_limits)
-                .within(setup.config.message_bounds),
+                .within(setup.config.message_limits),
             mapping: Arc::clone(&setup.mapping),
             config: Arc::clone(&setup.config),
         }

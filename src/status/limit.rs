@@ -1,7 +1,7 @@
 //! What limits the throughput.
 
-use super::reading::Span;
-use super::{Flush, Lag, Limit};
+use super::reading::Interval;
+use super::{FlushStats, Limit, TopicLag};
 
 /// With fewer messages than this, or than it takes in so many seconds, an instance has caught up:
 /// that is what is always under way.
@@ -11,20 +11,25 @@ const FEW_SECONDS: f64 = 2.0;
 const FEW_FAULTY: f64 = 10.0;
 
 /// What limits the throughput, by what an operator would look at first.
-pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush: &Flush) -> Limit {
+pub(super) fn limit(
+    interval: Interval<'_>,
+    waits_for: Option<&str>,
+    lag: &[TopicLag],
+    flush: &FlushStats,
+) -> Limit {
     let say = |by: &str, text: String| Limit { by: by.to_owned(), text };
     if let Some(waits_for) = waits_for {
         return say("outage", format!("It waits: {waits_for}"));
     }
-    if let Some(text) = faulty(span) {
+    if let Some(text) = faulty(interval) {
         return say("data", text);
     }
-    let now = span.to;
+    let now = interval.to;
     let known: usize = lag.iter().map(|lag| lag.partitions).sum();
     // A batch that waits for a writer tells it at once, their share of the time only later.
     let queued = flush.in_flight > flush.writers || flush.paused;
     let waiting: f64 = lag.iter().map(|lag| lag.messages as f64).sum();
-    let rate = span.rate("sluicegate_consume_messages_total");
+    let rate = interval.rate("sluicegate_consume_messages_total");
     if waiting < FEW_MESSAGES.max(FEW_SECONDS * rate) && !queued {
         if (known as f64) < now.sum("sluicegate_consume_partitions") {
             let text = "It has just got its partitions; how much waits in them is not known yet.";
@@ -48,7 +53,7 @@ pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush:
     let is_busy = flush.busy_share >= 0.9 || queued;
     let hottest = lag.iter().max_by_key(|lag| lag.hottest_messages);
     // One of several that it has of a topic: how many others have says nothing about keys.
-    if let Some(Lag { topic, hottest, hottest_messages, partitions: 2.., .. }) = hottest
+    if let Some(TopicLag { topic, hottest, hottest_messages, partitions: 2.., .. }) = hottest
         && *hottest_messages as f64 > 0.8 * waiting
     {
         let share = 100.0 * *hottest_messages as f64 / waiting;
@@ -71,27 +76,27 @@ pub(super) fn limit(span: Span<'_>, waits_for: Option<&str>, lag: &[Lag], flush:
 }
 
 /// What is said if more than a twentieth of a topic's messages cannot be loaded.
-fn faulty(span: Span<'_>) -> Option<String> {
-    let messages = span.growth_by("sluicegate_consume_messages_total", "topic");
-    let rejected = span.growth_by("sluicegate_decode_rejected_total", "topic");
+fn faulty(interval: Interval<'_>) -> Option<String> {
+    let messages = interval.growth_by("sluicegate_consume_messages_total", "topic");
+    let rejected = interval.growth_by("sluicegate_decode_rejected_total", "topic");
     let share = |(topic, rejected): (String, f64)| {
         let of = messages.get(&topic).copied().unwrap_or_default().max(rejected);
         (rejected >= FEW_FAULTY).then_some((topic, rejected / of))
     };
     let worst = rejected.into_iter().filter_map(share).max_by(|(_, a), (_, b)| a.total_cmp(b));
     let (topic, share) = worst.filter(|(_, share)| *share > 0.05)?;
-    let by_reason = span.growth_by("sluicegate_decode_rejected_total", "reason");
+    let by_reason = interval.growth_by("sluicegate_decode_rejected_total", "reason");
     let (reason, _) = by_reason.into_iter().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
     Some(format!(
         "{:.0} % of the messages of {topic} in the last {:.0} s cannot be loaded, most often for {reason}; see dead letters.",
         100.0 * share,
-        span.seconds()
+        interval.seconds()
     ))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{flush, lag};
+    use super::super::summary::{flush, lag};
     use super::*;
     use crate::status::reading::Reading;
     use std::time::{Duration, Instant};
@@ -99,8 +104,8 @@ mod tests {
     fn limit_of(text: &str, waits_for: Option<&str>, busy: f64) -> Limit {
         let before = Reading::parse("", Instant::now());
         let now = Reading::parse(text, before.at + Duration::from_secs(60));
-        let span = Span { from: &before, to: &now };
-        limit(span, waits_for, &lag(&now), &flush(span, busy))
+        let interval = Interval { from: &before, to: &now };
+        limit(interval, waits_for, &lag(&now), &flush(interval, busy))
     }
 
     #[test]

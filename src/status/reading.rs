@@ -73,12 +73,12 @@ impl Reading {
 
 /// What happened from one reading to a later one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Span<'r> {
+pub(super) struct Interval<'r> {
     pub(super) from: &'r Reading,
     pub(super) to: &'r Reading,
 }
 
-impl Span<'_> {
+impl Interval<'_> {
     pub(super) fn seconds(&self) -> f64 {
         self.to.at.saturating_duration_since(self.from.at).as_secs_f64()
     }
@@ -168,19 +168,19 @@ took_count 10
         let start = Instant::now();
         let from = Reading::parse(BEFORE, start);
         let to = Reading::parse(AFTER, start + Duration::from_secs(2));
-        let span = Span { from: &from, to: &to };
+        let interval = Interval { from: &from, to: &to };
         assert_eq!((to.sum("rows"), to.sum("lag"), to.sum("none")), (36.0, 7.0, 0.0));
-        assert_eq!(span.rate("rows"), 13.0);
-        let by_table = span.growth_by("rows", "table");
+        assert_eq!(interval.rate("rows"), 13.0);
+        let by_table = interval.growth_by("rows", "table");
         assert_eq!(by_table, [("orders".to_owned(), 6.0), ("users".to_owned(), 20.0)].into());
-        assert_eq!(span.mean("took"), Some(1.2));
-        assert_eq!(span.quantile("took", 0.5), Some(1.0));
-        assert_eq!(span.quantile("took", 0.75), Some(1.5));
+        assert_eq!(interval.mean("took"), Some(1.2));
+        assert_eq!(interval.quantile("took", 0.5), Some(1.0));
+        assert_eq!(interval.quantile("took", 0.75), Some(1.5));
         let old = AFTER.replace("} 5\n", "} 0\n").replace("\"2\"} 10", "\"2\"} 0");
         let old = Reading::parse(&old, start + Duration::from_secs(2));
-        let beyond = Span { from: &from, to: &old };
+        let beyond = Interval { from: &from, to: &old };
         assert_eq!(beyond.quantile("took", 0.5), Some(2.0), "the last bound");
-        let nothing = Span { from: &to, to: &to };
+        let nothing = Interval { from: &to, to: &to };
         assert_eq!((nothing.quantile("took", 0.5), nothing.mean("took")), (None, None));
         assert_eq!(nothing.rate("rows"), 0.0);
     }

@@ -56,7 +56,7 @@ pub async fn replay(
     let setup = run::setup(Arc::clone(&config), Arc::clone(&mapping), &fit, false, health);
     let mut replay = Replay {
         flattener: Flattener::new(Arc::clone(&mapping), fit.facts.json_limits())
-            .within(config.message_bounds),
+            .within(config.message_limits),
         writer: Writer::new(
             0,
             Arc::new(config.server.clone()),
