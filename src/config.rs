@@ -7,6 +7,7 @@
 mod check;
 mod kafka;
 mod layers;
+mod properties;
 mod ranges;
 mod raw;
 mod secret;
@@ -277,8 +278,8 @@ impl Effective {
 }
 
 fn section_of(key: &str) -> &str {
-    match key.strip_prefix(kafka::PROPERTIES) {
-        Some(rest) if rest.starts_with('.') => kafka::PROPERTIES,
+    match key.strip_prefix(properties::PROPERTIES) {
+        Some(rest) if rest.starts_with('.') => properties::PROPERTIES,
         _ => key.split('.').next().unwrap_or_default(),
     }
 }

@@ -13,6 +13,7 @@ mod merge;
 mod metrics;
 mod parts;
 pub mod rehearse;
+mod slow;
 pub mod statement;
 mod writer;
 

@@ -4,16 +4,13 @@
 //! each property.
 
 use super::check::Check;
+use super::properties::{ALIASES, PROPERTIES, REFUSED, is_known};
 use super::raw;
 use super::{Kafka, OffsetReset};
 use crate::offsets::is_topic_name;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::types::RDKafkaConfRes;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The section whose keys are librdkafka's, not ours.
-pub(super) const PROPERTIES: &str = "kafka.properties";
 
 const MIB: usize = 1024 * 1024;
 /// Messages that librdkafka holds ready: a few batches. Each costs about 300 bytes beside its own.
@@ -38,41 +35,11 @@ const HEARTBEAT_MS: usize = 500;
 /// Longest name of a topic that Kafka takes.
 const TOPIC_CHARS_MAX: usize = 249;
 
-/// Other names of librdkafka's for properties that sluicegate sets, looks at or refuses.
-pub(super) const ALIASES: [(&str, &str); 4] = [
-    ("auto.commit.enable", "enable.auto.commit"),
-    ("fetch.message.max.bytes", "max.partition.fetch.bytes"),
-    ("metadata.broker.list", "bootstrap.servers"),
-    ("sasl.mechanisms", "sasl.mechanism"),
-];
-
-const OFFSETS: &str = "offsets are committed after the flush and never otherwise; remove it";
-
-/// Properties that would make a promise false, and why; docs/tuning.md lists them.
-pub(super) const REFUSED: [(&str, &str); 6] = [
-    ("enable.auto.commit", OFFSETS),
-    ("enable.auto.offset.store", OFFSETS),
-    ("offset.store.method", OFFSETS),
-    ("offset.store.path", OFFSETS),
-    ("topic.blacklist", "it hides topics, and what is in them would never be read; remove it"),
-    (
-        "test.mock.num.brokers",
-        "librdkafka would talk to brokers that it makes up itself; remove it",
-    ),
-];
-
 /// Properties that must stay, since the program goes by them.
 const REQUIRED: [&str; 3] = ["bootstrap.servers", "group.id", "statistics.interval.ms"];
 
 /// A property's value and the setting that gave it.
 type Given = BTreeMap<String, (String, String)>;
-
-/// Whether librdkafka has such a property.
-pub(super) fn is_known(property: &str) -> bool {
-    use RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN;
-    let set = ClientConfig::new().set(property, "").create_native_config();
-    !matches!(set, Err(KafkaError::ClientConfig(RD_KAFKA_CONF_UNKNOWN, ..)))
-}
 
 impl Check<'_> {
     pub(super) fn kafka(&mut self, kafka: &raw::Kafka, queue_bytes: usize) -> Kafka {

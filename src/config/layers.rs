@@ -1,6 +1,6 @@
 //! File, environment and flags → one table of values, each with its origin.
 
-use super::kafka::PROPERTIES;
+use super::properties::PROPERTIES;
 use super::raw::RawConfig;
 use super::secret::is_secret;
 use serde::Deserialize;

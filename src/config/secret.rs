@@ -1,6 +1,6 @@
 //! Which settings are shown to no one.
 
-use super::kafka;
+use super::properties;
 
 /// Words that make a name secret. librdkafka's own list of sensitive properties is among what they
 /// match (a test holds that), and so is what a later version may add.
@@ -30,11 +30,13 @@ const SHOWN: [&str; 4] =
 /// Whether a setting's value is shown to no one. A property that librdkafka does not know is secret:
 /// it may be a slip of the pen in the name of a password.
 pub(super) fn is_secret(key: &str) -> bool {
-    let Some(property) = key.strip_prefix(kafka::PROPERTIES) else {
+    let Some(property) = key.strip_prefix(properties::PROPERTIES) else {
         return !SHOWN.contains(&key) && (key == "kafka.sasl_username" || looks_secret(key));
     };
     let property = property.trim_start_matches('.');
-    SECRET_PROPERTIES.contains(&property) || looks_secret(property) || !kafka::is_known(property)
+    SECRET_PROPERTIES.contains(&property)
+        || looks_secret(property)
+        || !properties::is_known(property)
 }
 
 /// Whether a value has an account and its password in it, as a URL or `account:password@host`; so it may

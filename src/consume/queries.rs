@@ -1,7 +1,6 @@
 //! Single questions to Kafka; each waits for its answer, at most [`QUERY_TIMEOUT`] where it takes none.
 
 use super::QUERY_TIMEOUT;
-use super::context::Context;
 use crate::offsets::{Bounds, Offsets, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -26,8 +25,8 @@ pub struct PartitionFacts {
 }
 
 /// What Kafka knows of partitions. One whose topic was deleted meanwhile is empty.
-pub(super) fn facts(
-    consumer: &BaseConsumer<Context>,
+pub(super) fn facts<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],
 ) -> KafkaResult<Vec<PartitionFacts>> {
     let there = match bounds_of(consumer, partitions) {
@@ -61,8 +60,8 @@ pub(super) fn facts(
 }
 
 /// Whether the group has committed an offset in any partition of a topic.
-fn has_committed(
-    consumer: &BaseConsumer<Context>,
+fn has_committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     topic: &Arc<str>,
     offsets: &Offsets,
 ) -> KafkaResult<bool> {
@@ -73,8 +72,8 @@ fn has_committed(
     Ok(!all.is_empty() && !committed(consumer, &all, QUERY_TIMEOUT)?.is_empty())
 }
 
-fn those_that_exist(
-    consumer: &BaseConsumer<Context>,
+fn those_that_exist<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],
 ) -> KafkaResult<Vec<TopicPartition>> {
     let mut there = Vec::new();

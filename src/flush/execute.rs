@@ -5,12 +5,12 @@ mod blame;
 use super::bisect::Bisection;
 use super::cause::Cause;
 use super::parts::{self, Part};
+use super::slow::within;
 use super::statement::{PACKET_OVERHEAD, StaleLines, StatementLimits, Statements};
 use crate::buffer::Batch;
 use crate::dead_letter::DeadLetter;
 use crate::mapping::{Mapping, TableId};
 use crate::mysql::Class;
-use crate::mysql::Late;
 use crate::reject::Code;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
@@ -131,10 +131,6 @@ impl From<Cause> for Failure {
         Self::Again(cause)
     }
 }
-
-/// A statement without an answer for so long is said: the server or its disk may be stuck. It waits
-/// for a lock no longer than `flush.lock_wait_timeout`.
-const SLOW: Duration = Duration::from_secs(10);
 
 /// Called with the table of a statement that is [`SLOW`].
 pub(super) type OnSlow<'a> = &'a (dyn Fn(Option<TableId>, Duration) + Send + Sync);
@@ -371,23 +367,4 @@ impl Transaction<'_, '_> {
         }
         Ok(refused)
     }
-}
-
-/// A wait with a limit: after it the connection is in an unknown state and must be dropped.
-pub(super) async fn within<T>(
-    limit: Duration,
-    on_slow: impl FnOnce(Duration),
-    run: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    let mut run = std::pin::pin!(run);
-    if let Ok(done) = tokio::time::timeout(limit.min(SLOW), &mut run).await {
-        return done;
-    }
-    if limit > SLOW {
-        on_slow(SLOW);
-        if let Ok(done) = tokio::time::timeout(limit - SLOW, &mut run).await {
-            return done;
-        }
-    }
-    Err(Late::Statement(limit).into())
 }

@@ -7,7 +7,7 @@
 //! leaves nothing but two numbers of its AUTO_INCREMENT less.
 
 use super::cause::Cause;
-use super::execute::within;
+use super::slow::within;
 use super::statement::{StaleLines, StatementLimits, Statements};
 use crate::buffer::{Batch, Rows};
 use crate::datetime::Micros;

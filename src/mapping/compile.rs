@@ -1,7 +1,7 @@
 //! Mapping files → [`Mapping`]: every name resolved, every fault reported.
 
 use super::columns::{self, Rules};
-use super::file::{ColumnEntry, DomainFile, EntityEntry, LinesEntry, LogEntry, NOT_TOML};
+use super::file::{ANY, ColumnEntry, DomainFile, EntityEntry, LinesEntry, LogEntry, NOT_TOML};
 use super::paths::PathSet;
 use super::plan::{
     Cell, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
@@ -14,8 +14,6 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 use toml::Spanned;
 
-/// In a log table's `events` and in `ignore`: every event of the topic that nothing else names.
-pub(super) const ANY: &str = "*";
 /// The label of event types that a mapping does not name.
 const OTHER: &str = "other";
 

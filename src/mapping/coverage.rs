@@ -1,8 +1,7 @@
 //! Every event goes somewhere: into a table, or it is skipped because the mapping says so.
 
 use super::columns::check_event_type;
-use super::compile::ANY;
-use super::file::DomainFile;
+use super::file::{ANY, DomainFile};
 use super::report::Report;
 use toml::Spanned;
 

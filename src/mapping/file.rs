@@ -5,6 +5,9 @@ use super::tree::{Keys, text, wrong_type};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// In a log table's `events` and in `ignore`: every event of the topic that nothing else names.
+pub(super) const ANY: &str = "*";
+
 /// The key of a fault in the text itself.
 pub(super) const NOT_TOML: &str = "TOML";
 

@@ -1,7 +1,7 @@
 //! What is wrong with columns.
 
 use super::live::{LiveColumn, LiveTable};
-use super::{Mismatch, Wanted, ddl, letters, quoted, size};
+use super::{Mismatch, Wanted, ddl, quoted, size};
 use crate::mapping::{ColumnSpec, ColumnType, Table};
 
 /// Bytes of a utf8mb4 character.
@@ -9,11 +9,8 @@ const CHAR_BYTES: i64 = 4;
 /// Largest TEXT, in bytes.
 const TEXT_BYTES: i64 = 65_535;
 
-pub(super) fn check(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
-    match wanted.table {
-        Some(table) => mapped(table, live, mismatches),
-        None => letters::check(live, mismatches),
-    }
+/// Columns that nothing fills.
+pub(super) fn unmapped(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
     for (name, column) in &live.columns {
         let is_filled = column.nullable
             || column.default.is_some()
@@ -31,7 +28,7 @@ pub(super) fn check(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut Vec<
     }
 }
 
-fn mapped(table: &Table, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
+pub(super) fn mapped(table: &Table, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
     // What the fixes so far would make of the row.
     let mut row_bytes = size::row_bytes(live);
     for spec in &table.columns {

@@ -3,7 +3,7 @@
 use super::columns;
 use super::ddl;
 use super::live::{LiveServer, LiveTable};
-use super::{Mismatch, Wanted, ids, keys, partitions, quoted};
+use super::{Mismatch, Wanted, ids, keys, letters, partitions, quoted};
 
 /// How long before the end of TIMESTAMP it is said, in seconds.
 const YEAR: i64 = 365 * 24 * 3600;
@@ -26,7 +26,11 @@ pub(super) fn check(
     mismatches.extend(foreign_keys(wanted, live));
     // In the order in which the fixes work: a key goes before its columns change, and comes after.
     mismatches.extend(keys::harmful(wanted, live));
-    columns::check(wanted, live, mismatches);
+    match wanted.table {
+        Some(table) => columns::mapped(table, live, mismatches),
+        None => letters::check(live, mismatches),
+    }
+    columns::unmapped(wanted, live, mismatches);
     mismatches.extend(keys::needed(wanted, live, server.dialect));
     mismatches.extend(ids::check(wanted.name, live));
     mismatches.extend(partitions::check(wanted.name, live.partitions.as_ref()));

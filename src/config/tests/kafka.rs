@@ -1,5 +1,5 @@
 use super::{faults_of, librdkafka, librdkafka_properties, load};
-use crate::config::kafka;
+use crate::config::properties;
 
 #[test]
 fn properties_pass_through() {
@@ -168,7 +168,7 @@ fn every_alias_of_librdkafka_is_known() {
             let is_ours =
                 ours.contains(&one) || one == "sasl.mechanism" || one == "enable.auto.commit";
             if is_ours && one != another {
-                assert!(kafka::ALIASES.contains(&(another, one)), "{another} → {one}");
+                assert!(properties::ALIASES.contains(&(another, one)), "{another} → {one}");
             }
         }
     }
@@ -187,7 +187,7 @@ fn a_property_that_hides_topics_is_refused() {
 fn refused_properties_are_documented() {
     let docs = include_str!("../../../docs/tuning.md");
     let (_, section) = docs.split_once("## Properties of librdkafka").unwrap();
-    for (name, _) in kafka::REFUSED {
+    for (name, _) in properties::REFUSED {
         assert!(section.contains(&format!("`{name}`")), "{name} is not in docs/tuning.md");
     }
 }
