@@ -1,7 +1,6 @@
 //! Any bytes as a message of any topic.
 #![no_main]
 
-#[path = "../../tests/support/fuzz.rs"]
-mod fuzz;
+use testkit::fuzz;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::load(bytes));

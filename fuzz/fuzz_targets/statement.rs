@@ -2,11 +2,9 @@
 //! one, reads them back too.
 #![no_main]
 
-#[path = "../../tests/support/fuzz.rs"]
-mod fuzz;
-
 use sqlx::{Connection, MySqlConnection};
 use std::cell::RefCell;
+use testkit::fuzz;
 use tokio::runtime::{Builder, Runtime};
 
 thread_local! {

@@ -1,5 +1,9 @@
 //! Event time: microseconds since 1970, always rising, and its ISO 8601 text.
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+
 use crate::rng::Rng;
 
 pub(crate) const SECOND_US: i64 = 1_000_000;
@@ -42,25 +46,29 @@ impl Clock {
 
 /// `2025-01-06T08:00:00.123456`, without the fraction on a whole second, as Python's `isoformat` does.
 pub(crate) fn write_iso(out: &mut Vec<u8>, time_us: i64) {
-    let (days, in_day) = (time_us.div_euclid(DAY_US), time_us.rem_euclid(DAY_US));
-    let (year, month, day) = civil(days);
-    let seconds = (in_day / SECOND_US) as u32;
-    let fraction = (in_day % SECOND_US) as u32;
+    let time = utc(time_us);
+    let fraction = time_us.rem_euclid(SECOND_US) as u32;
     let mut text = *b"0000-00-00T00:00:00.000000";
-    digits(&mut text[..4], year);
-    digits(&mut text[5..7], month);
-    digits(&mut text[8..10], day);
-    digits(&mut text[11..13], seconds / 3_600);
-    digits(&mut text[14..16], seconds / 60 % 60);
-    digits(&mut text[17..19], seconds % 60);
+    digits(&mut text[..4], u32::from(time.year().unsigned_abs()));
+    digits(&mut text[5..7], u32::from(time.month().unsigned_abs()));
+    digits(&mut text[8..10], u32::from(time.day().unsigned_abs()));
+    digits(&mut text[11..13], u32::from(time.hour().unsigned_abs()));
+    digits(&mut text[14..16], u32::from(time.minute().unsigned_abs()));
+    digits(&mut text[17..19], u32::from(time.second().unsigned_abs()));
     digits(&mut text[20..], fraction);
     out.extend_from_slice(if fraction == 0 { &text[..19] } else { &text });
 }
 
 /// `20250106`, as order numbers hold it.
 pub(crate) fn compact_date(time_us: i64) -> u32 {
-    let (year, month, day) = civil(time_us.div_euclid(DAY_US));
-    year * 10_000 + month * 100 + day
+    let date = utc(time_us).date();
+    let [month, day] = [date.month(), date.day()].map(|part| u32::from(part.unsigned_abs()));
+    u32::from(date.year().unsigned_abs()) * 10_000 + month * 100 + day
+}
+
+/// A clock's time is one of jiff's: it begins by 2100, and birthdays lie in years of four digits.
+fn utc(time_us: i64) -> DateTime {
+    Offset::UTC.to_datetime(Timestamp::from_microsecond(time_us).unwrap_or_default())
 }
 
 fn digits(out: &mut [u8], mut number: u32) {
@@ -68,20 +76,6 @@ fn digits(out: &mut [u8], mut number: u32) {
         *digit = b'0' + (number % 10) as u8;
         number /= 10;
     }
-}
-
-/// Year, month and day of a day count since 1970 (Hinnant, "chrono-compatible low-level date algorithms"), for years
-/// after 0.
-fn civil(days: i64) -> (u32, u32, u32) {
-    let shifted = (days + 719_468) as u32;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + u32::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@
 //! * `disorder` – late and repeated messages; `poison` – bad ones.
 //! * [`Generator`] – the plan carried out, an iterator of [`Message`].
 //! * [`jsonl`] – messages to lines of text and back; [`kafka`] – messages to a broker.
+//! * [`metrics`] – what a running sluicegate says about itself.
+
+#![allow(missing_docs)]
 
 mod clock;
 mod disorder;
@@ -29,6 +32,7 @@ mod json;
 pub mod jsonl;
 pub mod kafka;
 mod message;
+pub mod metrics;
 mod mix;
 mod poison;
 mod pool;
@@ -44,5 +48,5 @@ pub use jsonl::{read_jsonl, write_jsonl};
 pub use message::{Kind, Message, TOPICS};
 pub use mix::{Mix, UnknownMix};
 pub use poison::kinds as poison_kinds;
-pub use rng::shuffle;
+pub use rng::{Rng, Stream, shuffle};
 pub use secret::{SECRET_MARKERS, TAX_ID_MARKER};

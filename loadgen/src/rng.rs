@@ -7,7 +7,7 @@
 
 /// Independent streams of one seed: drawing from one never moves another.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Stream {
+pub enum Stream {
     Events = 1,
     Choices = 7,
     Disorder = 2,
@@ -15,19 +15,23 @@ pub(crate) enum Stream {
     Poison = 4,
     PoisonWorld = 5,
     Shuffle = 6,
+    /// Not of the generator: for tests.
+    Tests = 8,
 }
 
+/// A generator of random numbers.
 #[derive(Clone, Debug)]
-pub(crate) struct Rng([u64; 4]);
+pub struct Rng([u64; 4]);
 
 impl Rng {
-    pub(crate) fn new(seed: u64, stream: Stream) -> Self {
+    pub fn new(seed: u64, stream: Stream) -> Self {
         let mut state = seed;
         let mut state = split_mix(&mut state) ^ (stream as u64);
         Self([(); 4].map(|()| split_mix(&mut state)))
     }
 
-    pub(crate) fn next(&mut self) -> u64 {
+    #[expect(clippy::should_implement_trait, reason = "it has no end")]
+    pub fn next(&mut self) -> u64 {
         let s = &mut self.0;
         let result = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
         let t = s[1] << 17;
@@ -41,35 +45,35 @@ impl Rng {
     }
 
     /// Below `bound`, which is not 0. By multiplication, so larger results are off by less than 2⁻³² × `bound`.
-    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+    pub fn below(&mut self, bound: u32) -> u32 {
         (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
     /// From `low` to `high`, both included.
-    pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
+    pub fn between(&mut self, low: u32, high: u32) -> u32 {
         low + self.below(high - low + 1)
     }
 
     /// True once in `n` draws.
-    pub(crate) fn one_in(&mut self, n: u32) -> bool {
+    pub fn one_in(&mut self, n: u32) -> bool {
         self.below(n) == 0
     }
 
     /// True for this share of draws, 0 to 1.
-    pub(crate) fn share(&mut self, share: f64) -> bool {
+    pub fn share(&mut self, share: f64) -> bool {
         const UNIT: f64 = 1.0 / (1_u64 << 53) as f64;
         ((self.next() >> 11) as f64) * UNIT < share
     }
 
-    pub(crate) fn index(&mut self, len: usize) -> usize {
+    pub fn index(&mut self, len: usize) -> usize {
         self.below(len as u32) as usize
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.index(items.len())]
     }
 
-    pub(crate) fn choose<T: Copy>(&mut self, items: &[T]) -> T {
+    pub fn choose<T: Copy>(&mut self, items: &[T]) -> T {
         *self.pick(items)
     }
 }

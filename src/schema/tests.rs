@@ -1,5 +1,5 @@
 //! What a real server cannot be made to show: times far ahead, and versions that are not here. The rest
-//! is tested on servers, in `tests/contract/schema.rs`.
+//! is tested on servers, in `tests/system/contract/schema.rs`.
 
 use super::*;
 use std::collections::BTreeMap;

@@ -1,6 +1,5 @@
 //! A headless Chromium, spoken to in the DevTools protocol over a pipe.
 
-use crate::support::DEADLINE;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -8,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
+use testkit::DEADLINE;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// It takes its commands on descriptor 3, and answers on 4.

@@ -1,13 +1,13 @@
 //! Every command and every query in the documentation, run as it stands there.
 
-use crate::instance::Instance;
-use crate::support::servers::{self, Own};
-use crate::support::{Server, World, free_port, unique, url_parts};
 use crate::{read, repository};
 use loadgen::{Generator, Plan, TOPICS};
 use sqlx::{AssertSqlSafe, Executor};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use testkit::servers::Url;
+use testkit::world::program;
+use testkit::{Instance, OwnServer, Server, World, free_port, servers, unique};
 
 /// What is not run from here, and what is tried in its place.
 const ELSEWHERE: [(&str, &str); 6] = [
@@ -72,9 +72,9 @@ fn script(block: &Block) -> String {
 
 /// Everything that the documentation speaks of: a broker under its name, tables with rows and dead
 /// letters, the programs on the PATH.
-struct Scene {
+struct Surroundings {
     world: World,
-    broker: Own,
+    broker: OwnServer,
     bin: PathBuf,
     work: PathBuf,
     http: u16,
@@ -82,17 +82,17 @@ struct Scene {
     old: String,
 }
 
-impl Scene {
+impl Surroundings {
     async fn new() -> Option<Self> {
-        let mut world = World::new(Server::MySql).await?;
+        let mut world = World::new(Server::MySql)?;
         let directory = servers::directory("docs");
         // Topics and groups have their real names, so the broker is one of our own.
-        let broker = Own::start("kafka", &directory, |_| {}).await;
+        let broker = OwnServer::start("kafka", &directory, |_| {}).await;
         world.kafka = format!("127.0.0.1:{}", broker.port);
         world.prefix = String::new();
         world.create_topics(&TOPICS, 2).await;
         let plan = Plan { events: EVENTS, poison: 0.05, ..Plan::default() };
-        world.produce(Generator::new(plan).collect()).await;
+        world.produce(Generator::new(plan)).await;
         world.load();
         let old = unique("sluicegate_old");
         let mut admin = world.admin().await;
@@ -113,14 +113,14 @@ impl Scene {
                 "median": 45e3, "min": 44e3, "max": 46e3, "values": [44e3, 45e3, 46e3] }] });
             std::fs::write(work.join(result), figures.to_string()).unwrap();
         }
-        let scene = Self { world, broker, bin, work, http: free_port(), old };
-        scene.write_programs();
-        Some(scene)
+        let surroundings = Self { world, broker, bin, work, http: free_port(), old };
+        surroundings.write_programs();
+        Some(surroundings)
     }
 
     fn write_programs(&self) {
-        let program = |name: &str, text: String| crate::write_script(&self.bin.join(name), &text);
-        let server = url_parts(&self.world.url);
+        let write = |name: &str, text: String| crate::write_script(&self.bin.join(name), &text);
+        let server = Url::parse(&self.world.url);
         let variables = [
             ("KAFKA_BOOTSTRAP_SERVERS", self.world.kafka.as_str()),
             ("MYSQL_HOST", &server.host),
@@ -134,22 +134,22 @@ impl Scene {
             .iter()
             .map(|(name, value)| format!(": \"${{{name}:={value}}}\"; export {name}\n"))
             .collect();
-        let sluicegate = env!("CARGO_BIN_EXE_sluicegate");
+        let built = program();
+        let (sluicegate, loadgen) = (built.display(), built.with_file_name("loadgen"));
         let endless = format!(
             "timeout --preserve-status --signal=TERM {ENDLESS_SECONDS} {sluicegate} \"$@\""
         );
-        program(
+        write(
             "sluicegate",
             format!(
                 "{}case \"$*\" in\n  run) exec {endless} ;;\n  *) exec {sluicegate} \"$@\" ;;\nesac\n",
                 variables.concat()
             ),
         );
-        let loadgen = Path::new(sluicegate).with_file_name("loadgen");
         assert!(loadgen.exists(), "{loadgen:?} is missing: run with `cargo test --workspace`");
-        program("loadgen", format!("exec {} \"$@\"\n", loadgen.display()));
+        write("loadgen", format!("exec {} \"$@\"\n", loadgen.display()));
         let groups = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
-        program("kafka-consumer-groups.sh", self.broker.script("tool", groups));
+        write("kafka-consumer-groups.sh", self.broker.script("tool", groups));
     }
 
     /// A program on the PATH.
@@ -182,29 +182,31 @@ impl Scene {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_works() {
-    let Some(scene) = Scene::new().await else { return };
+    let Some(surroundings) = Surroundings::new().await else { return };
     for block in blocks("sh") {
         // A few speak of an instance that runs meanwhile.
         let watches =
             |line: &&str| line.starts_with("curl") || line.starts_with("sluicegate status");
         let script = script(&block);
         let (watching, others): (Vec<&str>, Vec<&str>) = script.lines().partition(watches);
-        scene.run(&block.place, &others.join("\n"));
+        surroundings.run(&block.place, &others.join("\n"));
         if !watching.is_empty() {
             // The option keeps it apart from the documentation's own, which is ended soon.
-            let mut run = scene.program("sluicegate");
-            let instance = Instance::of(run.args(["run", "--no-migrate"]), scene.http);
-            scene.run(&block.place, &watching.join("\n"));
+            let mut run = surroundings.program("sluicegate");
+            run.args(["run", "--no-migrate"]);
+            let mut instance = Instance::spawn(&mut run, Some(surroundings.http));
+            instance.becomes_ready();
+            surroundings.run(&block.place, &watching.join("\n"));
             instance.stop();
         }
     }
-    let mut connection = scene.world.connect().await;
+    let mut connection = surroundings.world.connect().await;
     for block in blocks("sql") {
-        let statements = block.text.replace("analytics_old", &scene.old);
+        let statements = block.text.replace("analytics_old", &surroundings.old);
         let done = connection.execute(AssertSqlSafe(statements)).await;
         assert!(done.is_ok(), "{}: {done:?}", block.place);
     }
-    let drop = format!("DROP DATABASE `{}`; DROP DATABASE IF EXISTS trial", scene.old);
+    let drop = format!("DROP DATABASE `{}`; DROP DATABASE IF EXISTS trial", surroundings.old);
     connection.execute(AssertSqlSafe(drop)).await.unwrap();
-    scene.world.end().await;
+    surroundings.world.end().await;
 }

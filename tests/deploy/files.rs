@@ -1,11 +1,12 @@
 //! The files in `deploy/`, checked by the tools that know their kind.
 
-use crate::support::servers::install;
 use crate::{read, repository};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+use testkit::servers::install;
+use testkit::world::program;
 
 /// Shared libraries that the final image has: distroless/cc has them all but libz, which is copied.
 const IMAGE_HAS: [&str; 8] =
@@ -109,7 +110,7 @@ fn dockerfile_keeps_the_rules_and_has_the_libraries() {
     }
     let mut hadolint = Command::new(checkers().join("python/bin/hadolint"));
     succeed(hadolint.args(["--no-color", "deploy/Dockerfile"]));
-    let text = succeed(Command::new("ldd").arg(env!("CARGO_BIN_EXE_sluicegate")));
+    let text = succeed(Command::new("ldd").arg(program()));
     for line in text.lines() {
         let name = line.trim().rsplit('/').next().unwrap_or(line);
         let library = line.split_whitespace().next().unwrap_or_default();
@@ -147,7 +148,7 @@ fn kubernetes_manifests_fit_their_schemas() {
     let text = text.replace("/run/secrets/sluicegate/mysql-password", secret.to_str().unwrap());
     let file = directory.path().join("sluicegate.toml");
     std::fs::write(&file, text).unwrap();
-    let mut config = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+    let mut config = Command::new(program());
     let shown = succeed(config.arg("config").arg("--config").arg(&file));
     assert!(shown.contains("mysql.mysql.svc"), "{shown}");
 }
@@ -203,7 +204,7 @@ fn unit_is_valid_and_hardened() {
     let text = read("deploy/systemd/sluicegate.service");
     let installed = "/usr/local/bin/sluicegate ";
     assert!(text.contains(installed));
-    let program = format!("{} ", env!("CARGO_BIN_EXE_sluicegate"));
+    let program = format!("{} ", program().display());
     std::fs::write(&unit, text.replace(installed, &program)).unwrap();
     let mut verify = Command::new("systemd-analyze");
     let said = succeed(verify.arg("verify").arg(&unit));

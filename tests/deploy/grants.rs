@@ -1,18 +1,19 @@
 //! Accounts that may do exactly what `deploy/mysql/grants.sql` and `deploy/kafka/acls.sh` give them.
 
-use crate::support::servers::{self, Own};
-use crate::support::{Server, World, unique};
 use crate::{read, repository};
 use loadgen::{Generator, Message, Plan, TOPICS};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
+use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor, Row as _};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::str::FromStr as _;
+use testkit::world::said;
+use testkit::{OwnServer, Server, World, servers, unique};
+
+testkit::on_both_servers!(grants_suffice_and_none_is_too_many);
 
 const MIGRATE: [&str; 4] = ["CREATE", "SELECT", "INSERT", "DELETE"];
 /// What only the migrations of later releases need.
@@ -55,8 +56,7 @@ impl Account {
 
     /// A connection to the world's database.
     async fn connect(&self, world: &World) -> MySqlConnection {
-        let options = MySqlConnectOptions::from_str(&world.url).unwrap();
-        let options = options.username(&self.name).password(self.password);
+        let options = world.options().username(&self.name).password(self.password);
         options.database(&world.database).connect().await.unwrap()
     }
 
@@ -81,18 +81,8 @@ impl Account {
     }
 }
 
-#[tokio::test]
-async fn grants_suffice_and_none_is_too_many_on_mysql() {
-    database_grants(Server::MySql).await;
-}
-
-#[tokio::test]
-async fn grants_suffice_and_none_is_too_many_on_mariadb() {
-    database_grants(Server::MariaDb).await;
-}
-
-async fn database_grants(server: Server) {
-    let Some(world) = World::new(server).await else { return };
+async fn grants_suffice_and_none_is_too_many(server: Server) {
+    let Some(world) = World::new(server) else { return };
     world.create_topics(&TOPICS, 1).await;
     world.produce(events()).await;
     let mut admin = world.admin().await;
@@ -136,8 +126,7 @@ async fn database_grants(server: Server) {
     for privilege in RUN {
         admin.execute(AssertSqlSafe(alter("REVOKE", privilege, &run))).await.unwrap();
         let output = run.execute(&world, &["check"]);
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
+        let said = said(&output);
         assert_eq!(output.status.code(), Some(1), "check is content without {privilege}: {said}");
         admin.execute(AssertSqlSafe(alter("GRANT", privilege, &run))).await.unwrap();
     }
@@ -156,7 +145,7 @@ async fn database_grants(server: Server) {
 }
 
 /// A broker that asks for a password over TLS, and lets nobody do what no ACL allows.
-async fn guarded_broker(directory: &Path, certificates: &Path) -> Own {
+async fn guarded_broker(directory: &Path, certificates: &Path) -> OwnServer {
     let read = |name| std::fs::read_to_string(certificates.join(name)).unwrap();
     std::fs::create_dir_all(directory).unwrap();
     let keystore = directory.join("keystore.pem");
@@ -179,7 +168,7 @@ async fn guarded_broker(directory: &Path, certificates: &Path) -> Own {
         ("super.users", "User:admin;User:ANONYMOUS"),
     ]
     .map(|(key, value)| format!("{key}={value}"));
-    Own::start("kafka", directory, |command| {
+    OwnServer::start("kafka", directory, |command| {
         for property in &properties {
             command.args(["--override", property]);
         }
@@ -189,7 +178,7 @@ async fn guarded_broker(directory: &Path, certificates: &Path) -> Own {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kafka_acls_suffice_over_sasl_and_tls() {
-    let Some(mut world) = World::new(Server::MySql).await else { return };
+    let Some(mut world) = World::new(Server::MySql) else { return };
     let run = std::env::var("SLUICEGATE_TEST_DIR").unwrap();
     let certificates = Path::new(&run).join("mysql");
     if !certificates.join("ca.pem").exists() {
@@ -232,7 +221,7 @@ async fn kafka_acls_suffice_over_sasl_and_tls() {
     );
     std::fs::write(&properties, text).unwrap();
     let password = "SCRAM-SHA-256=[iterations=4096,password=gate]";
-    let mut user = broker.tool("tool");
+    let mut user = broker.command("tool");
     user.args(["kafka.admin.ConfigCommand", "--alter", "--add-config", password])
         .args(["--entity-type", "users", "--entity-name", "sluicegate", "--command-config"])
         .arg(&properties);
@@ -249,8 +238,7 @@ async fn kafka_acls_suffice_over_sasl_and_tls() {
     world.succeed(&["migrate"]);
     let before = world.execute(&["check"]);
     assert_eq!(before.status.code(), Some(1), "check is content without any ACL");
-    let said = String::from_utf8_lossy(&before.stdout).into_owned()
-        + &String::from_utf8_lossy(&before.stderr);
+    let said = said(&before);
     assert!(said.contains("READ and DESCRIBE on the topic"), "{said}");
 
     // The script calls Kafka's own command by its name.

@@ -3,15 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod chromium;
 mod dashboard;
 mod docs;
 mod files;
 mod grants;
-mod instance;
 mod page;
 mod prometheus;
 

@@ -2,12 +2,11 @@
 //! throughput fell.
 
 use crate::chromium::Page;
-use crate::instance::Instance;
-use crate::support::servers::install;
-use crate::support::{Server, World, wait_for};
 use loadgen::{Generator, Message, Plan, TOPICS};
 use sqlx::Executor as _;
 use std::path::Path;
+use testkit::servers::install;
+use testkit::{Instance, Server, World, wait_for};
 
 const WIDE: (u32, u32) = (1280, 900);
 const PHONE: (u32, u32) = (390, 844);
@@ -43,7 +42,7 @@ fn events(events: u64, poison: f64) -> Vec<Message> {
 
 /// A browser at the page of an instance, which has something to show.
 fn open(instance: &Instance) -> Page {
-    let mut page = Page::open(&format!("http://127.0.0.1:{}/", instance.port));
+    let mut page = Page::open(&format!("http://127.0.0.1:{}/", instance.port()));
     page.show(WIDE, "light");
     page.until("state", "at work", |text| text.contains("at work"));
     page.until("rows", "a rate", |text| !["–", "0"].contains(&text));
@@ -59,9 +58,10 @@ async fn page_shows_a_live_run_to_everybody() {
     if !install("chromium") {
         return;
     }
-    let Some(world) = World::new(Server::MySql).await else { return };
+    let Some(mut world) = World::new(Server::MySql) else { return };
     world.create_topics(&TOPICS, 2).await;
-    let instance = Instance::start(&world);
+    world.serve_http();
+    let instance = Instance::ready(&world);
     let producing = world.stream(events(40_000, 0.01), 1_000.0);
     let mut page = open(&instance);
     let letters = page.until("letters", "a list", |text| text.contains("json"));
@@ -88,7 +88,7 @@ async fn page_shows_a_live_run_to_everybody() {
     assert_ne!(dashed, "none");
     // More reasons than are shown have a line for themselves.
     assert!(page.text("letters").contains(" others"), "{}", page.text("letters"));
-    let own = format!("http://127.0.0.1:{}/", instance.port);
+    let own = format!("http://127.0.0.1:{}/", instance.port());
     let elsewhere: Vec<&String> = page
         .requested
         .iter()
@@ -107,13 +107,14 @@ async fn page_names_a_slow_server_and_its_table() {
     if !install("chromium") {
         return;
     }
-    let Some(world) = World::new(Server::MySql).await else { return };
+    let Some(mut world) = World::new(Server::MySql) else { return };
     world.create_topics(&TOPICS, 2).await;
     world.succeed(&["migrate"]);
     let slow = "CREATE TRIGGER slow BEFORE INSERT ON order_events FOR EACH ROW DO SLEEP(0.003)";
     world.connect().await.execute(slow).await.unwrap();
     world.produce(events(80_000, 0.0)).await;
-    let instance = Instance::start(&world);
+    world.serve_http();
+    let instance = Instance::ready(&world);
     let mut page = open(&instance);
     let limit = "MySQL is the limit; order_events takes most of the time";
     page.until("limit", "about MySQL", |text| text.contains(limit));
@@ -128,9 +129,10 @@ async fn page_names_a_flood_of_bad_messages_and_the_reason() {
     if !install("chromium") {
         return;
     }
-    let Some(world) = World::new(Server::MySql).await else { return };
+    let Some(mut world) = World::new(Server::MySql) else { return };
     world.create_topics(&TOPICS, 2).await;
-    let instance = Instance::start(&world);
+    world.serve_http();
+    let instance = Instance::ready(&world);
     // A producer is released that names its fields otherwise.
     let mut messages = events(30_000, 0.0);
     for message in messages.iter_mut().filter(|message| message.topic == "user") {
@@ -155,7 +157,7 @@ async fn page_names_a_hot_partition() {
     if !install("chromium") {
         return;
     }
-    let Some(world) = World::new(Server::MySql).await else { return };
+    let Some(mut world) = World::new(Server::MySql) else { return };
     world.create_topics(&TOPICS, 4).await;
     world.succeed(&["migrate"]);
     // Rows cost something, so that work remains to be seen.
@@ -170,7 +172,8 @@ async fn page_names_a_hot_partition() {
     messages.truncate(20_000);
     messages.append(&mut orders);
     world.produce(messages).await;
-    let instance = Instance::start(&world);
+    world.serve_http();
+    let instance = Instance::ready(&world);
     let mut page = open(&instance);
     let said = page.until("limit", "about a partition", |text| text.contains("is in partition"));
     let topic = format!("{}order", world.prefix);

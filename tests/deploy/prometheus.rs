@@ -2,9 +2,6 @@
 
 use crate::chromium::Page;
 use crate::dashboard;
-use crate::instance::Instance;
-use crate::support::servers::{self, Own};
-use crate::support::{DEADLINE, Server, World};
 use crate::{read, repository};
 use loadgen::{Generator, Plan, TOPICS};
 use serde_json::Value;
@@ -12,6 +9,7 @@ use sqlx::{AssertSqlSafe, Executor};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use testkit::{DEADLINE, Instance, OwnServer, Server, World, servers};
 
 const EVENTS: u64 = 60_000;
 const EVENTS_A_SECOND: f64 = 1_500.0;
@@ -19,7 +17,7 @@ const EVENTS_A_SECOND: f64 = 1_500.0;
 const DESERVED: [&str; 2] = ["SluicegateDeadLetters", "SluicegateRefusedByServer"];
 
 /// A Prometheus, or only its tools.
-struct Prometheus(Own);
+struct Prometheus(OwnServer);
 
 impl Prometheus {
     async fn start(directory: &Path, scrape: &[(&str, u16)]) -> Self {
@@ -51,7 +49,7 @@ impl Prometheus {
             jobs.concat()
         );
         std::fs::write(home.join("prometheus.yml"), config).unwrap();
-        Self(Own::start("prometheus", directory, |_| {}).await)
+        Self(OwnServer::start("prometheus", directory, |_| {}).await)
     }
 
     /// What its API gives.
@@ -164,7 +162,7 @@ async fn every_expression_gives_data_of_a_run() {
     if !servers::install("prometheus") {
         return;
     }
-    let Some(world) = World::new(Server::MySql).await else { return };
+    let Some(mut world) = World::new(Server::MySql) else { return };
     world.create_topics(&TOPICS, 2).await;
     world.succeed(&["migrate"]);
     let mut admin = world.connect().await;
@@ -174,13 +172,14 @@ async fn every_expression_gives_data_of_a_run() {
 
     let directory = servers::directory("prometheus");
     let address = world.url.strip_prefix("mysql://").unwrap().replacen('@', "@(", 1) + ")/";
-    let exporter = Own::start("mysqld-exporter", &directory, |command| {
+    let exporter = OwnServer::start("mysqld-exporter", &directory, |command| {
         command.env("DATA_SOURCE_NAME", &address);
     })
     .await;
     let begun = SystemTime::now();
-    let instance = Instance::start(&world);
-    let scrape = [("sluicegate", instance.port), ("mysqld", exporter.port)];
+    world.serve_http();
+    let instance = Instance::ready(&world);
+    let scrape = [("sluicegate", instance.port()), ("mysqld", exporter.port)];
     let prometheus = Prometheus::start(&directory, &scrape).await;
 
     let plan = Plan { events: EVENTS, poison: 0.01, ..Plan::default() };

@@ -4,17 +4,18 @@
 //!
 //! `make chaos MINUTES=30 SERVER=mysql SEED=1` runs it for long; `make test` runs each kind once.
 
-use crate::chance::Chance;
 use crate::fault::Fault;
-use crate::inject::{Ground, Injected};
+use crate::inject::{Injected, Injector};
+use crate::own_servers::{Servers, Wants};
 use crate::report::{Injection, Report};
-use crate::site::{Site, Wants};
-use crate::stage::{Cast, Outcome, Stage};
-use crate::support::{DEADLINE, Server};
+use crate::run::{Outcome, Run, Setup};
 use loadgen::TOPICS;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use testkit::{Chance, DEADLINE, Server, chance, environment};
+
+testkit::on_both_servers!(every_fault);
 
 const INSTANCES: usize = 3;
 const EVENTS_PER_SECOND: f64 = 200.0;
@@ -32,7 +33,7 @@ const MINUTES_PER_INJECTION: u64 = 6;
 
 /// How to run.
 #[derive(Debug, Clone)]
-struct Form {
+struct Options {
     server: Server,
     seed: u64,
     /// `None` for the short form: each kind once, for a moment.
@@ -41,14 +42,14 @@ struct Form {
     logs: PathBuf,
 }
 
-/// What the lanes know of each other.
+/// What happened so far; the lanes know of each other by it.
 #[derive(Default)]
-struct Board {
+struct Journal {
     injections: Mutex<Vec<Injection>>,
     problems: Mutex<Vec<String>>,
 }
 
-impl Board {
+impl Journal {
     fn problem(&self, problem: String) {
         eprintln!("chaos: {problem}");
         self.problems.lock().unwrap().push(problem);
@@ -64,86 +65,81 @@ impl Board {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
-    std::env::var(format!("SLUICEGATE_CHAOS_{name}")).ok().filter(|value| !value.is_empty())
-}
-
-impl Form {
+impl Options {
     /// From the environment; `None` if the run is about another server.
     fn of(server: Server) -> Option<Self> {
-        if variable("SERVER").is_some_and(|name| name != server.name()) {
+        if environment::text("SLUICEGATE_CHAOS_SERVER").is_some_and(|name| name != server.name()) {
             return None;
         }
-        let number = |name| variable(name).map(|value| value.parse().expect("a number"));
-        let any = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-        let seed = number("SEED").unwrap_or_else(|| any() % 1_000_000);
+        let seed = chance::seed("SLUICEGATE_CHAOS_SEED");
+        let minutes = environment::number("SLUICEGATE_CHAOS_MINUTES");
         let name = format!("chaos-{}-{seed}", server.name());
         let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        Some(Self { server, seed, minutes: number("MINUTES"), logs })
+        Some(Self { server, seed, minutes, logs })
     }
 }
 
-async fn check(server: Server) {
-    let Some(form) = Form::of(server) else { return };
+async fn every_fault(server: Server) {
+    let Some(options) = Options::of(server) else { return };
     let wants = Wants { broker: true, disk: true };
-    let Some(site) = Site::start(server, wants).await else { return };
-    let (server, seed) = (server.name(), form.seed);
-    eprintln!("chaos: {server}, seed {seed}; the logs are in {}", form.logs.display());
-    let report = run(&form, Arc::new(site)).await;
+    let Some(servers) = Servers::start(server, wants).await else { return };
+    let (server, seed) = (server.name(), options.seed);
+    eprintln!("chaos: {server}, seed {seed}; the logs are in {}", options.logs.display());
+    let report = run(&options, Arc::new(servers)).await;
     eprintln!("{report}");
-    if let Some(file) = variable("REPORT") {
+    if let Some(file) = environment::text("SLUICEGATE_CHAOS_REPORT") {
         let before = std::fs::read_to_string(&file).unwrap_or_default();
         std::fs::write(&file, format!("{before}{report}\n")).unwrap();
     }
     assert!(
         report.is_fine(),
         "chaos: see the report above; the logs are in {}",
-        form.logs.display()
+        options.logs.display()
     );
-    std::fs::remove_dir_all(&form.logs).unwrap();
+    std::fs::remove_dir_all(&options.logs).unwrap();
 }
 
-async fn run(form: &Form, site: Arc<Site>) -> Report {
-    let (server, has_disk) = (form.server.name(), site.has_disk);
-    let missing = if form.minutes.is_some() { MISSING } else { MISSING_SHORT };
-    let cast = Cast {
+async fn run(options: &Options, servers: Arc<Servers>) -> Report {
+    let (server, has_disk) = (options.server.name(), servers.has_disk);
+    let missing = if options.minutes.is_some() { MISSING } else { MISSING_SHORT };
+    let setup = Setup {
         instances: INSTANCES,
-        seed: form.seed,
+        seed: options.seed,
         events_per_second: EVENTS_PER_SECOND,
         topics: &TOPICS.into_iter().filter(|topic| !missing.contains(topic)).collect::<Vec<_>>(),
-        is_short: form.minutes.is_none(),
-        logs: form.logs.clone(),
+        is_short: options.minutes.is_none(),
+        logs: options.logs.clone(),
     };
-    let stage = Stage::start(site, cast).await;
-    let board = Board::default();
+    let run = Run::start(servers, setup).await;
+    let journal = Journal::default();
     let started = Instant::now();
-    recovered("the start", &stage, &board).await;
+    recovered("the start", &run, &journal).await;
 
-    let lane = |kinds, number| lane(kinds, form, &stage, &board, number);
+    let lane = |kinds, number| lane(kinds, options, &run, &journal, number);
     tokio::join!(lane(&Fault::SERVER, 1), lane(&Fault::BROKER, 2), lane(&Fault::INSTANCE, 3));
 
-    let Outcome { messages, seen, differences, problems, .. } = stage.end().await;
+    let Outcome { messages, seen, differences, problems, .. } = run.end().await;
     let kinds = [&Fault::SERVER[..], &Fault::BROKER, &Fault::INSTANCE].concat();
     Report {
-        seed: form.seed,
+        seed: options.seed,
         server,
-        minutes: form.minutes,
+        minutes: options.minutes,
         took: started.elapsed(),
         messages,
         kinds: kinds.into_iter().filter(|kind| *kind != Fault::DiskFull || has_disk).collect(),
-        least: form.minutes.map_or(1, |minutes| minutes / MINUTES_PER_INJECTION),
+        least: options.minutes.map_or(1, |minutes| minutes / MINUTES_PER_INJECTION),
         topics_to_create: missing.len() as u64,
-        injections: board.injections.into_inner().unwrap(),
+        injections: journal.injections.into_inner().unwrap(),
         seen,
         differences,
-        problems: [board.problems.into_inner().unwrap(), problems].concat(),
+        problems: [journal.problems.into_inner().unwrap(), problems].concat(),
     }
 }
 
 /// Rounds of all kinds, each round in an order of its own, until the time is over.
-async fn lane(kinds: &[Fault], form: &Form, stage: &Stage, board: &Board, number: u64) {
-    let mut chance = Chance::new(form.seed ^ number << 32);
-    let end = form.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
+async fn lane(kinds: &[Fault], options: &Options, run: &Run, journal: &Journal, number: u64) {
+    let mut chance = Chance::new(options.seed ^ number << 32);
+    let end = options.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
     let is_over = || end.is_some_and(|end| Instant::now() > end);
     let is_short = end.is_none();
     loop {
@@ -155,9 +151,9 @@ async fn lane(kinds: &[Fault], form: &Form, stage: &Stage, board: &Board, number
             }
             let pause = if is_short { PAUSE_SHORT_MS } else { PAUSE_MS };
             tokio::time::sleep(chance.milliseconds(pause)).await;
-            if stage.ground.allows(fault).await {
-                once(fault, is_short, &stage.ground, &mut chance, board, kinds).await;
-                if !recovered(fault.name(), stage, board).await {
+            if run.injector.allows(fault).await {
+                once(fault, is_short, &run.injector, &mut chance, journal, kinds).await;
+                if !recovered(fault.name(), run, journal).await {
                     return;
                 }
             }
@@ -172,51 +168,41 @@ async fn lane(kinds: &[Fault], form: &Form, stage: &Stage, board: &Board, number
 async fn once(
     fault: Fault,
     is_short: bool,
-    ground: &Ground,
+    injector: &Injector,
     chance: &mut Chance,
-    board: &Board,
+    journal: &Journal,
     lane: &[Fault],
 ) {
     let from = Instant::now();
     let index = {
-        let mut injections = board.injections.lock().unwrap();
+        let mut injections = journal.injections.lock().unwrap();
         injections.push(Injection { fault, from, healed: None });
         injections.len() - 1
     };
-    let mut injected: Injected = ground.inject(fault, chance).await;
+    let mut injected: Injected = injector.inject(fault, chance).await;
     tokio::time::sleep(fault.lasts(is_short, chance)).await;
-    ground.heal(&mut injected).await;
+    injector.heal(&mut injected).await;
     let healed = Instant::now();
     match injected.ended {
         Some(Ok(status)) if status.success() => {}
-        Some(Ok(status)) if board.others_since(lane, from) => {
+        Some(Ok(status)) if journal.others_since(lane, from) => {
             eprintln!("chaos: {}: {status}, with another fault in the way", fault.name());
         }
-        Some(other) => board.problem(format!("{}: {other:?}", fault.name())),
+        Some(other) => journal.problem(format!("{}: {other:?}", fault.name())),
         None => {}
     }
-    board.injections.lock().unwrap()[index].healed = Some(healed);
+    journal.injections.lock().unwrap()[index].healed = Some(healed);
 }
 
 /// Waits until rows become durable again, and tells whether they did.
-async fn recovered(after: &str, stage: &Stage, board: &Board) -> bool {
-    let (rows, deadline) = (stage.watch.rows(), Instant::now() + DEADLINE);
-    while stage.watch.rows() == rows {
+async fn recovered(after: &str, run: &Run, journal: &Journal) -> bool {
+    let (rows, deadline) = (run.watch.rows(), Instant::now() + DEADLINE);
+    while run.watch.rows() == rows {
         if Instant::now() > deadline {
-            board.problem(format!("no row became durable within {DEADLINE:?} after {after}"));
+            journal.problem(format!("no row became durable within {DEADLINE:?} after {after}"));
             return false;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     true
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn mysql() {
-    check(Server::MySql).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn mariadb() {
-    check(Server::MariaDb).await;
 }

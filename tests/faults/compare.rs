@@ -1,13 +1,13 @@
 //! Tables of the server against the reference fold of everything that was sent.
 
 use crate::feed::Fed;
-use crate::reference::schema::{TABLES, entity};
-use crate::reference::{Input, Verdict, fold};
-use crate::site::Site;
-use crate::support::Row;
+use crate::own_servers::Servers;
 use loadgen::{Message, TOPICS};
 use sqlx::{Executor, Row as _};
 use std::collections::BTreeMap;
+use testkit::fold::schema::{TABLES, entity};
+use testkit::fold::{self, Verdict};
+use testkit::{Row, World};
 
 /// How many differences are told in full.
 const TOLD: usize = 10;
@@ -68,25 +68,25 @@ impl Differences {
 }
 
 /// Compares all tables, one topic at a time.
-pub async fn compare(site: &Site, fed: &Fed) -> Differences {
+pub async fn compare(servers: &Servers, fed: &Fed) -> Differences {
+    let world = &servers.world;
     let mut differences = Differences::default();
     let mut dead: BTreeMap<Letter, i64> = BTreeMap::new();
     for topic in TOPICS {
         let messages: Vec<Message> = fed.of(topic).collect();
-        let inputs = messages.iter().map(|m| Input { topic: &m.topic, value: m.value.as_deref() });
-        let mut expected = fold(inputs, site.server.json_depth());
+        let mut expected = fold::of(&messages, world.server);
         for (message, verdict) in messages.iter().zip(expected.verdicts) {
             if verdict == Verdict::Dead {
-                *dead.entry(letter(&site.world.prefix, message)).or_default() += 1;
+                *dead.entry(letter(world, message)).or_default() += 1;
             }
         }
         drop(messages);
         for (table, keys) in tables_of(topic) {
             let expected = expected.tables.remove(table).unwrap_or_default();
-            differences.table(table, &keys, expected, site.world.rows(table).await);
+            differences.table(table, &keys, expected, world.rows(table).await);
         }
     }
-    dead_letters(site, dead, &mut differences).await;
+    dead_letters(world, dead, &mut differences).await;
     differences
 }
 
@@ -105,21 +105,21 @@ fn tables_of(topic: &str) -> impl Iterator<Item = (&'static str, Vec<&'static st
 /// What tells dead letters apart when their offsets are not known: topic, key, size.
 type Letter = (String, Vec<u8>, i64);
 
-fn letter(prefix: &str, message: &Message) -> Letter {
+fn letter(world: &World, message: &Message) -> Letter {
     let mut key = message.key.clone().unwrap_or_default();
     key.truncate(KEY_KEPT);
     let size = message.value.as_ref().map_or(0, Vec::len);
-    (format!("{prefix}{}", message.topic), key, size as i64)
+    (world.topic(&message.topic), key, size as i64)
 }
 
 async fn dead_letters(
-    site: &Site,
+    world: &World,
     mut expected: BTreeMap<Letter, i64>,
     differences: &mut Differences,
 ) {
     let select = "SELECT CAST(topic AS CHAR), message_key, CAST(payload_bytes AS SIGNED), \
                   CAST(error_code AS CHAR) FROM dead_letters";
-    let rows = site.world.connect().await.fetch_all(select).await.unwrap();
+    let rows = world.connect().await.fetch_all(select).await.unwrap();
     for row in rows {
         let key: Option<Vec<u8>> = row.get(1);
         let letter: Letter = (row.get(0), key.unwrap_or_default(), row.get(2));

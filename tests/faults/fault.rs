@@ -1,7 +1,7 @@
 //! The kinds of faults, and the lane of the chaos run that each belongs to.
 
-use crate::chance::Chance;
 use std::time::Duration;
+use testkit::Chance;
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,7 +111,7 @@ impl Fault {
             Self::ServerStopped if short => chance.milliseconds(2_000..4_000),
             Self::ServerStopped => Duration::from_secs(60),
             // Longer than the group waits for a poll.
-            Self::ServerFrozen => crate::site::POLL_INTERVAL_MAX + Duration::from_secs(2),
+            Self::ServerFrozen => crate::own_servers::POLL_INTERVAL_MAX + Duration::from_secs(2),
             Self::BrokerFrozen if short => chance.milliseconds(3_000..4_000),
             Self::BrokerFrozen => chance.milliseconds(8_000..12_000),
             Self::BrokerKilled => chance.milliseconds(0..2_000),

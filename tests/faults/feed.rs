@@ -4,7 +4,6 @@
 //! same messages again; nothing of it is kept. Partition 0 of a topic gets copies of events alone,
 //! so that what is deleted there is lost nowhere.
 
-use crate::support::DEADLINE;
 use loadgen::{Generator, Kind, Message, Plan};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -15,6 +14,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use testkit::DEADLINE;
 
 /// How often the producer is reminded of its bootstrap servers.
 const REMIND: Duration = Duration::from_secs(3);

@@ -1,25 +1,24 @@
 //! Instances that come and go while the others work.
 
-use crate::chance::Chance;
 use crate::fault::Fault;
-use crate::site::{Site, Wants};
-use crate::stage::{Cast, Stage};
-use crate::support::Server;
+use crate::own_servers::{Servers, Wants};
+use crate::run::{Run, Setup};
 use std::sync::Arc;
+use testkit::{Chance, Server};
 
 const INSTANCES: usize = 3;
 
 async fn check(fault: Fault) {
-    let Some(site) = Site::start(Server::MySql, Wants::default()).await else { return };
-    let stage = Stage::start(Arc::new(site), Cast::of(INSTANCES)).await;
-    stage.until_rows_flow("the start").await;
-    let mut injected = stage.ground.inject(fault, &mut Chance::new(1)).await;
-    stage.until_rows_flow(fault.name()).await;
-    stage.ground.heal(&mut injected).await;
-    stage.until_rows_flow(fault.name()).await;
+    let Some(servers) = Servers::start(Server::MySql, Wants::default()).await else { return };
+    let run = Run::start(Arc::new(servers), Setup::of(INSTANCES)).await;
+    run.until_rows_flow("the start").await;
+    let mut injected = run.injector.inject(fault, &mut Chance::new(1)).await;
+    run.until_rows_flow(fault.name()).await;
+    run.injector.heal(&mut injected).await;
+    run.until_rows_flow(fault.name()).await;
     let ended = injected.ended.is_none_or(|ended| ended.is_ok_and(|status| status.success()));
     assert!(ended, "{}: a polite end", fault.name());
-    stage.end().await.assert();
+    run.end().await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,22 +9,17 @@
     unreachable_pub
 )]
 
-#[path = "../support/reference.rs"]
-mod reference;
-#[path = "../support/mod.rs"]
-mod support;
-
 mod broker;
-mod chance;
 mod chaos;
 mod compare;
+
 mod fault;
 mod feed;
 mod inject;
-mod instance;
 mod instances;
+mod own_servers;
 mod report;
+mod run;
 mod server;
-mod site;
-mod stage;
+mod service;
 mod watch;

@@ -1,8 +1,8 @@
 //! What can be seen from outside while things go wrong: rows that became durable, attempts that
 //! were repeated, instances that ended.
 
-use crate::instance::{Instance, samples};
-use crate::site::Site;
+use crate::own_servers::Servers;
+use crate::service::Service;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,14 +34,14 @@ pub struct Seen {
 
 impl Watch {
     /// What ends by itself is started again, as it would be in production.
-    pub fn start(site: Arc<Site>, instances: Arc<Vec<Instance>>) -> Self {
+    pub fn start(servers: Arc<Servers>, services: Arc<Vec<Service>>) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (Arc::clone(&seen), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
             let mut look = Look::default();
             while !stopped.load(Ordering::Relaxed) {
-                look.once(&site, &instances, &shared);
+                look.once(&servers, &services, &shared);
                 std::thread::sleep(EVERY);
             }
         });
@@ -81,27 +81,26 @@ struct Look {
 }
 
 impl Look {
-    fn once(&mut self, site: &Site, instances: &[Instance], seen: &Mutex<Seen>) {
+    fn once(&mut self, servers: &Servers, services: &[Service], seen: &Mutex<Seen>) {
         let mut rows = 0;
         let mut retries = Vec::new();
         let mut ended = Vec::new();
-        for instance in instances {
-            if let Some(status) = instance.ended_by_itself() {
-                let log = instance.log_text();
+        for service in services {
+            if let Some(status) = service.ended_by_itself() {
+                let log = service.log_text();
                 let last = log.lines().rfind(|line| line.starts_with("error")).unwrap_or_default();
-                ended.push(format!("{}: {status}: {last}", instance.name));
-                instance.start(&site.world);
+                ended.push(format!("{}: {status}: {last}", service.name));
+                service.start(&servers.world);
             }
-            let (Some(number), Some((200, page))) = (instance.number(), instance.get("/metrics"))
-            else {
+            let (Some(number), Some(metrics)) = (service.number(), service.metrics()) else {
                 continue;
             };
-            for (labels, value) in samples(&page, "sluicegate_flush_rows_total") {
-                rows += self.more(instance, number, &labels, value);
+            for (labels, value) in metrics.series("sluicegate_flush_rows_total") {
+                rows += self.more(service, number, labels, value);
             }
-            for (labels, value) in samples(&page, "sluicegate_flush_retries_total") {
+            for (labels, value) in metrics.series("sluicegate_flush_retries_total") {
                 let class = labels.trim_matches(|c| c == '{' || c == '}').replace("class=", "");
-                retries.push((class.replace('"', ""), self.more(instance, number, &labels, value)));
+                retries.push((class.replace('"', ""), self.more(service, number, labels, value)));
             }
         }
         let now = Instant::now();
@@ -118,8 +117,8 @@ impl Look {
     }
 
     /// By how much a counter has grown since the last look; a new process begins at 0.
-    fn more(&mut self, instance: &Instance, number: u64, labels: &str, value: f64) -> u64 {
-        let key = (instance.name.clone(), labels.to_owned());
+    fn more(&mut self, service: &Service, number: u64, labels: &str, value: f64) -> u64 {
+        let key = (service.name.clone(), labels.to_owned());
         let value = value as u64;
         match self.counters.insert(key, (number, value)) {
             Some((before, last)) if before == number => value.saturating_sub(last),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::reference::{Input, Row, Verdict, fold, schema, why_dead};
 use crate::{MARIADB, MYSQL, only_columns_of, row, value};
+use testkit::fold::{Input, Row, Verdict, fold, schema, why_dead};
 
 fn read(file: &str) -> Option<String> {
     let directory = PathBuf::from(std::env::var_os("SLUICEGATE_CONTRACT_DIR")?);

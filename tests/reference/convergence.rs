@@ -1,7 +1,7 @@
 //! Order and duplicates do not matter.
 
-use crate::reference::{Expected, Verdict};
 use crate::{Written, fold_messages, message};
+use testkit::fold::{Expected, Verdict};
 
 /// Events of a few entities with colliding times, rival creations, changes before creations, and rivals that share even
 /// time and event id, which the contract rules out.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::reference::json::{NESTING_MAX, parse};
+use testkit::fold::json::{NESTING_MAX, parse};
 
 #[test]
 fn documents_are_what_serde_json_takes_them_for() {

@@ -9,11 +9,8 @@ mod rows;
 mod timestamps;
 mod verdicts;
 
-#[path = "../support/reference.rs"]
-mod reference;
-
-use reference::{Expected, Input, Row, fold};
 use serde_json::Value;
+use testkit::fold::{self, Expected, Input, Row, fold};
 
 const MYSQL: usize = 100;
 const MARIADB: usize = 31;
@@ -44,7 +41,7 @@ fn fold_messages(messages: &[(&str, String)]) -> Expected {
 
 /// Parses what a test expects; with the reference's own parser, so that doubles are the nearest ones.
 fn value(text: &str) -> Value {
-    reference::json::parse(text.as_bytes()).unwrap()
+    fold::json::parse(text.as_bytes()).unwrap()
 }
 
 /// A row of the columns named in `like` only.

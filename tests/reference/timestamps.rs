@@ -1,6 +1,6 @@
 //! Timestamps: what is one, and what it is in UTC.
 
-use crate::reference::time::to_utc;
+use testkit::fold::time::to_utc;
 
 fn check(text: &str, expected: Option<&str>) {
     assert_eq!(to_utc(text).as_deref(), expected, "{text}");

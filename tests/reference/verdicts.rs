@@ -1,7 +1,7 @@
 //! Verdicts: the envelope, and the types and widths of what is mapped.
 
-use crate::reference::{Input, Verdict, fold, why_dead};
 use crate::{MARIADB, MYSQL, Written, message};
+use testkit::fold::{Input, Verdict, fold, why_dead};
 
 const USER: &str = r#"{"contact_info": {"primary_email": "a@b.c"}}"#;
 

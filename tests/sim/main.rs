@@ -12,31 +12,32 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
-mod chance;
 mod database;
 mod group;
+mod inputs;
 mod instance;
+mod laws;
 mod pacing;
-mod world;
+mod simulation;
+mod summary;
 
+use inputs::Inputs;
+use simulation::{Plant, simulate};
 use std::time::Instant;
-use world::{Inputs, Plant, simulate};
+use summary::Summary;
+use testkit::{chance, environment};
 
 const RUNS: u64 = 600;
 /// A planted fault that takes more runs to be noticed would be missed by somebody one day.
 const RUNS_UNTIL_CAUGHT: u64 = 100;
 
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap())
-}
-
 #[test]
 fn the_laws_hold_under_every_schedule() {
-    let first = number("SLUICEGATE_SIM_SEED").unwrap_or_else(chance::from_the_clock);
-    let runs = number("SLUICEGATE_SIM_RUNS").unwrap_or(RUNS);
+    let first = chance::seed("SLUICEGATE_SIM_SEED");
+    let runs = environment::number("SLUICEGATE_SIM_RUNS").unwrap_or(RUNS);
     let inputs = Inputs::new();
     let started = Instant::now();
-    let mut total = world::Summary::default();
+    let mut total = Summary::default();
     for seed in first..first.saturating_add(runs) {
         match simulate(&inputs, seed, None) {
             Ok(summary) => total.add(&summary),

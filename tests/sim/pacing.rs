@@ -1,7 +1,7 @@
 //! When a batch is handed over, step by step.
 
+use crate::inputs::{BATCH_ROWS, Inputs};
 use crate::instance::Asked;
-use crate::world::Inputs;
 use sluicegate::consume::PartitionFacts;
 use sluicegate::flush::Written;
 use sluicegate::offsets::TopicPartition;
@@ -12,14 +12,15 @@ use std::time::Duration;
 /// Longer than `batch.age` of these tests.
 const AGE: Duration = Duration::from_millis(400);
 
-struct Bench {
+/// A pump whose writers and whose time the test has in its hands.
+struct Driver {
     pump: Pump,
     asked: Asked,
     now: Now,
     offset: i64,
 }
 
-impl Bench {
+impl Driver {
     fn new() -> Self {
         let mut pump = Pump::new(Inputs::new().setup());
         let partition = TopicPartition { topic: "user".into(), partition: 0 };
@@ -31,9 +32,9 @@ impl Bench {
             group_knows_topic: true,
         };
         pump.assigned(&[facts]).unwrap();
-        let mut bench = Self { pump, asked: Asked::default(), now: Now::read(), offset: 0 };
-        bench.step();
-        bench
+        let mut driver = Self { pump, asked: Asked::default(), now: Now::read(), offset: 0 };
+        driver.step();
+        driver
     }
 
     /// A faulty message: a row of the batch all the same.
@@ -68,33 +69,33 @@ impl Bench {
 
 #[test]
 fn an_old_batch_grows_while_all_writers_are_busy() {
-    let mut bench = Bench::new();
+    let mut driver = Driver::new();
     for busy in 1..=2 {
-        bench.message();
-        bench.wait(AGE);
-        assert_eq!(bench.asked.writes.len(), busy, "an old batch goes to an idle writer");
+        driver.message();
+        driver.wait(AGE);
+        assert_eq!(driver.asked.writes.len(), busy, "an old batch goes to an idle writer");
     }
-    bench.message();
-    let next = bench.wait(AGE);
-    assert_eq!(bench.asked.writes.len(), 2, "it would only wait for a writer");
+    driver.message();
+    let next = driver.wait(AGE);
+    assert_eq!(driver.asked.writes.len(), 2, "it would only wait for a writer");
     assert!(matches!(next, Next::Poll(pause) if !pause.is_zero()), "no busy loop: {next:?}");
-    bench.message();
-    bench.writer_is_done();
-    bench.step();
-    assert_eq!(bench.asked.writes.len(), 2);
-    assert_eq!(bench.asked.writes[1].batch.messages(), 2);
+    driver.message();
+    driver.writer_is_done();
+    driver.step();
+    assert_eq!(driver.asked.writes.len(), 2);
+    assert_eq!(driver.asked.writes[1].batch.messages(), 2);
 }
 
 #[test]
 fn a_full_batch_is_handed_over_although_all_writers_are_busy() {
-    let mut bench = Bench::new();
+    let mut driver = Driver::new();
     for _ in 0..2 {
-        bench.message();
-        bench.wait(AGE);
+        driver.message();
+        driver.wait(AGE);
     }
-    while bench.asked.writes.len() == 2 {
-        bench.message();
-        bench.step();
+    while driver.asked.writes.len() == 2 {
+        driver.message();
+        driver.step();
     }
-    assert_eq!(bench.asked.writes[2].batch.row_count(), crate::world::BATCH_ROWS);
+    assert_eq!(driver.asked.writes[2].batch.row_count(), BATCH_ROWS);
 }

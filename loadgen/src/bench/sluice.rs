@@ -7,13 +7,14 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use loadgen::metrics::Metrics;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::process;
-use super::scrape::Metrics;
+use super::scrape::scrape;
 use super::server::Address;
 
 /// How often a process is looked at.
@@ -205,7 +206,7 @@ impl Running {
             let most = seen.cpu_seconds_by_thread.entry(name).or_default();
             *most = most.max(cpu);
         }
-        if let Some(metrics) = Metrics::scrape(self.http_port).await {
+        if let Some(metrics) = scrape(self.http_port).await {
             let rows = metrics.by_label("sluicegate_flush_rows_total", "table");
             let name = "sluicegate_flush_statement_duration_seconds_sum";
             let seconds = metrics.by_label(name, "table");

@@ -1,0 +1,52 @@
+//! What must hold at the end, and what durable means.
+
+use crate::database::{Database, Place};
+use crate::inputs::Logged;
+use crate::simulation::Simulation;
+use sluicegate::offsets::TopicPartition;
+use std::collections::BTreeSet;
+
+impl Simulation<'_> {
+    pub(crate) fn is_done(&self) -> bool {
+        self.log.iter().all(|(partition, log)| {
+            let committed = self.group.committed.get(partition).copied().unwrap_or(0);
+            usize::try_from(committed).unwrap() == log.len()
+        })
+    }
+
+    /// The first law and the third: the tables are those of the set of valid events, and the dead
+    /// letters those of the faulty ones.
+    pub(crate) fn compare(&self) -> Result<(), String> {
+        let mut events = BTreeSet::new();
+        let mut dead: BTreeSet<Place> = BTreeSet::new();
+        for (partition, log) in &self.log {
+            for (offset, logged) in (0..).zip(log) {
+                match &logged.event {
+                    Some(id) => drop(events.insert(id.clone())),
+                    None => drop(dead.insert(place(partition, offset))),
+                }
+            }
+        }
+        if let Some(place) = self.database.dead_letters.difference(&dead).next() {
+            return Err(format!("{place:?} is a dead letter, and was not faulty"));
+        }
+        if self.database.events != events || self.database.dead_letters != dead {
+            return Err("not everything is in the tables at the end".to_owned());
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn place(partition: &TopicPartition, offset: i64) -> Place {
+    (partition.topic.to_string(), partition.partition, offset)
+}
+
+pub(crate) fn is_durable(
+    database: &Database,
+    partition: &TopicPartition,
+    offset: i64,
+    logged: &Logged,
+) -> bool {
+    let is_loaded = logged.event.as_ref().is_some_and(|id| database.events.contains(id));
+    is_loaded || database.dead_letters.contains(&place(partition, offset))
+}

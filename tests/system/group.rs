@@ -1,0 +1,48 @@
+//! Instances of a consumer group that come, go and die, what Kafka does to them, and the bound on
+//! their memory.
+
+mod flood;
+mod kills;
+mod memory;
+mod offsets;
+mod rebalance;
+mod slow;
+mod stop;
+mod topics;
+mod transactions;
+mod until_end;
+
+use loadgen::{Generator, Message, Plan};
+use testkit::{World, fold};
+
+/// Every table holds what the reference fold gives for these messages.
+async fn assert_loaded<'m>(
+    context: &str,
+    world: &World,
+    messages: impl IntoIterator<Item = &'m Message>,
+) {
+    world.assert_tables(context, &fold::of(messages, world.server).tables).await;
+}
+
+/// Made-up events of all topics.
+fn messages(count: u64) -> Vec<Message> {
+    Generator::new(Plan { events: count, ..Plan::default() }).collect()
+}
+
+/// Made-up events of users alone.
+fn users(count: usize) -> Vec<Message> {
+    let users: Vec<Message> = of_topic("user", &messages(4_000)).cloned().take(count).collect();
+    assert_eq!(users.len(), count);
+    users
+}
+
+fn of_topic<'m>(topic: &str, messages: &'m [Message]) -> impl Iterator<Item = &'m Message> {
+    messages.iter().filter(move |message| message.topic == topic)
+}
+
+/// Members that are killed are noticed after a second, not after ten.
+fn impatient_group(world: &mut World) {
+    world
+        .set("kafka.properties.session.timeout.ms", 1_000)
+        .set("kafka.properties.heartbeat.interval.ms", 200);
+}

@@ -1,0 +1,11 @@
+//! What holds for any events, in any order, cut in any way.
+
+mod bytes;
+mod convergence;
+mod equal_keys;
+mod errors;
+mod folding;
+mod limits;
+mod numbers;
+mod rivals;
+mod verdicts;
