@@ -3,10 +3,11 @@
 
 use sluicegate::buffer::Batch;
 use sluicegate::flatten::Flattener;
+use sluicegate::flush::WriterMetrics;
 use sluicegate::flush::statement::{StaleLines, StatementLimits, Statements};
 use sluicegate::flush::{Plan, Writer};
+use sluicegate::health::Health;
 use sluicegate::mapping::Mapping;
-use sluicegate::metrics::{Health, WriterMetrics};
 use sluicegate::mysql::retry::Backoff;
 use sluicegate::mysql::{ServerFacts, server_facts};
 use sqlx::mysql::MySqlConnection;
