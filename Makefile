@@ -3,6 +3,8 @@
 # procps: its `kill` signals servers and the program under test.
 PACKAGES := build-essential pkg-config libssl-dev zlib1g-dev procps
 CARGO_DENY := 0.20.2
+TYPOS := 1.52.0
+typos := $(or $(SLUICEGATE_CACHE),$(HOME)/.cache/sluicegate)/typos-$(TYPOS)
 SCRIPTS := .ci/run tests/servers/install tests/servers/lib.sh tests/servers/with \
 	tests/servers/mysql tests/servers/mariadb tests/servers/kafka tests/servers/prometheus \
 	tests/servers/mysqld-exporter deploy/kafka/acls.sh
@@ -56,9 +58,11 @@ fuzz: ## feed the fuzz targets for SECONDS=60 (nightly Rust and cargo-fuzz)
 			"$$found/$$target" fuzz/corpus/$$target -- -max_total_time=$$(($(SECONDS) / 2)) -max_len=20000 -print_final_stats=1 || exit 1; \
 	done
 
-lint: setup ## formatting, clippy, dependency rules, documentation, shell scripts
+lint: setup ## formatting, clippy, dependency rules, documentation, shell scripts, spelling
 	@$(call packages,shellcheck)
 	@cargo deny --version >/dev/null 2>&1 || { $(install_cargo_deny); }
+	@test -x $(typos)/bin/typos || { $(install_typos); }
+	$(typos)/bin/typos
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo deny --log-level error check bans licenses sources
@@ -91,4 +95,11 @@ endef
 define install_cargo_deny
 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
 	cargo install --locked cargo-deny@$(CARGO_DENY)
+endef
+
+# From PyPI, which has it built already; cargo would take minutes.
+define install_typos
+python3 -c 'import ensurepip' 2>/dev/null || { $(call packages,python3-venv); }; \
+echo "installing typos $(TYPOS) from PyPI"; \
+python3 -m venv $(typos) && $(typos)/bin/pip install --quiet typos==$(TYPOS)
 endef
