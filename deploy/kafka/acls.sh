@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Lets sluicegate's account read its topics and commit for its group, and nothing else. READ brings DESCRIBE with it.
+# Lets sluicegate's account read its topics and commit for its group, and nothing else. READ includes DESCRIBE.
 #
 # Takes: BOOTSTRAP_SERVERS; PRINCIPAL (User:sluicegate), GROUP_ID (mysql-analytics-service), TOPIC_PREFIX (none),
-#        COMMAND_CONFIG, the client properties of an administrator; Kafka's kafka-acls.sh on the PATH.
-# Topics of your own mappings: add them below.
+#        COMMAND_CONFIG, a file with an administrator's client properties; Kafka's kafka-acls.sh on the PATH.
+# Add the topics of your own mappings below.
 set -euo pipefail
 : "${BOOTSTRAP_SERVERS:?the brokers, HOST:PORT}"
 kafka=(kafka-acls.sh --bootstrap-server "$BOOTSTRAP_SERVERS" ${COMMAND_CONFIG:+--command-config "$COMMAND_CONFIG"})

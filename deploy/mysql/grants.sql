@@ -1,11 +1,11 @@
--- Accounts with no more than they need. Replace the host patterns and the passwords, and `analytics` if
--- mysql.database has another name.
+-- Accounts with only the grants they need. Replace the host patterns, the passwords, and `analytics` if mysql.database
+-- has another name.
 
--- For `sluicegate migrate`, once a release; afterwards it may be locked again (ALTER USER … ACCOUNT LOCK).
+-- For `sluicegate migrate`, once a release. You may lock it in between (ALTER USER … ACCOUNT LOCK).
 -- ALTER and INDEX are for the migrations of later releases.
 CREATE USER IF NOT EXISTS 'sluicegate_migrate'@'%' IDENTIFIED BY 'change me';
 GRANT CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, DELETE ON `analytics`.* TO 'sluicegate_migrate'@'%';
 
--- For `sluicegate run --no-migrate`, `check` and `dead-letters`. DELETE: stale order lines, and purged dead letters.
+-- For `sluicegate run --no-migrate`, `check` and `dead-letters`. DELETE is for stale order lines and purged dead letters.
 CREATE USER IF NOT EXISTS 'sluicegate'@'%' IDENTIFIED BY 'change me, too';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `analytics`.* TO 'sluicegate'@'%';

@@ -4,13 +4,13 @@
 # A server script defines the functions create, server_command (fills the array `server`) and ready, and ends with
 # `serve`. An instance lives in a directory of its own:
 #   data/   what the server stores       port   its port, kept for life
-#   pid     of the running server        log    all it said, appended over restarts
+#   pid     of the running server        log    its output, appended over restarts
 #   kind    mysql, mariadb or kafka
 
-cache=${SLUICEGATE_CACHE:-$HOME/.cache/sluicegate}/servers-1 # the number goes up when `install` lays it out anew
+cache=${SLUICEGATE_CACHE:-$HOME/.cache/sluicegate}/servers-1 # raise the number when `install` changes the layout
 start_seconds_max=120
 stop_seconds_max=60
-# Below the ephemeral range: a client retrying a dead port inside it can end up connected to itself, and keep the port.
+# Below the ephemeral range: a client that retries a dead port inside it can connect to itself, and keep the port.
 port_min=20000
 port_max=29999
 
@@ -23,15 +23,15 @@ inside=()
 say() { printf '%s: %s\n' "$kind" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# Fills the array `run` with what runs programs unpacked in the folder $1: they bring their own libc and its loader.
-# shellcheck disable=SC2034 # used by those who source this
+# Fills the array `run` with the command prefix for programs unpacked in the folder $1: they bring their own libc and loader.
+# shellcheck disable=SC2034 # used by the scripts that source this
 run_from() {
   local libraries=("$1"/usr/lib/*-linux-gnu)
   local loader=("${libraries[0]}"/ld-linux-*.so.*)
   run=("${loader[0]}" --library-path "${libraries[0]}")
 }
 
-# Prints a port nobody listens on, claimed for $dir as long as $dir/port exists.
+# Prints a free port, claimed for $dir as long as $dir/port exists.
 claim_port() {
   local claims=$cache/ports port owner
   mkdir -p "$claims"
@@ -54,8 +54,8 @@ gone() {
   [[ $state == Z && $(echo /proc/"$1"/task/*) == "/proc/$1/task/$1" ]]
 }
 
-# True while the process of $dir/pid is this instance, and not a later process with the same number. One that is dying has
-# no words left: its end is waited for, so that a start right after a SIGKILL from elsewhere finds no lock in its way.
+# True while the process of $dir/pid is this instance, and not a later process with the same number. A dying process has no
+# command line: wait for its end, so that a start right after a SIGKILL from elsewhere finds no lock in its way.
 running() {
   local words=()
   pid=$(cat "$dir/pid" 2>/dev/null) || return 1
@@ -72,7 +72,7 @@ report() {
   printf 'pid=%s\nlog=%s\n' "$(cat "$dir/pid")" "$dir/log"
 }
 
-# Ends a start that failed or was interrupted: no process is left that nobody knows of.
+# Ends a start that failed or was interrupted, so that no stray process is left.
 abandon() {
   if [[ -n $1 ]]; then kill -KILL "$1" 2>/dev/null || true; fi
   rm -f "$dir/pid"
@@ -108,7 +108,7 @@ start() {
   pid=$!
   echo "$pid" >"$dir/pid"
   until ready; do
-    kill -0 "$pid" 2>/dev/null || fail "ended before it was ready"
+    kill -0 "$pid" 2>/dev/null || fail "exited before it was ready"
     ((SECONDS < deadline)) || fail "not ready after $start_seconds_max s"
     sleep 0.02
   done
@@ -122,15 +122,15 @@ end() {
   if running; then
     kill "-$1" "$pid"
     until gone "$pid"; do
-      ((SECONDS < deadline)) || die "process $pid still runs $stop_seconds_max s after SIG$1"
+      ((SECONDS < deadline)) || die "process $pid is still running $stop_seconds_max s after SIG$1"
       sleep 0.01
     done
   fi
   rm -f "$dir/pid"
 }
 
-# Makes $dir/data a disk of size $1 that can be filled: a tmpfs in a mount namespace of this instance alone. A process keeps
-# it over restarts of the server, and ends soon after $dir is gone.
+# Makes $dir/data a disk of size $1 that can be filled: a tmpfs in a mount namespace of this instance only. A process keeps it
+# across restarts of the server, and ends soon after $dir is gone.
 create_disk() {
   local namespace=(unshare --mount) keep
   ((EUID == 0)) || namespace=(unshare --user --map-root-user --mount)
@@ -145,18 +145,18 @@ create_disk() {
   done
 }
 
-# Fills the array `inside` with what runs a command where the disk is.
+# Fills the array `inside` with the command prefix that runs a command in the disk's namespace.
 on_disk() {
   inside=(nsenter --target "$(cat "$dir/disk")" --mount)
   ((EUID == 0)) || inside+=(--user --preserve-credentials)
 }
 
-# Gives the disk the size $1, such as 2G, or with `full` that of what is on it.
+# Gives the disk the size $1, such as 2G, or with `full` the size of its contents.
 disk() {
   local size=$1 tries=50
   [[ -e $dir/disk ]] || die "was not started with SLUICEGATE_SERVER_DISK"
   on_disk
-  # The server may write something more in between.
+  # The server may write more in between.
   until [[ $1 != full ]] || size=$("${inside[@]}" df --block-size=1 --output=used "$dir/data" | tail -n 1)
     "${inside[@]}" mount -o "remount,size=$size" "$dir/data"; do
     ((tries-- > 0)) || die "could not make the disk $1"
