@@ -35,7 +35,7 @@ test: setup ## run all tests, with real MySQL, MariaDB and Kafka; ARGS go to car
 chaos: setup ## the long chaos run: MINUTES=30 SERVER=mysql (or mariadb) SEED=... REPORT=file
 	SLUICEGATE_CHAOS_MINUTES=$(MINUTES) SLUICEGATE_CHAOS_SERVER=$(SERVER) SLUICEGATE_CHAOS_SEED=$(SEED) \
 	SLUICEGATE_CHAOS_REPORT=$(abspath $(REPORT)) tests/servers/with -- \
-		cargo test --locked --test faults chaos::$(SERVER) -- --nocapture
+		cargo test --locked --test faults chaos::every_fault::$(SERVER) -- --nocapture
 
 bench: setup ## measure against LOAD DATA on real servers; ARGS go to loadgen bench
 	cargo build --release --workspace --bins --locked
