@@ -37,7 +37,7 @@ test: setup ## run all tests, with real MySQL, MariaDB and Kafka; ARGS=... for c
 chaos: setup ## the long chaos run: MINUTES=30 SERVER=mysql (or mariadb) SEED=... REPORT=file
 	SLUICEGATE_CHAOS_MINUTES=$(MINUTES) SLUICEGATE_CHAOS_SERVER=$(SERVER) SLUICEGATE_CHAOS_SEED=$(SEED) \
 	SLUICEGATE_CHAOS_REPORT=$(abspath $(REPORT)) tests/servers/with -- \
-		cargo test --locked --test faults chaos::$(SERVER) -- --nocapture
+		cargo test --locked --test faults chaos::every_fault::$(SERVER) -- --nocapture
 
 bench: setup ## compare with LOAD DATA on real servers; ARGS=... for loadgen bench
 	cargo build --release --workspace --bins --locked

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use loadgen::{Mix, Plan};
 
 use crate::bench::BenchArgs;
+use crate::values::{property, rate, share, start};
 
 /// Realistic domain events for sluicegate: the same bytes for the same seed.
 #[derive(Debug, Parser)]
@@ -35,7 +36,7 @@ Examples:
 pub(crate) enum Command {
     /// Write events as lines of JSON: {"topic", "key", "value"}
     ///
-    /// "value" is the event as it stands; what is no JSON stands in "raw" (text) or "raw_b64" (bytes). Bad messages
+    /// "value" is the event as it stands; what is not JSON stands in "raw" (text) or "raw_b64" (bytes). Bad messages
     /// also say "why".
     Generate {
         #[command(flatten)]
@@ -141,32 +142,6 @@ pub(crate) struct Broker {
     /// A property of librdkafka, such as security.protocol=ssl; may be repeated
     #[arg(short = 'X', value_name = "PROPERTY=VALUE", value_parser = property)]
     pub(crate) properties: Vec<(String, String)>,
-}
-
-pub(crate) fn share(text: &str) -> Result<f64, String> {
-    let share: f64 = text.parse().map_err(|_| "not a number")?;
-    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("not between 0 and 1".to_owned()) }
-}
-
-pub(crate) fn rate(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.parse().map_err(|_| "not a number")?;
-    if rate.is_finite() && rate > 0.0 { Ok(rate) } else { Err("not above 0".to_owned()) }
-}
-
-/// Seconds since 1970, for the years that generated ids can hold.
-fn start(text: &str) -> Result<i64, String> {
-    let time: jiff::Timestamp = text.parse().map_err(|_| "not a time like 2025-01-06T00:00:00Z")?;
-    let seconds = time.as_second();
-    if (0..=4_102_444_800).contains(&seconds) {
-        Ok(seconds)
-    } else {
-        Err("not in the years 1970 to 2100".to_owned())
-    }
-}
-
-pub(crate) fn property(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("not of the form property=value")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]

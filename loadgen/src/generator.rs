@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use crate::clock::Clock;
 use crate::disorder::Disorder;
+use crate::entities::stock::Stock;
 use crate::message::{Kind, Message};
 use crate::mix::{EventType, Mix};
 use crate::poison::Poisoner;
 use crate::rng::{Rng, Stream};
-use crate::stock::Stock;
 use crate::world::World;
 
 /// What to generate. The same plan gives the same bytes, on every platform and in every later version of this crate

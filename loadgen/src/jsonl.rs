@@ -27,8 +27,8 @@ pub enum Error {
         /// What the system says.
         reason: io::Error,
     },
-    /// The line is no message. What it holds is not repeated here: it may be secret.
-    #[error("line {line} is no message: {problem}")]
+    /// The line is not a message. What it holds is not repeated here: it may be secret.
+    #[error("line {line} is not a message: {problem}")]
     Line {
         /// Which line, from 1.
         line: u64,
@@ -75,7 +75,7 @@ fn write_value(out: &mut impl Write, message: &Message) -> io::Result<()> {
 }
 
 /// Whether `value` may stand in a line as it is: one object on one line, that any JSON reader takes. Generated valid
-/// events are that by construction and are not looked at.
+/// events are that by construction and are not checked.
 fn stands_as_it_is(kind: Kind, value: &[u8]) -> bool {
     match kind {
         Kind::Valid | Kind::Late | Kind::Duplicate => true,
@@ -185,16 +185,19 @@ mod tests {
     #[test]
     fn says_which_line_is_bad_and_why_but_not_what_it_holds() {
         for (line, problem) in [
-            ("{\"topic\":\"user\"}", "line 1 is no message: none of value, raw and raw_b64"),
+            ("{\"topic\":\"user\"}", "line 1 is not a message: none of value, raw and raw_b64"),
             (
                 "{\"topic\":\"user\",\"raw\":\"\",\"value\":1}",
-                "line 1 is no message: more than one of value, raw and raw_b64",
+                "line 1 is not a message: more than one of value, raw and raw_b64",
             ),
             (
                 "{\"value\":1}",
-                "line 1 is no message: a field is missing or of the wrong type (column 11)",
+                "line 1 is not a message: a field is missing or of the wrong type (column 11)",
             ),
-            ("{\"topic\":\"user\",\"value\":s3cret}", "line 1 is no message: not JSON (column 25)"),
+            (
+                "{\"topic\":\"user\",\"value\":s3cret}",
+                "line 1 is not a message: not JSON (column 25)",
+            ),
         ] {
             assert_eq!(read(line).err().as_deref(), Some(problem), "{line}");
         }

@@ -3,7 +3,7 @@
 //! * takes: any messages, a rate;
 //! * gives: how many the broker has confirmed, all of them or an error;
 //! * holds true: one entity, one partition (by key); in order and once per partition, as far as the producer can see to
-//!   it (idempotence); memory is bounded by the producer's queue, which is waited for when it is full;
+//!   it (idempotence); memory is bounded by the producer's queue, so sending waits while it is full;
 //! * fails: with the first message that the broker would not take, or when no broker answers.
 
 use std::borrow::Cow;
@@ -33,7 +33,7 @@ const SLEEP_MIN: Duration = Duration::from_millis(1);
 /// Nor longer: deliveries want to be heard of.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
 
-/// Deliveries are looked at, and progress is told, once in so many messages.
+/// Deliveries are checked, and progress is told, once in so many messages.
 const CHECK_EVERY: u64 = 256;
 
 /// Where to, and with what properties of librdkafka beyond this crate's own.

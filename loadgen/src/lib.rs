@@ -14,7 +14,7 @@
 //! * `rng` – the one source of chance, its algorithm written down for ever; `ids`, `clock`.
 //! * `text` – words, names and oddities in a dozen scripts; `json` – writes what Python's `json.dumps` writes.
 //! * `scribe` – chance, time and text in one hand: what every entity is written with.
-//! * `entities` – one module per topic: the documents and their lifecycles; `pool`, `stock` – the entities alive.
+//! * `entities` – one module per topic: the documents and their lifecycles, and the stock of those alive; `pool`.
 //! * `mix` – which event comes next; `world` – makes it happen, or what has to happen first.
 //! * `disorder` – late and repeated messages; `poison` – bad ones.
 //! * [`Generator`] – the plan carried out, an iterator of [`Message`].
@@ -39,7 +39,6 @@ mod pool;
 mod rng;
 mod scribe;
 mod secret;
-mod stock;
 mod text;
 mod world;
 

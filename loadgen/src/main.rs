@@ -2,6 +2,7 @@
 
 mod bench;
 mod cli;
+mod values;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
@@ -148,7 +149,7 @@ fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
                 }
                 let _ = writeln!(
                     io::stderr(),
-                    "Ctrl-C: what was sent is waited for; once more ends it at once"
+                    "Ctrl-C: waiting for what was sent to arrive; press it again to stop now"
                 );
             }
         });

@@ -30,7 +30,7 @@ pub enum Kind {
     Duplicate,
     /// A certain dead letter, and why.
     Poison(&'static str),
-    /// Read back from a file: nobody looked at it.
+    /// Read back from a file, as it was.
     Replayed,
 }
 

@@ -3,7 +3,7 @@
 
 use crate::rng::Rng;
 
-/// How many entities are looked at for one in the state wanted.
+/// How many entities are tried for one in the state wanted.
 const PROBES_MAX: usize = 256;
 
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl<T> Pool<T> {
         (!self.items.is_empty()).then(|| rng.pick(&self.items))
     }
 
-    /// The place of one for which `wanted` holds. Random places are looked at, one by one: walking on from one place
+    /// The place of one for which `wanted` holds. Random places are tried, one by one: walking on from one place
     /// would sooner or later meet only neighbours that are done.
     fn find(&self, rng: &mut Rng, wanted: impl Fn(&T) -> bool) -> Option<usize> {
         if self.items.is_empty() {

@@ -4,11 +4,11 @@
 //! `supplier.registered` – which always can happen, and is given.
 
 use crate::clock::Clock;
+use crate::entities::stock::Stock;
 use crate::entities::{community, order, post, product, promotion, supplier, user};
 use crate::mix::EventType;
 use crate::rng::Stream;
 use crate::scribe::{Scribe, Written};
-use crate::stock::Stock;
 
 /// More than the longest chain of events that wait for each other.
 const WAITS_MAX: usize = 12;

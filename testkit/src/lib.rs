@@ -12,7 +12,7 @@
 //! * [`kafka`] – topics that change, and the offsets of the world's consumer group;
 //! * [`instance`] – a running `sluicegate`, its log and its HTTP port;
 //! * [`net`] – free ports, and plain HTTP; [`metrics`] – what `/metrics` says;
-//! * [`wait`] – conditions that are waited for, never a time;
+//! * [`wait`] – waits for a condition, never for a time;
 //! * [`tables`] – what a table holds, as values;
 //! * [`fold`] – the tables and verdicts that messages must give;
 //! * [`fuzz`] – what holds for any bytes;

@@ -1,6 +1,6 @@
 //! The dashboard in `deploy/grafana`: its expressions, and a picture of what they give.
 //!
-//! The picture is no Grafana's; it shows that each panel has something to show, and what.
+//! The picture is not Grafana's; it shows that each panel has something to show, and what.
 
 use crate::read;
 use serde_json::Value;

@@ -57,7 +57,7 @@ fn blocks(language: &str) -> Vec<Block> {
     blocks
 }
 
-/// A block's commands, without those that are not run from here; targets of make are only looked at.
+/// A block's commands, without those that are not run from here; targets of make are only tried with --dry-run.
 fn script(block: &Block) -> String {
     let text = block.text.replace("\\\n", "");
     let lines =
@@ -157,7 +157,7 @@ impl Surroundings {
         Command::new(self.bin.join(name))
     }
 
-    /// Runs commands as somebody at a shell would.
+    /// Runs commands as a person at a shell would.
     #[track_caller]
     fn run(&self, place: &str, script: &str) {
         let script = script

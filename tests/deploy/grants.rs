@@ -113,7 +113,7 @@ async fn grants_suffice_and_none_is_too_many(server: Server) {
         admin.execute(AssertSqlSafe(drop)).await.unwrap();
     }
     migrate.succeed(&world, &["migrate"]);
-    // Whoever runs may not change tables.
+    // The account that runs may not change tables.
     let mut connection = run.connect(&world).await;
     for statement in CHANGES {
         let error = connection.execute(statement).await.unwrap_err();
@@ -144,7 +144,7 @@ async fn grants_suffice_and_none_is_too_many(server: Server) {
     world.end().await;
 }
 
-/// A broker that asks for a password over TLS, and lets nobody do what no ACL allows.
+/// A broker that asks for a password over TLS, and allows only what an ACL allows.
 async fn guarded_broker(directory: &Path, certificates: &Path) -> OwnServer {
     let read = |name| std::fs::read_to_string(certificates.join(name)).unwrap();
     std::fs::create_dir_all(directory).unwrap();

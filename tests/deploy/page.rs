@@ -163,7 +163,7 @@ async fn page_names_a_hot_partition() {
     // Rows cost something, so that work remains to be seen.
     let cost = "CREATE TRIGGER cost BEFORE INSERT ON order_events FOR EACH ROW DO SLEEP(0.0005)";
     world.connect().await.execute(cost).await.unwrap();
-    // Somebody took the tenant for the key.
+    // A producer took the tenant for the key.
     let (mut orders, mut messages): (Vec<Message>, Vec<Message>) =
         events(250_000, 0.0).into_iter().partition(|message| message.topic == "order");
     for message in &mut orders {

@@ -23,7 +23,7 @@ impl Prometheus {
     async fn start(directory: &Path, scrape: &[(&str, u16)]) -> Self {
         let home = directory.join("prometheus");
         std::fs::create_dir_all(&home).unwrap();
-        // Nobody waits for minutes in a test.
+        // A test does not wait for minutes.
         let alerts = read("deploy/prometheus/alerts.yml");
         let alerts: Vec<String> = alerts
             .lines()

@@ -61,7 +61,7 @@ impl Feed {
         config
             .set("enable.idempotence", "true")
             .set("linger.ms", "20")
-            // A broker that is away is waited for.
+            // It waits for a broker that is away.
             .set("message.timeout.ms", "0")
             .set("topic.metadata.refresh.interval.ms", "1000");
         let (orders, inbox) = channel();

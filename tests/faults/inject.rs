@@ -45,7 +45,7 @@ pub struct Injected {
     fault: Fault,
     /// Connections that hold locks.
     held: Vec<MySqlConnection>,
-    /// A task that goes on until told to stop.
+    /// A task that repeats something until told to stop.
     task: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
     /// Kept while instances must neither begin nor end.
     steady: Option<OwnedMutexGuard<()>>,

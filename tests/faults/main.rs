@@ -12,7 +12,6 @@
 mod broker;
 mod chaos;
 mod compare;
-
 mod fault;
 mod feed;
 mod inject;

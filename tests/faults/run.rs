@@ -20,7 +20,7 @@ pub struct Setup<'s> {
     pub instances: usize,
     pub seed: u64,
     pub events_per_second: f64,
-    /// Topics that exist from the start; those that nobody creates come at the end.
+    /// Topics that exist from the start; those that no fault creates come at the end.
     pub topics: &'s [&'static str],
     /// Whether to save a minute here and there.
     pub is_short: bool,

@@ -56,7 +56,7 @@ impl Service {
         self.process().as_ref().map(|process| process.number)
     }
 
-    /// Waits until it has looked at the tables and joins the group, or ends: both can take as long
+    /// Waits until it has checked the tables and joins the group, or ends: both can take as long
     /// as the server is away.
     pub async fn has_begun(&self) {
         let deadline = Instant::now() + DEADLINE;

@@ -28,7 +28,7 @@ pub struct Seen {
     pub retries: BTreeMap<String, u64>,
     /// Times without a durable row.
     pub stalls: Vec<(Instant, Instant)>,
-    /// Instances that ended although nobody told them to.
+    /// Instances that ended by themselves.
     pub ended: Vec<String>,
 }
 

@@ -27,8 +27,8 @@ fn a_tombstone_is_skipped_and_verdicts_come_in_order() {
         Input { topic: "user", value: Some(b"null") },
         good,
         Input { topic: "order", ..good },
-        Input { topic: "nobody", ..good },
-        Input { topic: "nobody", value: None },
+        Input { topic: "unknown", ..good },
+        Input { topic: "unknown", value: None },
     ];
     let expected = fold(inputs, MYSQL);
     use Verdict::{Dead, Loaded, Skipped};
@@ -61,7 +61,7 @@ fn all_envelope_fields_are_required_and_typed() {
     }
     check("user", &good.replace(r#""data":{}"#, r#""data":7,"data":{}"#), None);
     check("user", &format!("[{good}]"), Some("the message is not an object"));
-    check("payment", good, Some("a topic nobody knows"));
+    check("payment", good, Some("an unknown topic"));
     check("order", good, Some("event_type: of another topic"));
 }
 
@@ -357,7 +357,7 @@ fn what_a_change_or_a_log_reads_is_checked_and_nothing_else() {
 }
 
 #[test]
-fn strictness_holds_for_what_nobody_reads() {
+fn strictness_holds_for_what_is_not_read() {
     for unread in [r#""\ud800""#, "NaN", "Infinity", "1e400", "\"\u{1}\"", "01"] {
         let data = format!(r#"{{"unread":{unread},"unread":1}}"#);
         let written: Written = ("user.x", "e1", "12:00:00", "u1", "DATA");

@@ -31,7 +31,7 @@ pub(crate) struct Group {
     /// How often each member was thrown out: what it sent before is not taken any more.
     generations: BTreeMap<Member, u32>,
     pub(crate) committed: BTreeMap<TopicPartition, i64>,
-    /// Told to members since somebody asked last.
+    /// Told to members since `take_news` was last called.
     news: Vec<(Member, Change)>,
 }
 

@@ -28,7 +28,7 @@ use summary::Summary;
 use testkit::{chance, environment};
 
 const RUNS: u64 = 600;
-/// A planted fault that takes more runs to be noticed would be missed by somebody one day.
+/// A planted fault that takes more runs to be noticed would be missed one day.
 const RUNS_UNTIL_CAUGHT: u64 = 100;
 
 #[test]

@@ -32,10 +32,10 @@ pub(crate) struct BenchArgs {
     #[arg(long, default_value_t = Plan::default().seed)]
     pub(super) seed: u64,
     /// Share of events that come twice, 0 to 1
-    #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = crate::cli::share)]
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = crate::values::share)]
     pub(super) duplicates: f64,
     /// Share of events that come late, 0 to 1
-    #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = crate::cli::share)]
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = crate::values::share)]
     pub(super) late: f64,
     /// Which server
     #[arg(long, value_enum, default_value_t)]
@@ -64,7 +64,7 @@ pub(crate) struct BenchArgs {
     #[serde(skip)]
     pub(super) rest_seconds: u64,
     /// A setting for sluicegate; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = crate::cli::property)]
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = crate::values::property)]
     pub(super) settings: Vec<(String, String)>,
     /// Keep the result, for `bench compare`
     #[arg(long, value_name = "FILE")]
@@ -135,7 +135,7 @@ impl FromStr for Rate {
         if text == "half" {
             Ok(Self::HalfOfPeak)
         } else {
-            crate::cli::rate(text).map(Self::PerSecond)
+            crate::values::rate(text).map(Self::PerSecond)
         }
     }
 }

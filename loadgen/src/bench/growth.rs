@@ -33,7 +33,7 @@ impl Bench {
         let prefix = format!("{}.growth.", self.name);
         let work = self.new_work(&prefix).await?;
         // Each event gives a row of a log at least. The last rows of a backlog are slower, since not
-        // every partition has some; so there are more than are looked at.
+        // every partition has some; so there are more than are measured.
         let events = u64::from(millions) * 1_000_000 + EVENTS_BEYOND;
         let plan = Plan { events, ..self.args.plan() };
         self.produce(&prefix, plan).await?;
@@ -120,7 +120,7 @@ fn samples(written_over_time: Vec<(Duration, BTreeMap<String, WrittenTo>)>) -> V
 /// last moment without any.
 fn at(samples: &[Sample], wanted: f64) -> Option<Sample> {
     let after = samples.iter().position(|sample| sample.rows() > wanted)?;
-    // What was there before the first sample was written while nobody looked.
+    // What was there before the first sample was written unseen.
     let before = samples[..after].last().cloned().unwrap_or_default();
     let step = between(&before, &samples[after]);
     let share = (wanted - before.rows()) / step.rows();

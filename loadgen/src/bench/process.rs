@@ -18,7 +18,7 @@ pub(super) fn cpu_seconds(pid: u32) -> Option<f64> {
     seconds(Path::new(&format!("/proc/{pid}/stat")), [USER, SYSTEM])
 }
 
-/// User and system time of all children that have ended and were waited for, in seconds. Taken before and after, it is
+/// User and system time of all children that have ended and been waited on, in seconds. Taken before and after, it is
 /// exact for those between; what is read from a process that still runs misses its last moments.
 pub(super) fn children_cpu_seconds() -> Option<f64> {
     seconds(Path::new("/proc/self/stat"), [CHILDREN_USER, CHILDREN_SYSTEM])

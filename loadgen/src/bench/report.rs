@@ -101,7 +101,7 @@ impl Report {
         let text =
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         serde_json::from_str(&text)
-            .with_context(|| format!("{} is no result of `bench --json`", file.display()))
+            .with_context(|| format!("{} is not a result of `bench --json`", file.display()))
     }
 
     /// Each figure of both, by its medians, and what else differs.

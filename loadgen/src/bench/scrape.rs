@@ -6,7 +6,7 @@ use loadgen::metrics::Metrics;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// An answer that takes longer is not waited for: the next scrape gives the same and more.
+/// Longer than this is not worth a wait: the next scrape gives the same and more.
 const ANSWER_WAIT: Duration = Duration::from_millis(200);
 
 /// Asks a process on this machine; `None` while nothing answers.

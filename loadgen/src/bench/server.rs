@@ -221,7 +221,7 @@ impl Server {
     }
 
     /// Waits until old row versions are purged and dirty pages are no longer written out; on a server that others use as
-    /// well this may never be, and then it goes on after `longest`.
+    /// well this may never be, and then the wait ends after `longest`.
     pub(super) async fn rest(&mut self, longest: Duration) -> Result<()> {
         let deadline = Instant::now() + longest;
         let (mut last, mut unchanged) = (None, 0);

@@ -1,4 +1,4 @@
-//! sluicegate as a process: run, and looked at while it runs.
+//! sluicegate as a process: run, and watched while it runs.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ use super::process;
 use super::scrape::scrape;
 use super::server::Address;
 
-/// How often a process is looked at.
+/// How often a process is watched.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long a process may take to end when asked to.
 const STOP_WAIT: Duration = Duration::from_secs(60);
@@ -257,7 +257,7 @@ impl Seen {
     }
 }
 
-/// Free now; nobody can promise more.
+/// Free now; another program may take it before it is used.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -1,11 +1,11 @@
 //! Topic `community`: founded by a user, joined and left by others; every change of members carries the new count.
 
+use super::stock::Stock;
 use super::{actor, picture, reason};
 use crate::ids::Id;
 use crate::json::Escaped;
 use crate::mix::EventType;
 use crate::scribe::Scribe;
-use crate::stock::Stock;
 use crate::text;
 
 use super::user::User;

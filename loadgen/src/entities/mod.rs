@@ -1,4 +1,5 @@
 //! One module per topic: what is remembered of an entity, the document that creates it, and the events of its life.
+//! `stock` holds all that are alive.
 //!
 //! An event's function writes the message and gives `Some`, or gives `None` and writes nothing when no entity is in the
 //! state the event needs.
@@ -8,6 +9,7 @@ pub(crate) mod order;
 pub(crate) mod post;
 pub(crate) mod product;
 pub(crate) mod promotion;
+pub(crate) mod stock;
 pub(crate) mod supplier;
 pub(crate) mod user;
 

@@ -1,11 +1,11 @@
 //! Topic `order`: what users buy.
 
+use super::stock::Stock;
 use super::{address, billing_address, reason};
 use crate::clock;
 use crate::ids::Id;
 use crate::mix::EventType;
 use crate::scribe::Scribe;
-use crate::stock::Stock;
 use crate::text;
 
 /// An order stops taking lines here, so the largest event stays at what was seen: 186 kB.

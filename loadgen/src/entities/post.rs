@@ -1,10 +1,10 @@
 //! Topic `post`: what users write in communities.
 
+use super::stock::Stock;
 use super::{actor, picture, reason};
 use crate::ids::Id;
 use crate::mix::EventType;
 use crate::scribe::Scribe;
-use crate::stock::Stock;
 use crate::text;
 
 use super::community::Community;

@@ -1,12 +1,12 @@
 //! Topic `promotion`: draft, submitted, approved by one or several, running, at an end.
 
+use super::stock::Stock;
 use super::{actor, picture, reason};
 use crate::clock::DAY_US;
 use crate::ids::Id;
 use crate::json::Escaped;
 use crate::mix::EventType;
 use crate::scribe::Scribe;
-use crate::stock::Stock;
 
 use super::product::Product;
 

@@ -1,12 +1,12 @@
 //! Topic `supplier`: firms that sell.
 
+use super::stock::Stock;
 use super::{address, billing_address, picture};
 use crate::ids::Id;
 use crate::json::Escaped;
 use crate::mix::EventType;
 use crate::scribe::Scribe;
 use crate::secret::TAX_ID_MARKER;
-use crate::stock::Stock;
 use crate::text;
 
 #[derive(Debug)]

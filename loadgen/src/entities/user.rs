@@ -1,11 +1,11 @@
 //! Topic `user`: people, and the leaders among them.
 
 use super::picture;
+use super::stock::Stock;
 use crate::ids::Id;
 use crate::json::Escaped;
 use crate::mix::EventType;
 use crate::scribe::Scribe;
-use crate::stock::Stock;
 use crate::text;
 
 #[derive(Debug)]

@@ -9,11 +9,11 @@ mod payload;
 mod surgery;
 
 use crate::clock::Clock;
+use crate::entities::stock::Stock;
 use crate::message::{Kind, Message};
 use crate::mix::EventType;
 use crate::rng::{Rng, Stream};
 use crate::scribe::Written;
-use crate::stock::Stock;
 use crate::world::World;
 
 /// One way of being bad.

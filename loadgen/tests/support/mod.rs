@@ -137,7 +137,7 @@ const COLUMNS: &[(&str, &str, Column)] = &[
 pub(crate) fn check(topic: &str, value: &[u8]) -> Result<Value, String> {
     // serde_json refuses what strict JSON refuses, lone surrogates, and more than 128 levels.
     let message: Value = serde_json::from_slice(value).map_err(|error| error.to_string())?;
-    let text = |name: &str| message[name].as_str().ok_or_else(|| format!("{name} is no string"));
+    let text = |name: &str| message[name].as_str().ok_or_else(|| format!("{name} is not a string"));
     let event_type = text("event_type")?;
     let action = event_type.strip_prefix(topic).and_then(|rest| rest.strip_prefix('.'));
     let action = action.ok_or("event_type of another topic")?;
@@ -155,7 +155,7 @@ pub(crate) fn check(topic: &str, value: &[u8]) -> Result<Value, String> {
         return Err("timestamp".to_owned());
     }
     if !message["data"].is_object() {
-        return Err("data is no object".to_owned());
+        return Err("data is not an object".to_owned());
     }
     for (_, path, column) in COLUMNS.iter().filter(|(of, ..)| *of == event_type) {
         check_path(&message["data"], path, column)
@@ -170,14 +170,14 @@ fn check_path(value: &Value, path: &str, column: &Column) -> Result<(), String> 
     let values = match (step.ends_with("[]"), next) {
         (true, Value::Array(values)) => values.as_slice(),
         (true, Value::Null) => &[],
-        (true, _) => return Err(format!("{step} is no list")),
+        (true, _) => return Err(format!("{step} is not a list")),
         (false, value) => std::slice::from_ref(value),
     };
     for value in values {
         match rest {
             Some(rest) if value.is_object() => check_path(value, rest, column)?,
             Some(_) if !value.is_null() || step.ends_with("[]") => {
-                return Err(format!("{step} is no object"));
+                return Err(format!("{step} is not an object"));
             }
             _ => check_value(if rest.is_some() { &Value::Null } else { value }, column)?,
         }

@@ -65,9 +65,9 @@ impl Event {
     }
 }
 
-/// Reads a message that is no tombstone.
+/// Reads a message that is not a tombstone.
 pub(crate) fn read(topic: &str, message: &[u8], json_depth: usize) -> Result<Event, String> {
-    let entity = schema::entity(topic).ok_or("a topic nobody knows")?;
+    let entity = schema::entity(topic).ok_or("an unknown topic")?;
     let document = strict_json::document(message)?;
     let Value::Object(envelope) = document.value else {
         return Err("the message is not an object".to_owned());

@@ -6,7 +6,7 @@
 //! JSON column refuses. Fails: with a reason, on anything but one document.
 //!
 //! serde_json would do for most of this, but not for three things the contract is exact about: it stops at 128 levels,
-//! also in envelope fields that nobody reads; without its `float_roundtrip` feature it may miss the nearest double by
+//! also in envelope fields that are not read; without its `float_roundtrip` feature it may miss the nearest double by
 //! one bit; and which of its features are on depends on what else is in the build.
 
 use serde_json::{Map, Number, Value};

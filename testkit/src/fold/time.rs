@@ -1,6 +1,6 @@
 //! Timestamps of the contract into the text of a UTC `DATETIME(6)`.
 
-/// `2025-01-06T00:30:00.1234567+02:00` → `2025-01-05 22:30:00.123456`; nothing if the text is no such timestamp.
+/// `2025-01-06T00:30:00.1234567+02:00` → `2025-01-05 22:30:00.123456`; nothing if the text is not such a timestamp.
 ///
 /// `YYYY-MM-DD`, then `T` or one blank, then `HH:MM:SS`, then maybe `.` and 1 to 9 digits, then `Z`, `±HH:MM`, `±HHMM`,
 /// `±HH` or nothing. The year limits, 1000 to 9999, are those of the column and so hold for the year in UTC.

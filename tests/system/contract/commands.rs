@@ -7,7 +7,7 @@ use testkit::world::program;
 use testkit::{Server, World, free_port, tables, until, wait_for};
 
 testkit::on_both_servers!(
-    check_names_everything_and_the_mend,
+    check_names_everything_and_the_fix,
     dead_letters_are_listed_shown_replayed_and_purged,
     instances_that_start_together_migrate_once
 );
@@ -21,7 +21,7 @@ fn message(topic: &'static str, value: &str) -> loadgen::Message {
     }
 }
 
-async fn check_names_everything_and_the_mend(server: Server) {
+async fn check_names_everything_and_the_fix(server: Server) {
     let Some(world) = World::new(server) else { return };
     let output = world.execute(&["check"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -38,11 +38,11 @@ async fn check_names_everything_and_the_mend(server: Server) {
         "{unknown}"
     );
     assert!(unknown.contains("schema: fits the mapping"), "{unknown}");
-    let nobody = format!("kafka.bootstrap_servers=127.0.0.1:{}", free_port());
-    let output = world.execute(&["check", "--set", &nobody]);
-    let away = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(away.matches("PROBLEM").count(), 1, "{away}");
-    assert!(away.contains("Kafka: no answer from 127.0.0.1"), "{away}");
+    let away = format!("kafka.bootstrap_servers=127.0.0.1:{}", free_port());
+    let output = world.execute(&["check", "--set", &away]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said.matches("PROBLEM").count(), 1, "{said}");
+    assert!(said.contains("Kafka: no answer from 127.0.0.1"), "{said}");
     let said = world.succeed(&["check"]);
     assert!(said.contains("schema: fits the mapping") && said.contains("grants: enough"), "{said}");
     let mut connection = world.connect().await;
@@ -62,15 +62,15 @@ async fn check_names_everything_and_the_mend(server: Server) {
     let output = world.execute(&["check"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    for mend in [
+    for fix in [
         "ALTER TABLE `users` ADD COLUMN `city` VARCHAR(100) NULL",
         "ALTER TABLE `orders` MODIFY COLUMN `currency` VARCHAR(3) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci NULL COMMENT 'ISO 4217 code, e.g. USD'",
         "ALTER TABLE `user_logins` ADD UNIQUE KEY `uq_user_logins` (`event_timestamp`, `event_id`)",
         "ALTER TABLE `posts` DROP INDEX `mine`",
     ] {
-        assert!(said.contains(mend), "{mend}\n{said}");
+        assert!(said.contains(fix), "{fix}\n{said}");
         let mut connection = world.connect().await;
-        connection.execute(sqlx::AssertSqlSafe(mend)).await.unwrap();
+        connection.execute(sqlx::AssertSqlSafe(fix)).await.unwrap();
     }
     world.succeed(&["check"]);
     world.end().await;
@@ -149,7 +149,7 @@ async fn dead_letters_are_listed_shown_replayed_and_purged(server: Server) {
     assert!(world.succeed(&["dead-letters", "purge", &other]).starts_with("0 "));
     assert!(world.succeed(&["dead-letters", "purge"]).starts_with("1 "));
     let unasked = world.execute(&["dead-letters", "purge", "--unreplayed"]);
-    assert_eq!(unasked.status.code(), Some(1), "nobody said which");
+    assert_eq!(unasked.status.code(), Some(1), "which ones was not said");
     let purge = ["dead-letters", "purge", "--unreplayed", "--reason", "json_invalid"];
     assert!(world.succeed(&purge).starts_with("1 "));
     let output = world.execute(&["dead-letters", "show", &id]);
@@ -157,7 +157,7 @@ async fn dead_letters_are_listed_shown_replayed_and_purged(server: Server) {
     world.end().await;
 }
 
-/// The letters of the group under way are written and marked; the same command goes on later.
+/// The letters of the group under way are written and marked; the same command finishes the rest later.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_that_is_interrupted_finishes_what_it_began() {
     const LETTERS: usize = 700;

@@ -1,4 +1,4 @@
-//! Configurations that nobody should have, on the command line of the real program.
+//! Faulty configurations, on the command line of the real program.
 
 use std::process::Command;
 use testkit::world::{program, said};

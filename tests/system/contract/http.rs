@@ -76,7 +76,7 @@ async fn slow_connections_do_not_delay_health() {
         let took = asked.elapsed();
         assert!(answer.is_some_and(|answer| answer.body() == "ok\n"), "round {round}: {took:?}");
     }
-    // A head that does not come to its end is not waited for.
+    // The server gives up on a head that does not end.
     let mut half = connect(&instance);
     half.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
     let mut answer = Vec::new();

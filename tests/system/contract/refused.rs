@@ -82,14 +82,14 @@ async fn check(server: Server, batch_rows: usize) {
     assert!(text.contains("table posts") && text.contains("chk_1"), "{text}");
     assert!(log.contains("the server refuses"), "{log}");
 
-    // The constraints are mended one by one, and the letters replayed.
+    // The constraints are dropped one by one, and the letters replayed.
     connection.execute("ALTER TABLE user_events DROP CONSTRAINT chk_0").await.unwrap();
     let outcome = replay(&world);
     assert_eq!(outcome["still_faulty"]["server_refused"].as_u64(), Some(blamed.len() as u64 - 1));
     assert!(outcome["loaded"].as_u64() == Some(1), "{outcome}");
     for (number, (table, ..)) in refused.iter().enumerate().skip(1) {
-        let mend = format!("ALTER TABLE {table} DROP CONSTRAINT chk_{number}");
-        connection.execute(AssertSqlSafe(mend)).await.unwrap();
+        let drop = format!("ALTER TABLE {table} DROP CONSTRAINT chk_{number}");
+        connection.execute(AssertSqlSafe(drop)).await.unwrap();
     }
     replay(&world);
     world.assert_tables("after the replay", &all.tables).await;

@@ -27,7 +27,7 @@ async fn an_instance_tells_what_it_does() {
     world.produce(messages).await;
     world.serve_http();
     let mut instance = Instance::start(&world);
-    // All of it is durable, committed, and was looked at more than once.
+    // All of it is durable, committed, and was scraped more than once.
     let status = wait_for("everything to be loaded", || {
         assert!(!instance.has_ended(), "{}", instance.log());
         status(&instance).filter(|status| {
@@ -56,9 +56,9 @@ async fn an_instance_tells_what_it_does() {
     let json = world.command().args(["status", "--json"]).output().unwrap();
     assert_eq!(serde_json::from_slice::<Status>(&json.stdout).unwrap().throughput.messages, total);
     instance.stop();
-    let nobody = world.command().args(["status", "--json"]).output().unwrap();
-    assert_eq!(nobody.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&nobody.stderr).contains("no instance answers"));
+    let unanswered = world.command().args(["status", "--json"]).output().unwrap();
+    assert_eq!(unanswered.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unanswered.stderr).contains("no instance answers"));
     world.end().await;
 }
 
@@ -73,7 +73,7 @@ fn waiting(status: &Status) -> u64 {
 }
 
 /// librdkafka knows no lag of a group that has committed nothing, and it fetches nothing while it is
-/// paused: what waits is known all the same, and so is the table that somebody has locked.
+/// paused: what waits is known all the same, and so is the table that another session has locked.
 #[tokio::test]
 async fn what_waits_behind_a_locked_table_is_seen_from_the_start() {
     let Some(mut world) = World::new(Server::MySql) else { return };
@@ -104,7 +104,7 @@ async fn what_waits_behind_a_locked_table_is_seen_from_the_start() {
     world.end().await;
 }
 
-/// The marker of a transaction takes an offset that nobody commits.
+/// The marker of a transaction takes an offset that no batch commits.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_that_ends_in_a_marker_has_no_lag() {
     let Some(mut world) = World::new(Server::MySql) else { return };
@@ -139,7 +139,7 @@ async fn a_topic_that_ends_in_a_marker_has_no_lag() {
 /// An instance is seen while it waits for its database, and connections that say nothing do not keep
 /// others away.
 #[tokio::test]
-async fn an_instance_that_waits_answers_whoever_else_is_connected() {
+async fn an_instance_that_waits_answers_beside_silent_connections() {
     let Some(mut world) = World::new(Server::MySql) else { return };
     world.set("mysql.port", free_port());
     let instance = start(&mut world);

@@ -22,7 +22,7 @@ async fn a_server_slower_than_the_group_waits(server: Server) {
     let messages = messages(4_000);
     world.produce(messages.clone()).await;
     let instance = Instance::started(&world, PAUSED).await;
-    // What is waited for is that nothing happens.
+    // Time enough for something to happen; nothing must.
     tokio::time::sleep(3 * POLL_INTERVAL).await;
     let log = instance.log();
     locked.close().await.unwrap();

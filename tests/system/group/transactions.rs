@@ -55,7 +55,7 @@ async fn aborted_at_the_end() {
     world.end().await;
 }
 
-/// Nobody can read behind the start of an open transaction: that is not the same as caught up.
+/// What lies behind the start of an open transaction cannot be read yet: that is not the same as caught up.
 #[tokio::test]
 async fn left_open() {
     let Some(mut world) = World::migrated(Server::MariaDb, 1).await else { return };

@@ -230,7 +230,7 @@ async fn servers_that_cannot_now(server: Server) {
         set_up(&mut connection, &["SET SESSION max_execution_time = 0"]).await;
     }
 
-    // A row that somebody else holds.
+    // A row that another session holds.
     set_up(&mut other, &["START TRANSACTION", "UPDATE t SET n = 3 WHERE id = 1"]).await;
     let wanted = if mysql { 3572 } else { 1205 };
     let nowait = "SELECT * FROM t WHERE id = 1 FOR UPDATE NOWAIT";
@@ -254,7 +254,7 @@ async fn connection_id(connection: &mut MySqlConnection) -> u64 {
     u64::try_from(row.get::<i64, _>(0)).unwrap()
 }
 
-/// Row 1 of `t` is held by somebody; a statement that waits for it is killed.
+/// Another session holds row 1 of `t`; a statement that waits for it is killed.
 async fn killed_while_waiting(world: &World, connection: &mut MySqlConnection) {
     let id = connection_id(connection).await;
     let mut killer = world.product_server().connect().await.unwrap();
@@ -281,7 +281,7 @@ async fn deadlock(connection: &mut MySqlConnection, other: &mut MySqlConnection)
     set_up(connection, &["START TRANSACTION", "UPDATE t SET n = 5 WHERE id = 2"]).await;
     let (one, two) = tokio::join!(run(connection, "UPDATE t SET n = 5 WHERE id = 1"), async {
         let result = run(other, "UPDATE t SET n = 6 WHERE id = 2").await;
-        // Whoever lives on lets go of its rows.
+        // The survivor lets go of its rows.
         set_up(other, &["ROLLBACK"]).await;
         result
     });

@@ -1,12 +1,12 @@
 //! Everything alive: one bounded pool per kind of entity.
 
-use crate::entities::community::Community;
-use crate::entities::order::Order;
-use crate::entities::post::Post;
-use crate::entities::product::Product;
-use crate::entities::promotion::Promotion;
-use crate::entities::supplier::Supplier;
-use crate::entities::user::User;
+use super::community::Community;
+use super::order::Order;
+use super::post::Post;
+use super::product::Product;
+use super::promotion::Promotion;
+use super::supplier::Supplier;
+use super::user::User;
 use crate::pool::Pool;
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Stock {
         }
     }
 
-    /// For streams that are looked at one event at a time.
+    /// For streams that are read one event at a time.
     pub(crate) fn small() -> Self {
         Self {
             users: Pool::new(64),
