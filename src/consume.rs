@@ -10,6 +10,7 @@ mod committer;
 mod context;
 mod reread;
 
+use crate::clock;
 use crate::offsets::{Bounds, Offsets, OffsetsByPartition, TopicPartition};
 use asker::Asker;
 use committer::Committer;
@@ -263,7 +264,7 @@ impl Consumer {
             self.was_connected.set(true);
         }
         let since = self.alone_since.get().filter(|_| is_alone);
-        self.alone_since.set(if is_alone { since.or_else(|| Some(Instant::now())) } else { None });
+        self.alone_since.set(if is_alone { since.or_else(|| Some(clock::now())) } else { None });
         if since.is_some_and(|since| since.elapsed() >= FORGOTTEN) {
             bootstrap_again(self.inner.client(), &self.bootstrap_servers);
         }

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod buffer;
+pub mod clock;
 pub mod commands;
 pub mod commit;
 pub mod config;

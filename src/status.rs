@@ -9,6 +9,7 @@ mod limit;
 mod reading;
 mod recent;
 
+use crate::clock;
 use crate::config::Config;
 use crate::health::Health;
 use metrics::gauge;
@@ -242,7 +243,7 @@ impl Board {
             recent,
             group: config.kafka.group_id().to_owned(),
             mysql: config.server.address(),
-            started: Instant::now(),
+            started: clock::now(),
             seen: Mutex::default(),
         }
     }
@@ -273,7 +274,7 @@ impl Board {
     }
 
     fn look(&self) {
-        let reading = Reading::parse(&self.metrics(), Instant::now());
+        let reading = Reading::parse(&self.metrics(), clock::now());
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = seen.readings.back() {
             let span = Span { from: last, to: &reading };
@@ -290,7 +291,7 @@ impl Board {
     /// What the instance is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        let now = Reading::parse(&self.metrics(), Instant::now());
+        let now = Reading::parse(&self.metrics(), clock::now());
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let since = |readings: usize| {
             let from = seen.readings.len().saturating_sub(readings);

@@ -1,6 +1,7 @@
 //! What librdkafka tells on the side: logs, errors, statistics, rebalances.
 
 use super::{Rebalance, lock};
+use crate::clock;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -32,7 +33,7 @@ pub(super) struct Context {
 impl Context {
     /// Logs `text`, unless the same `kind` was logged a moment ago.
     pub(super) fn say(&self, kind: String, text: &str) {
-        let (mut said, now) = (lock(&self.said), Instant::now());
+        let (mut said, now) = (lock(&self.said), clock::now());
         if said.len() > SAID_MAX {
             said.clear();
         }

@@ -5,6 +5,7 @@ use super::intake::Message;
 use super::pump::{Next, Port, Pump, Rebalance};
 use super::until_end::{UntilEnd, Waits};
 use super::{Event, Now, PipelineError, Sealed, Setup, Stop};
+use crate::clock;
 use crate::consume::{self, Answer, Consumer, Heard, Known, Question, partitions_of};
 use crate::health::Trouble;
 use crate::offsets::{Bounds, Offsets, OffsetsByPartition, TopicPartition};
@@ -99,7 +100,7 @@ impl Drive {
         events: Receiver<Event>,
         stop: Stop,
     ) -> Self {
-        let now = Instant::now();
+        let now = clock::now();
         Self {
             topics: setup.config.kafka.subscription(&setup.mapping.topic_names()),
             pump: Pump::new(setup.clone()),
@@ -203,8 +204,8 @@ impl Drive {
         }
         warn!(%error, "Kafka is not ready; retrying");
         self.setup.health.set_trouble(Trouble::Kafka, Some(format!("not ready: {error}")));
-        let until = Instant::now() + ASK_AGAIN;
-        while Instant::now() < until && !self.stop.is_requested() {
+        let until = clock::now() + ASK_AGAIN;
+        while clock::now() < until && !self.stop.is_requested() {
             std::thread::sleep(ASK_AGAIN / 10);
         }
         Ok(())
@@ -251,11 +252,11 @@ impl Drive {
             }
             self.take_rebalances()?;
             if self.ticked.elapsed() >= TICK {
-                self.ticked = Instant::now();
+                self.ticked = clock::now();
                 self.tick()?;
             }
             if self.looked_at_end.elapsed() >= LOOK_AT_END {
-                self.looked_at_end = Instant::now();
+                self.looked_at_end = clock::now();
                 self.look_at_end();
             }
             if self.pump.is_draining() {
@@ -290,7 +291,7 @@ impl Drive {
 
     /// A run that has an end does not wait in silence.
     fn say_waits(&mut self) {
-        let now = Instant::now();
+        let now = clock::now();
         let waits = self.pump.waits();
         if waits != self.waits.0 {
             self.waits = (waits, now);

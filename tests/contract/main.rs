@@ -1,5 +1,9 @@
 //! The contract, from Kafka bytes to rows of real servers.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests take time and find their servers in variables"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
 #[path = "../support/reference.rs"]

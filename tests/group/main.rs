@@ -1,6 +1,10 @@
 //! Instances of a consumer group that come, go and die, what Kafka does to them, and the bound on
 //! their memory.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests take time and find their servers in variables"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
 #[path = "../support/reference.rs"]

@@ -1,5 +1,9 @@
 //! What holds for any events, in any order, cut in any way.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests take time and find their servers in variables"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
 #[path = "../support/fuzz.rs"]
