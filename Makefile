@@ -5,7 +5,7 @@ PACKAGES := build-essential pkg-config libssl-dev zlib1g-dev procps
 CARGO_DENY := 0.20.2
 TYPOS := 1.52.0
 typos := $(or $(SLUICEGATE_CACHE),$(HOME)/.cache/sluicegate)/typos-$(TYPOS)
-SCRIPTS := .ci/run tests/servers/install tests/servers/lib.sh tests/servers/with \
+SCRIPTS := .ci/run tests/servers/install tests/servers/lib.sh tests/servers/archive.sh tests/servers/with \
 	tests/servers/mysql tests/servers/mariadb tests/servers/kafka tests/servers/prometheus \
 	tests/servers/mysqld-exporter deploy/kafka/acls.sh
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)

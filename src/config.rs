@@ -205,6 +205,7 @@ impl Sources {
     pub fn of_process(file: Option<PathBuf>, flags: Vec<(String, String, String)>) -> Self {
         // A variable that is no text cannot be one of ours.
         let text = |s: std::ffi::OsString| s.into_string().ok();
+        #[expect(clippy::disallowed_methods, reason = "here they become settings")]
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
         Self { file, environment: environment.collect(), flags }

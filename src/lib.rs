@@ -56,6 +56,8 @@ pub mod reject;
 pub mod offsets;
 /// Times in microseconds.
 pub mod datetime;
+/// The only place that reads the clocks.
+pub mod clock;
 /// Whether the process can do its work.
 pub mod health;
 /// The catalogue of metrics.

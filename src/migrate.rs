@@ -7,6 +7,7 @@
 //!
 //! The notes are sqlx's (`_sqlx_migrations`), so that its command-line tool reads them.
 
+use crate::clock;
 use crate::mysql::without_values;
 use crate::mysql::{Backoff, number_of};
 use crate::mysql::{Server, close};
@@ -15,7 +16,7 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tracing::{debug, info};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
@@ -114,13 +115,13 @@ async fn migrate_as(server: &Server, with_lock: bool) -> Result<usize, Error> {
     }
     let mut connection = server.connect().await?;
     let lock = with_lock.then(|| lock_name(&server.database));
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = clock::now() + PATIENCE;
     let (mut applied, mut attempt) = (0, 0);
     let result = loop {
         match turn(&mut connection, lock.as_deref(), &mut applied).await {
             Ok(Turn::Done) => break Ok(applied),
             Err(error) if !error.is_in_the_way() => break Err(error),
-            _ if Instant::now() > deadline => break Err(Error::Locked),
+            _ if clock::now() > deadline => break Err(Error::Locked),
             Ok(Turn::Locked) => {
                 info!(
                     "migrations: another instance is applying them; looking again when it is done"
@@ -207,7 +208,7 @@ fn lock_name(database: &str) -> String {
 async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<(), Error> {
     connection.execute(NOTES).await?;
     for migration in pending(connection).await? {
-        let started = Instant::now();
+        let started = clock::now();
         let done = connection.execute(migration.sql.clone()).await;
         done.map_err(|error| Error::Migration {
             version: migration.version,

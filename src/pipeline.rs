@@ -1,4 +1,4 @@
-//! Every thread, task, channel and capacity; start, drain, stop.
+//! The threads, tasks, channels and capacities of the pipeline; start, drain, stop.
 //!
 //! ```text
 //!            thread "consume"                      tokio: one task a writer
@@ -11,7 +11,9 @@
 //!
 //! Two more threads wait for Kafka so that the loop does not have to: "commit" hands it one list of
 //! offsets at a time, "ask" puts questions about partitions (`consume.rs`). What is to be done when is decided by the
-//! pump, which does no IO; the thread "consume" gives it what happens and does what it says.
+//! pump, which does no IO; the thread "consume" gives it what happens and does what it says. While a
+//! refused batch is sorted out, a thread "reread" reads its messages again (`rescue.rs`). Beside these
+//! run librdkafka's threads, tokio's, and the tasks of `commands/run.rs`: signals and HTTP.
 //!
 //! There are `writers + 2` batches in all, and a batch is either free, open, on its way, or at a
 //! writer. So both channels have that capacity (and some more for Kafka's replies) and never
@@ -33,6 +35,7 @@ mod timers;
 mod until_end;
 
 use crate::buffer::Batch;
+use crate::clock;
 use crate::config::Config;
 use crate::consume::{Consumer, KafkaReply, REPLIES_MAX};
 use crate::datetime::Micros;
@@ -48,7 +51,7 @@ use rescue::Rescuer;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc as std_mpsc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tracing::info;
 
@@ -128,9 +131,7 @@ impl Now {
     /// Reads both clocks.
     #[must_use]
     pub fn read() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
-        Self { at: Instant::now(), micros }
+        Self { at: clock::now(), micros: clock::unix_micros() }
     }
 }
 

@@ -11,6 +11,7 @@ mod recent;
 mod summary;
 mod types;
 
+use crate::clock;
 use crate::config::Config;
 use crate::health::Health;
 use metrics::gauge;
@@ -74,7 +75,7 @@ impl Board {
             recent,
             group: config.kafka.group_id.clone(),
             mysql: config.server.address(),
-            started: Instant::now(),
+            started: clock::now(),
             seen: Mutex::default(),
         }
     }
@@ -105,7 +106,7 @@ impl Board {
     }
 
     fn read(&self) {
-        let reading = Reading::parse(&self.metrics(), Instant::now());
+        let reading = Reading::parse(&self.metrics(), clock::now());
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = seen.readings.back() {
             let interval = Interval { from: last, to: &reading };
@@ -122,7 +123,7 @@ impl Board {
     /// What the instance is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        let now = Reading::parse(&self.metrics(), Instant::now());
+        let now = Reading::parse(&self.metrics(), clock::now());
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let since = |readings: usize| {
             let from = seen.readings.len().saturating_sub(readings);

@@ -4,6 +4,7 @@ mod queries;
 mod server;
 
 use super::{inspect_now, mapping, run};
+use crate::clock;
 use crate::config::{Config, OffsetReset};
 use crate::health::Health;
 use crate::migrate;
@@ -19,7 +20,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tracing::info;
 
 /// How the demo goes.
@@ -120,7 +121,7 @@ async fn load(options: &Options, mut config: Config) -> anyhow::Result<Loaded> {
     let setup = run::setup(Arc::new(config), mapping, &fit, false, Arc::new(Health::default()));
     let progress = Arc::clone(&setup.progress);
     let stop = Stop::default();
-    let started = Instant::now();
+    let started = clock::now();
     let bar = tokio::spawn(run::show_progress(Arc::clone(&progress)));
     let loading = tokio::spawn(pipeline::run(setup, stop.clone()));
     let plan = Plan {

@@ -1,6 +1,7 @@
 //! `sluicegate run` and `sluicegate migrate`.
 
 use super::{Fit, Inspected, inspect, mapping};
+use crate::clock;
 use crate::config::{self, Config};
 use crate::flush::Plan;
 use crate::flush::statement::Statements;
@@ -21,7 +22,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
@@ -102,7 +103,7 @@ pub async fn run(
     }
     let setup = setup(config, mapping, &fit, options.until_end, health);
     let progress = Arc::clone(&setup.progress);
-    let started = Instant::now();
+    let started = clock::now();
     let bar = options.until_end.then(|| tokio::spawn(show_progress(Arc::clone(&progress))));
     let result = pipeline::run(setup, stop).await;
     if let Some(bar) = bar {
@@ -162,7 +163,7 @@ async fn prepare(
     options: Options,
     health: &Health,
 ) -> anyhow::Result<Fit> {
-    let (mut attempt, started) = (1, Instant::now());
+    let (mut attempt, started) = (1, clock::now());
     loop {
         let error = match try_to_prepare(config, mapping, options).await {
             Ok(inspected) => {
@@ -219,7 +220,7 @@ fn stop_on_signals(stop: Stop, timeout: Duration) -> std::io::Result<()> {
             "{signal}: reading ends; what is under way is written and committed first, for at most {timeout:?}; a second signal ends it at once"
         );
         stop.request();
-        let first = Instant::now();
+        let first = clock::now();
         // Some send a signal to the process, and then to its whole group.
         while first.elapsed() < SECOND_SIGNAL {
             tokio::select! {

@@ -5,6 +5,7 @@ use super::committer::Committer;
 use super::context::{Context, Notice, answer};
 use super::queries::{bounds_of_topics, committed, offsets_of};
 use super::{KafkaReply, QUERY_TIMEOUT, Reader, Rebalance, bootstrap_again, lock};
+use crate::clock;
 use crate::offsets::{Bounds, Offsets, TopicPartition};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -184,7 +185,7 @@ impl Consumer {
             self.was_connected.set(true);
         }
         let since = self.alone_since.get().filter(|_| is_alone);
-        self.alone_since.set(if is_alone { since.or_else(|| Some(Instant::now())) } else { None });
+        self.alone_since.set(if is_alone { since.or_else(|| Some(clock::now())) } else { None });
         if since.is_some_and(|since| since.elapsed() >= FORGOTTEN) {
             bootstrap_again(self.inner.client(), &self.bootstrap_servers);
         }

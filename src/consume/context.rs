@@ -2,6 +2,7 @@
 
 use super::queries::partitions_of;
 use super::{Rebalance, lock};
+use crate::clock;
 use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -50,7 +51,7 @@ pub(super) struct Context {
 impl Context {
     /// Logs `text`, unless the same `kind` was logged a moment ago.
     pub(super) fn say(&self, kind: String, text: &str) {
-        let (mut said, now) = (lock(&self.said), Instant::now());
+        let (mut said, now) = (lock(&self.said), clock::now());
         if said.len() > SAID_MAX {
             said.clear();
         }

@@ -8,6 +8,7 @@ use super::parts::{self, Part};
 use super::slow::within;
 use super::statement::{PACKET_OVERHEAD, StaleLines, StatementLimits, Statements};
 use crate::buffer::Batch;
+use crate::clock;
 use crate::dead_letter::DeadLetter;
 use crate::mapping::{Mapping, TableId};
 use crate::mysql::Class;
@@ -16,7 +17,7 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use blame::NO_PARTITION;
 use blame::refused_row;
@@ -284,7 +285,7 @@ impl Transaction<'_, '_> {
     }
 
     async fn end(&mut self, end: End) -> Result<(), Cause> {
-        let started = Instant::now();
+        let started = clock::now();
         match end {
             End::Commit => self.simple("COMMIT").await?,
             End::Rollback => self.simple("ROLLBACK").await?,
@@ -297,7 +298,7 @@ impl Transaction<'_, '_> {
         if text.len() + PACKET_OVERHEAD > self.session.packet {
             return Err(self.beyond_packet(text.len(), table));
         }
-        let started = Instant::now();
+        let started = clock::now();
         let run = self.session.connection.execute(AssertSqlSafe(Arc::clone(text)));
         let done =
             within(self.session.plan.timeout, |slow| (self.session.on_slow)(table, slow), run)
@@ -315,7 +316,7 @@ impl Transaction<'_, '_> {
 
     /// The ids that a query names.
     async fn ids(&mut self, query: String, table: TableId) -> Result<Vec<String>, Cause> {
-        let started = Instant::now();
+        let started = clock::now();
         let run = self.session.connection.fetch_all(AssertSqlSafe(query));
         let done = within(
             self.session.plan.timeout,

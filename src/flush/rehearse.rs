@@ -10,6 +10,7 @@ use super::cause::Cause;
 use super::slow::within;
 use super::statement::{StaleLines, StatementLimits, Statements};
 use crate::buffer::{Batch, Rows};
+use crate::clock;
 use crate::datetime::Micros;
 use crate::dead_letter::DeadLetter;
 use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId, TableKind};
@@ -20,7 +21,7 @@ use crate::reject::{Code, Reject};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// One row a statement, however long.
 const ONE_ROW: StatementLimits = StatementLimits { rows: 1, bytes: usize::MAX };
@@ -118,7 +119,7 @@ impl Rehearsal {
     pub(super) fn new(mapping: &Mapping) -> Self {
         // Two instances that start together do not meet in a key.
         let id = format!("sluicegate rehearsal {:016x}", RandomState::new().hash_one(0));
-        let now = now();
+        let now = clock::unix_micros();
         let mut batch = Batch::new(mapping);
         for (number, table) in mapping.tables.iter().enumerate() {
             let is_lines = matches!(table.kind, TableKind::Lines { .. });
@@ -193,11 +194,6 @@ fn owner(mapping: &Mapping, table: Option<TableId>) -> Option<TableId> {
         TableKind::Lines { parent } => Some(parent),
         TableKind::Entity { .. } | TableKind::Log => None,
     }
-}
-
-fn now() -> Micros {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Micros::try_from(since.as_micros()).unwrap_or(0)
 }
 
 /// A row as an event would give it that has only what is required.

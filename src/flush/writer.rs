@@ -5,6 +5,7 @@ use super::execute::{Failure, Plan, RefusedRow, Scratch, Session, Written, write
 use super::metrics::WriterMetrics;
 use super::parts::RowsMax;
 use crate::buffer::Batch;
+use crate::clock;
 use crate::mapping::TableId;
 use crate::mysql::{Backoff, Class, Server, TooLarge, close};
 use sqlx::mysql::MySqlConnection;
@@ -73,7 +74,7 @@ impl Writer {
     /// When the server refuses a value, which waiting does not change.
     pub async fn flush(&mut self, batch: &Batch) -> Result<Written, Refused> {
         let mut failed = 0_u32;
-        let mut since = Instant::now();
+        let mut since = clock::now();
         loop {
             match self.attempt(batch).await {
                 Ok(written) => {
@@ -90,7 +91,7 @@ impl Writer {
                 }
                 Err(Failure::Again(cause)) => {
                     if failed == 0 {
-                        since = Instant::now();
+                        since = clock::now();
                     }
                     failed = failed.saturating_add(1);
                     if self.is_halved(&cause, batch) {

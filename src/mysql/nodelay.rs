@@ -5,6 +5,9 @@
 //! 40 ms for a delayed ACK. So after connecting, every TCP socket of this process whose peer is
 //! the server's port gets the option: it is idempotent, and on any other socket that happens to
 //! match it does no harm.
+//!
+//! The release of sqlx after 0.9.0 should set it (its pull request 4336); then delete this file, and
+//! its `unsafe` with it. See `docs/adr/0004-nodelay.md`.
 
 use socket2::{SockRef, TcpKeepalive};
 use std::os::fd::{BorrowedFd, RawFd};

@@ -6,6 +6,7 @@ use super::intake::Message;
 use super::pump::{Next, Port, Pump};
 use super::until_end::Waits;
 use super::{Now, PipelineError, Reply, SealedBatch, Setup, Stop};
+use crate::clock;
 use crate::consume::{Answer, Consumer, KafkaReply, Question, Rebalance};
 use crate::health::Trouble;
 use crate::offsets::Offsets;
@@ -96,7 +97,7 @@ impl ConsumeLoop {
         replies: Receiver<Reply>,
         stop: Stop,
     ) -> Self {
-        let now = Instant::now();
+        let now = clock::now();
         Self {
             topics: setup.config.kafka.subscription(&setup.mapping.topic_names()),
             pump: Pump::new(setup.clone()),
@@ -141,11 +142,11 @@ impl ConsumeLoop {
             }
             self.take_rebalances()?;
             if self.ticked.elapsed() >= TICK {
-                self.ticked = Instant::now();
+                self.ticked = clock::now();
                 self.tick()?;
             }
             if self.checked_end.elapsed() >= CHECK_END {
-                self.checked_end = Instant::now();
+                self.checked_end = clock::now();
                 self.check_end();
             }
             if self.pump.is_draining() {
@@ -185,7 +186,7 @@ impl ConsumeLoop {
 
     /// A run that has an end does not wait in silence.
     fn say_waits(&mut self) {
-        let now = Instant::now();
+        let now = clock::now();
         let waits = self.pump.waits();
         if waits != self.waits.0 {
             self.waits = (waits, now);

@@ -74,10 +74,11 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     #[test]
     fn the_next_timer_decides() {
-        let now = Instant::now();
+        let now = clock::now();
         let at = |ms| now + Duration::from_millis(ms);
         let mut timers = Timers::default();
         assert_eq!(timers.until(&[Timer::Pause, Timer::Stop], now), Duration::MAX);

@@ -98,11 +98,12 @@ fn faulty(interval: Interval<'_>) -> Option<String> {
 mod tests {
     use super::super::summary::{flush, lag};
     use super::*;
+    use crate::clock;
     use crate::status::reading::Reading;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     fn limit_of(text: &str, waits_for: Option<&str>, busy: f64) -> Limit {
-        let before = Reading::parse("", Instant::now());
+        let before = Reading::parse("", clock::now());
         let now = Reading::parse(text, before.at + Duration::from_secs(60));
         let interval = Interval { from: &before, to: &now };
         limit(interval, waits_for, &lag(&now), &flush(interval, busy))

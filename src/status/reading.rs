@@ -142,6 +142,7 @@ fn bound(le: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
     use std::time::Duration;
 
     const BEFORE: &str = "# HELP rows Rows
@@ -165,7 +166,7 @@ took_count 10
 
     #[test]
     fn spans_of_readings() {
-        let start = Instant::now();
+        let start = clock::now();
         let from = Reading::parse(BEFORE, start);
         let to = Reading::parse(AFTER, start + Duration::from_secs(2));
         let interval = Interval { from: &from, to: &to };

@@ -1,11 +1,11 @@
 //! The last warnings and errors of the log.
 
+use crate::clock;
 use crate::datetime::{self, Micros};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -94,8 +94,7 @@ impl Visit for Text {
 
 /// The present time, to the second.
 pub(super) fn now() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    shown(Micros::try_from(since.as_micros()).unwrap_or_default())
+    shown(clock::unix_micros())
 }
 
 fn shown(micros: Micros) -> String {

@@ -1,8 +1,13 @@
 //! What is around the program: the files in `deploy/` and the commands in the documentation, tried
 //! with the real things they are for.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests take time and find their servers in variables"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
+mod archive;
 mod chromium;
 mod dashboard;
 mod docs;

@@ -2,6 +2,10 @@
 //! load, and all of them at once in the chaos run.
 
 #![allow(
+    clippy::disallowed_methods,
+    reason = "tests take time and find their servers in variables"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,

@@ -1,5 +1,9 @@
 //! The reference fold is itself checked here: by hand-made cases for each rule, by shuffling, and against the samples
 //! of the event contract where these are at hand.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests take time and find their servers in variables"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod contract;

@@ -10,6 +10,10 @@
 //! `SLUICEGATE_SIM_RUNS` says how many runs, `SLUICEGATE_SIM_SEED` with which seed to begin. A run
 //! that fails prints its seed.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests take time and find their servers in variables"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
 mod database;

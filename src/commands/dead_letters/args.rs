@@ -2,6 +2,7 @@
 
 use super::address::{Address, NotAnAddress};
 use super::store::Filter;
+use crate::clock;
 use crate::datetime::{self, Micros};
 use crate::offsets::is_topic_name;
 use anyhow::{anyhow, bail};
@@ -144,8 +145,7 @@ fn topic(text: &str) -> anyhow::Result<String> {
 
 fn time_or_age(text: &str) -> anyhow::Result<Micros> {
     if let Ok(age) = humantime::parse_duration(text) {
-        let now = jiff::Timestamp::now().as_microsecond();
-        return Ok(now - i64::try_from(age.as_micros())?);
+        return Ok(clock::unix_micros() - i64::try_from(age.as_micros())?);
     }
     datetime::parse(text).map_err(|error| anyhow!("it {error}, and is not an age such as 2h"))
 }

@@ -1,11 +1,12 @@
 //! A MySQL or MariaDB of the demo's own: found on the machine, started in a temporary directory.
 
+use crate::clock;
 use anyhow::{Context, bail};
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long a server may take to come up.
@@ -59,7 +60,7 @@ impl PrivateServer {
             .stderr(log_file(directory.path())?)
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
-        let deadline = Instant::now() + START_TIMEOUT;
+        let deadline = clock::now() + START_TIMEOUT;
         while !directory.path().join("s").exists() {
             if let Some(status) = child.try_wait()? {
                 bail!(
@@ -68,7 +69,7 @@ impl PrivateServer {
                     last_lines(directory.path())
                 );
             }
-            if Instant::now() > deadline {
+            if clock::now() > deadline {
                 child.kill()?;
                 bail!(
                     "{} is not up after {START_TIMEOUT:?}: {}",
@@ -97,8 +98,8 @@ impl Drop for PrivateServer {
         let Some(mut child) = self.child.take() else { return };
         // SIGTERM is the polite way; the standard library only knows SIGKILL, every shell both.
         let _ = Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status();
-        let deadline = Instant::now() + STOP_TIMEOUT;
-        while Instant::now() < deadline && matches!(child.try_wait(), Ok(None)) {
+        let deadline = clock::now() + STOP_TIMEOUT;
+        while clock::now() < deadline && matches!(child.try_wait(), Ok(None)) {
             std::thread::sleep(LOOK_AGAIN);
         }
         let _ = child.kill();
@@ -107,6 +108,7 @@ impl Drop for PrivateServer {
 }
 
 fn find(program: &str) -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "where programs are; not a setting")]
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories = std::env::split_paths(&path).chain(SYSTEM_DIRECTORIES.map(PathBuf::from));
     directories.map(|directory| directory.join(program)).find(|candidate| candidate.is_file())

@@ -1,6 +1,7 @@
 //! What comes before the group is joined.
 
 use super::ConsumeLoop;
+use crate::clock;
 use crate::consume::PartitionFacts;
 use crate::health::Trouble;
 use crate::offsets::{Bounds, Offsets, TopicPartition};
@@ -8,7 +9,7 @@ use crate::pipeline::until_end::UntilEnd;
 use crate::pipeline::{PipelineError, begin};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tracing::{info, warn};
 
 /// The pause before Kafka is asked again.
@@ -78,8 +79,8 @@ impl ConsumeLoop {
         }
         warn!(%error, "Kafka is not ready; retrying");
         self.setup.health.set_trouble(Trouble::Kafka, Some(format!("not ready: {error}")));
-        let until = Instant::now() + ASK_AGAIN;
-        while Instant::now() < until && !self.stop.is_requested() {
+        let until = clock::now() + ASK_AGAIN;
+        while clock::now() < until && !self.stop.is_requested() {
             std::thread::sleep(ASK_AGAIN / 10);
         }
         Ok(())
