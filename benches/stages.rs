@@ -2,7 +2,7 @@
 //!
 //! Throughput is given twice: events a second, and bytes of Kafka messages a second.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used)]
 
 mod common;
 

@@ -21,8 +21,6 @@
 //! * [`jsonl`] – messages to lines of text and back; [`kafka`] – messages to a broker.
 //! * [`metrics`] – what a running sluicegate says about itself.
 
-#![allow(missing_docs)]
-
 mod clock;
 mod disorder;
 mod entities;

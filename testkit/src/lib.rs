@@ -19,11 +19,14 @@
 //! * [`chance`] – chance with a seed; [`environment`] – what a run is told by variables.
 
 #![allow(
+    clippy::disallowed_methods,
+    reason = "tests take time and find their servers in variables"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a test that cannot go on says so by panicking"
 )]
-#![allow(missing_docs)]
 
 pub mod chance;
 pub mod environment;

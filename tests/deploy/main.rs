@@ -5,7 +5,7 @@
     clippy::disallowed_methods,
     reason = "tests take time and find their servers in variables"
 )]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod archive;
 mod chromium;

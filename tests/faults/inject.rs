@@ -134,7 +134,7 @@ impl Injector {
             Fault::PartitionsAdded => self.add_partition(chance).await,
             Fault::TopicCreatedLate => {
                 let missing = self.missing_topics().await;
-                self.create_topic(*chance.pick(&missing)).await;
+                self.create_topic(chance.pick(&missing)).await;
             }
             Fault::OffsetsOutOfRange => self.delete_unread().await,
             Fault::CommitsFailing => self.limit_offsets("1").await,

@@ -5,13 +5,7 @@
     clippy::disallowed_methods,
     reason = "tests take time and find their servers in variables"
 )]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    missing_docs,
-    unreachable_pub
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, unreachable_pub)]
 
 mod broker;
 mod chaos;
