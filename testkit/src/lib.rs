@@ -52,8 +52,8 @@ pub use world::World;
 
 /// Makes two tests of each function that takes a [`Server`]: `name::mysql` and `name::mariadb`.
 ///
-/// ```
-/// use testkit::{Server, World, on_both_servers};
+/// ```text
+/// use testkit::{Server, World};
 ///
 /// async fn migrates(server: Server) {
 ///     let Some(world) = World::new(server) else { return };
@@ -61,7 +61,7 @@ pub use world::World;
 ///     world.end().await;
 /// }
 ///
-/// on_both_servers!(migrates);
+/// testkit::on_both_servers!(migrates);
 /// ```
 #[macro_export]
 macro_rules! on_both_servers {

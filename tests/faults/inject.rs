@@ -134,7 +134,8 @@ impl Injector {
             Fault::PartitionsAdded => self.add_partition(chance).await,
             Fault::TopicCreatedLate => {
                 let missing = self.missing_topics().await;
-                self.create_topic(chance.pick(&missing)).await;
+                let topic: &&str = chance.pick(&missing);
+                self.create_topic(topic).await;
             }
             Fault::OffsetsOutOfRange => self.delete_unread().await,
             Fault::CommitsFailing => self.limit_offsets("1").await,

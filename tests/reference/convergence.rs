@@ -1,6 +1,7 @@
 //! Order and duplicates do not matter.
 
 use crate::{Written, fold_messages, message};
+use testkit::Chance;
 use testkit::fold::{Expected, Verdict};
 
 /// Events of a few entities with colliding times, rival creations, changes before creations, and rivals that share even
@@ -59,17 +60,6 @@ fn rivals() -> Vec<(&'static str, String)> {
     events.into_iter().map(message).collect()
 }
 
-/// A small generator of its own (xorshift64), so that a seed names the same order for ever.
-fn shuffle<T>(list: &mut [T], seed: u64) {
-    let mut state = seed;
-    for end in (1..list.len()).rev() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        list.swap(end, usize::try_from(state % (end as u64 + 1)).unwrap());
-    }
-}
-
 fn check(messages: &[(&str, String)], expected: &Expected, how: &str) {
     let actual = fold_messages(messages);
     assert_eq!(actual.tables, expected.tables, "{how}");
@@ -84,7 +74,7 @@ fn any_order_gives_the_same_tables() {
     messages.reverse();
     check(&messages, &expected, "reversed");
     for seed in 1..=50 {
-        shuffle(&mut messages, seed);
+        Chance::new(seed).shuffle(&mut messages);
         check(&messages, &expected, &format!("shuffled, seed {seed}"));
     }
 }
@@ -95,7 +85,7 @@ fn duplicates_change_nothing() {
     let expected = fold_messages(&messages);
     for seed in 1..=20 {
         let mut doubled = [messages.clone(), messages.clone(), messages.clone()].concat();
-        shuffle(&mut doubled, seed);
+        Chance::new(seed).shuffle(&mut doubled);
         doubled.truncate(doubled.len() / 2);
         doubled.extend(messages.clone());
         check(&doubled, &expected, &format!("duplicated, seed {seed}"));

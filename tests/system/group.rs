@@ -31,7 +31,7 @@ fn messages(count: u64) -> Vec<Message> {
 
 /// Made-up events of users alone.
 fn users(count: usize) -> Vec<Message> {
-    let users: Vec<Message> = of_topic("user", &messages(4_000)).cloned().take(count).collect();
+    let users: Vec<Message> = of_topic("user", &messages(4_000)).take(count).cloned().collect();
     assert_eq!(users.len(), count);
     users
 }
