@@ -77,6 +77,8 @@ fn a_room_is_new_or_has_let_go() {
     let letting_go = |tree: &mut Tree| {
         tree.0.insert("src/clock.rs".to_owned(), "use jiff::Zoned;\n".to_owned());
     };
+    let moved_out = |tree: &mut Tree| drop(tree.0.remove("src/health.rs"));
+    check(rooms::check, moved_out, "src/health: no such file");
     check(rooms::check, letting_go, "src/clock: does not use the room `datetime`");
 }
 
