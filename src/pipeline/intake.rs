@@ -1,7 +1,7 @@
 //! One message → rows or a dead letter in a batch.
 
 use super::Setup;
-use crate::buffer::Batch;
+use crate::buffer::{Batch, Sample};
 use crate::config::Config;
 use crate::datetime::{Micros, is_storable};
 use crate::dead_letter::{DeadLetter, KEY_BYTES_MAX, TEXT_CHARS_MAX};
@@ -49,8 +49,8 @@ pub(super) enum Taken {
     Skipped,
     /// An event of this label that the mapping ignores.
     Ignored(LabelId),
-    /// Rows of an event.
-    Event(Loaded),
+    /// Rows of an event of this label.
+    Event(LabelId),
     /// A dead letter.
     Rejected(Code),
 }
@@ -82,7 +82,10 @@ impl Intake {
         let Some(payload) = message.payload else { return Taken::Skipped };
         match self.flattener.load(self.config.kafka.mapped_name(topic), payload, batch) {
             Ok(Loaded { label, is_ignored: true, .. }) => Taken::Ignored(label),
-            Ok(loaded) => Taken::Event(loaded),
+            Ok(Loaded { label, timestamp, .. }) => {
+                batch.note_event(Sample { event: timestamp, kafka_ms: message.timestamp_ms });
+                Taken::Event(label)
+            }
             Err(faulty) => {
                 let code = faulty.reject.code;
                 self.bury(topic, message, *faulty, now, batch);

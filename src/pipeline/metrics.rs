@@ -82,7 +82,13 @@ impl PipelineMetrics {
     }
 
     /// A batch was sealed: passes on what was counted since the last one.
-    pub fn sealed(&mut self, reason: SealReason, batch: &Batch, age: Duration, tally: &mut Tally) {
+    pub(super) fn sealed(
+        &mut self,
+        reason: SealReason,
+        batch: &Batch,
+        age: Duration,
+        tally: &mut Tally,
+    ) {
         self.sealed[&reason].increment(1);
         self.batch_rows.record(batch.row_count() as f64);
         self.batch_bytes.record(batch.bytes() as f64);

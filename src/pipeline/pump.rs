@@ -19,15 +19,13 @@ mod rebalances;
 
 use super::batches::Batches;
 use super::begin::Begin;
-use super::intake::{Intake, Message, Taken};
+use super::intake::{Intake, Message};
 use super::metrics::{PipelineMetrics, Tally};
 use super::partitions::{Arrival, Partitions};
 use super::timers::{Timer, Timers};
 use super::until_end::UntilEnd;
 use super::{Flushed, Now, PipelineError, SealedBatch, Setup};
-use crate::buffer::{Sample, SealReason};
-use crate::config::OffsetReset;
-use crate::flatten::Loaded;
+use crate::buffer::SealReason;
 use crate::offsets::{AssignmentId, OffsetRange, Offsets, TopicPartition};
 use commits::Commits;
 use std::collections::{BTreeSet, VecDeque};
@@ -106,7 +104,6 @@ pub struct Pump {
     /// The assignment of the last message.
     last: AssignmentId,
     changes: VecDeque<Change>,
-    reset: OffsetReset,
     until_end: Option<UntilEnd>,
     paused: bool,
     commits: Commits,
@@ -129,7 +126,6 @@ impl Pump {
             opened: None,
             last: 0,
             changes: VecDeque::new(),
-            reset: setup.config.kafka.reset,
             until_end: None,
             paused: false,
             commits: Commits::default(),
@@ -178,15 +174,7 @@ impl Pump {
         let arrival = owner.arrive(offset);
         let (topic, open) = (&owner.name.topic, &mut self.batches.open);
         self.tally.message(topic, message.payload.map_or(0, <[u8]>::len));
-        match self.intake.take(topic, message, now.micros, open) {
-            Taken::Skipped => self.tally.skipped(topic),
-            Taken::Ignored(label) => self.tally.ignored(topic, label),
-            Taken::Event(Loaded { label, timestamp, .. }) => {
-                self.tally.event(label);
-                open.note_event(Sample { event: timestamp, kafka_ms: timestamp_ms });
-            }
-            Taken::Rejected(code) => self.tally.rejected(topic, code),
-        }
+        self.tally.taken(topic, self.intake.take(topic, message, now.micros, open));
         if let Some(end) = &mut self.until_end {
             end.consumed(&owner.name, offset);
         }

@@ -99,14 +99,14 @@ const ROOMS: &[Room] = &[
         "rdkafka tokio tracing",
         &[Threads, Async],
     ),
-    room("pipeline/begin", "offsets consume", "", &[]),
+    room("pipeline/begin", "offsets config consume", "", &[]),
     room(
         "pipeline/intake",
         "datetime reject redact mapping dead_letter buffer flatten config",
         "rdkafka",
         &[],
     ),
-    room("pipeline/lag", "offsets", "rdkafka", &[]),
+    room("pipeline/lag", "", "rdkafka", &[]),
     room("pipeline/losses", "offsets", "", &[]),
     room(
         "pipeline/metrics",
@@ -114,8 +114,9 @@ const ROOMS: &[Room] = &[
         "metrics",
         &[],
     ),
-    room("pipeline/pump", "offsets health commit consume", "rdkafka tracing", &[]),
-    room("pipeline/state", "offsets buffer flatten commit", "", &[]),
+    room("pipeline/pump", "offsets health buffer consume", "rdkafka tracing", &[]),
+    room("pipeline/partitions", "offsets commit", "", &[]),
+    room("pipeline/timers", "", "", &[]),
     room("pipeline/until_end", "offsets", "rdkafka", &[]),
     room("migrate", "clock mysql", "sqlx tokio tracing", &[Async, Sql]),
     room(

@@ -1,6 +1,7 @@
 //! Messages, counted with plain integers until their batch is sealed.
 
 use crate::mapping::{Label, Mapping};
+use crate::pipeline::intake::Taken;
 use crate::reject::Code;
 use metrics::{Counter, counter};
 use rustc_hash::FxBuildHasher;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 /// Messages of one batch by topic and event type.
 #[derive(Debug)]
-pub struct Tally {
+pub(in crate::pipeline) struct Tally {
     events: Vec<u64>,
     topics: hashbrown::HashMap<String, TopicTally, FxBuildHasher>,
 }
@@ -26,36 +27,28 @@ struct TopicTally {
 impl Tally {
     /// Nothing counted yet.
     #[must_use]
-    pub fn new(mapping: &Mapping) -> Self {
+    pub(in crate::pipeline) fn new(mapping: &Mapping) -> Self {
         Self { events: vec![0; mapping.labels.len()], topics: hashbrown::HashMap::default() }
     }
 
     /// A message arrived.
-    pub fn message(&mut self, topic: &Arc<str>, bytes: usize) {
+    pub(in crate::pipeline) fn message(&mut self, topic: &Arc<str>, bytes: usize) {
         let tally = self.topic(topic);
         tally.messages += 1;
         tally.bytes += bytes as u64;
     }
 
-    /// It was an event of this label.
-    pub fn event(&mut self, label: usize) {
-        self.events[label] += 1;
-    }
-
-    /// It was a tombstone.
-    pub fn skipped(&mut self, topic: &Arc<str>) {
-        self.topic(topic).skipped += 1;
-    }
-
-    /// It was an event of this label that the mapping ignores.
-    pub fn ignored(&mut self, topic: &Arc<str>, label: usize) {
-        self.event(label);
-        self.topic(topic).ignored += 1;
-    }
-
-    /// It was faulty.
-    pub fn rejected(&mut self, topic: &Arc<str>, code: Code) {
-        *self.topic(topic).rejected.entry(code).or_default() += 1;
+    /// What became of it.
+    pub(in crate::pipeline) fn taken(&mut self, topic: &Arc<str>, taken: Taken) {
+        match taken {
+            Taken::Skipped => self.topic(topic).skipped += 1,
+            Taken::Event(label) => self.events[label] += 1,
+            Taken::Ignored(label) => {
+                self.events[label] += 1;
+                self.topic(topic).ignored += 1;
+            }
+            Taken::Rejected(code) => *self.topic(topic).rejected.entry(code).or_default() += 1,
+        }
     }
 
     fn topic(&mut self, topic: &Arc<str>) -> &mut TopicTally {

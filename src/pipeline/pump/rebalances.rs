@@ -18,7 +18,8 @@ impl Pump {
     /// # Errors
     /// When there is no offset to begin from and `kafka.auto_offset_reset` is `error`.
     pub fn assigned(&mut self, facts: &[PartitionFacts]) -> Result<(), NoBegin> {
-        let begins = facts.iter().map(|facts| begin::begin(facts, self.reset));
+        let reset = self.setup.config.kafka.reset;
+        let begins = facts.iter().map(|facts| begin::begin(facts, reset));
         self.changes.push_back(Change::Assigned(begins.collect::<Result<_, _>>()?));
         Ok(())
     }
