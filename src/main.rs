@@ -17,8 +17,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Moves JSON domain events from Kafka into MySQL tables.
 ///
-/// Exit codes: 0 well, 1 failed or found a problem, 2 wrong usage or configuration.
-// It holds what --set gives, secrets too, so it has no `Debug`.
+/// Exit codes: 0 success, 1 failure or a problem found, 2 wrong usage or configuration.
+// No `Debug`: --set may hold secrets.
 #[derive(Parser)]
 #[command(version, about, long_about = None, after_help = AFTER_HELP)]
 struct Cli {
@@ -31,18 +31,18 @@ struct Cli {
 const AFTER_HELP: &str = "Examples:
   sluicegate check                      is everything in place?
   sluicegate run                        consume until SIGTERM
-  sluicegate run --until-end            backfill: up to the present end, then exit
+  sluicegate run --until-end            backfill: load what the topics hold now, then exit
   sluicegate status                     what is a running instance doing?
   sluicegate dead-letters count         what could not be loaded, and why
-  sluicegate demo                       see it work, with a broker in the process";
+  sluicegate demo                       see it work, no Kafka needed";
 
 const RUN_EXAMPLES: &str = "Examples:
   sluicegate run --config /etc/sluicegate/sluicegate.toml
-  sluicegate run --no-migrate           with an account that may not change tables
+  sluicegate run --no-migrate           for an account that may not change tables
   sluicegate run --until-end --set kafka.group_id=backfill
 
-It ends with 0 after SIGTERM or Ctrl-C when what was under way is durable and committed, with 1 when
-that took longer than stop.timeout, and with 1 when nothing but a person can help.";
+Exits with 0 after SIGTERM or Ctrl-C, once everything under way is durable and committed. Exits with 1
+if that took longer than stop.timeout, or on an error that retrying cannot fix.";
 
 const MIGRATE_EXAMPLES: &str = "Example:
   sluicegate migrate --set mysql.user=sluicegate_migrate";
@@ -50,13 +50,13 @@ const MIGRATE_EXAMPLES: &str = "Example:
 const CHECK_EXAMPLES: &str = "Example:
   sluicegate check && systemctl start sluicegate
 
-It ends with 1 when there is a problem, with 2 when it is the configuration. Nothing is changed.";
+Exits with 1 if it finds a problem, with 2 if the configuration is invalid. It changes nothing.";
 
 const CONFIG_EXAMPLES: &str = "Examples:
-  sluicegate config > new.toml          a file with every setting, to begin with
+  sluicegate config > new.toml          a file with every setting, to start from
   sluicegate config | grep batch
 
-Passwords are not shown: they stand as comments in it.";
+Secrets are masked and commented out.";
 
 const DEAD_LETTERS_EXAMPLES: &str = "Examples:
   sluicegate dead-letters count --since 1day
@@ -72,7 +72,7 @@ const STATUS_EXAMPLES: &str = "Examples:
   sluicegate status --url http://10.0.0.7:9464 --once
   sluicegate status --json | jq .limit.text
 
-It ends with 1 when no instance answers.";
+Exits with 1 if no instance answers.";
 
 const COMPLETIONS_EXAMPLES: &str = "Examples:
   sluicegate completions bash > /etc/bash_completion.d/sluicegate
@@ -85,17 +85,17 @@ const MAN_EXAMPLES: &str = "Examples:
 const DEMO_EXAMPLES: &str = "Examples:
   sluicegate demo
   sluicegate demo --events 1000000 --keep
-  sluicegate demo --set mysql.host=127.0.0.1 --set mysql.database=demo   on a server of yours";
+  sluicegate demo --set mysql.host=127.0.0.1 --set mysql.database=demo   on your own server";
 
 #[derive(Args)]
 struct Settings {
-    /// Configuration file [default: sluicegate.toml, if there is one]
+    /// Configuration file [default: sluicegate.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Sets a setting, over file and environment; see `sluicegate config` for their names
+    /// Override one setting, such as batch.rows=5000; `sluicegate config` lists them all
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Logs as JSON lines
+    /// Log as JSON lines
     #[arg(long, global = true)]
     log_json: bool,
 }
@@ -105,14 +105,14 @@ enum Command {
     /// Consume until SIGTERM or SIGINT
     #[command(after_help = RUN_EXAMPLES)]
     Run {
-        /// Stop when everything that is in the topics now is loaded and committed
+        /// Stop once everything that is in the topics now is loaded and committed
         #[arg(long)]
         until_end: bool,
-        /// Refuse to start rather than apply pending migrations
+        /// Refuse to start if migrations are pending, instead of applying them
         #[arg(long)]
         no_migrate: bool,
     },
-    /// Apply pending migrations and nothing else
+    /// Apply pending migrations and exit
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate,
     /// Check configuration, mapping, schema, Kafka, MySQL and grants
@@ -127,19 +127,19 @@ enum Command {
     /// Show what a running instance is doing
     #[command(after_help = STATUS_EXAMPLES)]
     Status(status::Options),
-    /// Load made-up events into a MySQL or MariaDB of its own and show what arrives
+    /// Load made-up events into a temporary MySQL or MariaDB and show the result
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(demo::Options),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
-        /// Which shell
+        /// The shell to complete for
         shell: Shell,
     },
-    /// Print the manual page, or write it and one for each subcommand
+    /// Print the manual page, or write one for each subcommand to a directory
     #[command(after_help = MAN_EXAMPLES)]
     Man {
-        /// Where to write them
+        /// Write all manual pages here instead of printing one
         #[arg(long, value_name = "DIRECTORY")]
         directory: Option<PathBuf>,
     },
@@ -149,7 +149,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match execute(cli) {
         Ok(code) => code,
-        // Whoever reads the pipe has seen enough.
+        // The reader closed the pipe, as `head` does: that is not a failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {}", chain(&error));
@@ -259,7 +259,7 @@ async fn work(
 
 fn sources(settings: Settings) -> anyhow::Result<Sources> {
     let mut flags = Vec::new();
-    // clap forgets what stands before a subcommand if the option comes again behind it.
+    // clap drops the values before a subcommand if the option is repeated after it.
     let set = all_of("--set", std::env::args_os());
     debug_assert!(settings.set.iter().all(|known| set.contains(known)));
     for (index, set) in set.into_iter().enumerate() {
@@ -330,7 +330,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Runtime::new().context("starting the async runtime")
 }
 
-/// Gives what keeps the last warnings.
+/// Returns the last warnings, for the status page.
 fn start_logging(log: &Log) -> Recent {
     // The filter has been checked with the configuration.
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
