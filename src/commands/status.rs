@@ -2,9 +2,10 @@
 
 use super::table;
 use crate::config::Config;
-use crate::status::{EVERY, Status};
+use crate::status::{DeadLetterStats, EVERY, FlushStats, Status, TopicLag};
 use anyhow::{Context, bail};
 use clap::Args;
+use comfy_table::Table;
 use console::Term;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -138,6 +139,18 @@ fn shown(status: &Status) -> String {
         bytes(memory.resident as f64),
         bytes(memory.limit as f64)
     );
+    let _ = writeln!(text, "{}\n\n{}", topics(lag), tables(flush));
+    if !status.dead_letters.is_empty() {
+        let _ = writeln!(text, "\n{}", letters(&status.dead_letters));
+    }
+    for line in status.log.iter().take(WARNINGS) {
+        let times = if line.times > 1 { format!(" ({} times)", line.times) } else { String::new() };
+        let _ = write!(text, "\n{} {} {}{times}", line.at, line.level, line.text);
+    }
+    text
+}
+
+fn topics(lag: &[TopicLag]) -> Table {
     let mut topics = table(&["topic", "waiting", "behind", "partitions", "most in"], 1..4);
     for lag in lag {
         topics.add_row([
@@ -148,6 +161,10 @@ fn shown(status: &Status) -> String {
             format!("{} ({})", lag.hottest, lag.hottest_messages),
         ]);
     }
+    topics
+}
+
+fn tables(flush: &FlushStats) -> Table {
     let mut tables = table(&["table", "rows/s", "share of a writer"], 1..3);
     for table in &flush.tables {
         tables.add_row([
@@ -156,25 +173,21 @@ fn shown(status: &Status) -> String {
             format!("{:.0} %", 100.0 * table.busy),
         ]);
     }
-    let _ = writeln!(text, "{topics}\n\n{tables}");
-    if !status.dead_letters.is_empty() {
-        let mut letters = table(&["dead letters", "reason", "count", "command"], 2..3);
-        let (first, more) = status.dead_letters.split_at(status.dead_letters.len().min(LETTERS));
-        for one in first {
-            letters.add_row([&one.topic, &one.reason, &one.count.to_string(), &one.command]);
-        }
-        if !more.is_empty() {
-            let count: u64 = more.iter().map(|one| one.count).sum();
-            let others = format!("{} others", more.len());
-            letters.add_row([&others, "", &count.to_string(), "sluicegate dead-letters list"]);
-        }
-        let _ = writeln!(text, "\n{letters}");
+    tables
+}
+
+fn letters(counted: &[DeadLetterStats]) -> Table {
+    let mut letters = table(&["dead letters", "reason", "count", "command"], 2..3);
+    let (first, more) = counted.split_at(counted.len().min(LETTERS));
+    for one in first {
+        letters.add_row([&one.topic, &one.reason, &one.count.to_string(), &one.command]);
     }
-    for line in status.log.iter().take(WARNINGS) {
-        let times = if line.times > 1 { format!(" ({} times)", line.times) } else { String::new() };
-        let _ = write!(text, "\n{} {} {}{times}", line.at, line.level, line.text);
+    if !more.is_empty() {
+        let count: u64 = more.iter().map(|one| one.count).sum();
+        let others = format!("{} others", more.len());
+        letters.add_row([&others, "", &count.to_string(), "sluicegate dead-letters list"]);
     }
-    text
+    letters
 }
 
 /// Counts of bytes are whole and not negative.

@@ -5,6 +5,7 @@ use crate::dashboard;
 use crate::{read, repository};
 use loadgen::{Generator, Plan, TOPICS};
 use serde_json::Value;
+use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -157,6 +158,26 @@ async fn every_alert_fires_when_it_should() {
     }
 }
 
+/// So that there is a retry.
+async fn kill_a_connection(world: &World, admin: &mut MySqlConnection) {
+    let mut killed = 0;
+    let deadline = Instant::now() + DEADLINE;
+    while killed == 0 {
+        assert!(Instant::now() < deadline, "no connection of the instance was seen");
+        let select = format!(
+            "SELECT CAST(PROCESSLIST_ID AS SIGNED) FROM performance_schema.threads \
+             WHERE PROCESSLIST_DB = '{}' AND PROCESSLIST_ID <> CONNECTION_ID()",
+            world.database
+        );
+        let ids: Vec<i64> =
+            sqlx::query_scalar(AssertSqlSafe(select)).fetch_all(&mut *admin).await.unwrap();
+        for id in ids {
+            killed += usize::from(admin.execute(AssertSqlSafe(format!("KILL {id}"))).await.is_ok());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_expression_gives_data_of_a_run() {
     if !servers::install("prometheus") {
@@ -184,23 +205,7 @@ async fn every_expression_gives_data_of_a_run() {
 
     let plan = Plan { events: EVENTS, poison: 0.01, ..Plan::default() };
     let producing = world.stream(Generator::new(plan).collect(), EVENTS_A_SECOND);
-    // A retry is wanted, too.
-    let mut killed = 0;
-    let deadline = Instant::now() + DEADLINE;
-    while killed == 0 {
-        assert!(Instant::now() < deadline, "no connection of the instance was seen");
-        let select = format!(
-            "SELECT CAST(PROCESSLIST_ID AS SIGNED) FROM performance_schema.threads \
-             WHERE PROCESSLIST_DB = '{}' AND PROCESSLIST_ID <> CONNECTION_ID()",
-            world.database
-        );
-        let ids: Vec<i64> =
-            sqlx::query_scalar(AssertSqlSafe(select)).fetch_all(&mut admin).await.unwrap();
-        for id in ids {
-            killed += usize::from(admin.execute(AssertSqlSafe(format!("KILL {id}"))).await.is_ok());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    kill_a_connection(&world, &mut admin).await;
 
     let panels = dashboard::panels();
     let queries = panels.iter().flat_map(|panel| &panel.queries);
