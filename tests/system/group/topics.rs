@@ -135,7 +135,7 @@ async fn compacted(server: Server) {
     locked.close().await.unwrap();
     let (status, log) = instance.end();
     assert_eq!(status.code(), Some(1), "{log}");
-    assert!(log.contains("Kafka has removed"), "{log}");
+    assert!(log.contains("Kafka no longer has"), "{log}");
     let ids: Vec<String> = world
         .rows("user_events")
         .await
