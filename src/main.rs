@@ -1,159 +1,37 @@
-//! Command line → configuration → run → exit code.
+//! Command line → configuration → command → exit code.
+
+mod cli;
 
 use anyhow::Context;
-use clap::{Args, CommandFactory, Parser, Subcommand};
-use clap_complete::Shell;
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, Settings};
 use sluicegate::commands::{check, config_error, dead_letters, demo, run, status};
-use sluicegate::config::{Config, Effective, Log, Sources};
+use sluicegate::config::{Config, ConfigError, Effective, Log, Sources};
 use sluicegate::http;
 use sluicegate::status::Recent;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Moves JSON domain events from Kafka into MySQL tables.
-///
-/// Exit codes: 0 well, 1 failed or found a problem, 2 wrong usage or configuration.
-// It holds what --set gives, secrets too, so it has no `Debug`.
-#[derive(Parser)]
-#[command(version, about, long_about = None, after_help = AFTER_HELP)]
-struct Cli {
-    #[command(flatten)]
-    settings: Settings,
-    #[command(subcommand)]
-    command: Command,
-}
+/// The exit code for a configuration that cannot be used, as for a wrong command line.
+const USAGE: u8 = 2;
 
-const AFTER_HELP: &str = "Examples:
-  sluicegate check                      is everything in place?
-  sluicegate run                        consume until SIGTERM
-  sluicegate run --until-end            backfill: up to the present end, then exit
-  sluicegate status                     what is a running instance doing?
-  sluicegate dead-letters count         what could not be loaded, and why
-  sluicegate demo                       see it work, with a broker in the process";
-
-const RUN_EXAMPLES: &str = "Examples:
-  sluicegate run --config /etc/sluicegate/sluicegate.toml
-  sluicegate run --no-migrate           with an account that may not change tables
-  sluicegate run --until-end --set kafka.group_id=backfill
-
-It ends with 0 after SIGTERM or Ctrl-C when what was under way is durable and committed, with 1 when
-that took longer than stop.timeout, and with 1 when nothing but a person can help.";
-
-const MIGRATE_EXAMPLES: &str = "Example:
-  sluicegate migrate --set mysql.user=sluicegate_migrate";
-
-const CHECK_EXAMPLES: &str = "Example:
-  sluicegate check && systemctl start sluicegate
-
-It ends with 1 when there is a problem, with 2 when it is the configuration. Nothing is changed.";
-
-const CONFIG_EXAMPLES: &str = "Examples:
-  sluicegate config > new.toml          a file with every setting, to begin with
-  sluicegate config | grep batch
-
-Passwords are not shown: they stand as comments in it.";
-
-const DEAD_LETTERS_EXAMPLES: &str = "Examples:
-  sluicegate dead-letters count --since 1day
-  sluicegate dead-letters list --since 2h
-  sluicegate dead-letters list --topic order --json | jq .error_text
-  sluicegate dead-letters show order/3/1234
-  sluicegate dead-letters replay --reason value_too_long
-  sluicegate dead-letters replay order/3/1234 18
-  sluicegate dead-letters purge --until 30days";
-
-const STATUS_EXAMPLES: &str = "Examples:
-  sluicegate status                     live, until Ctrl-C
-  sluicegate status --url http://10.0.0.7:9464 --once
-  sluicegate status --json | jq .limit.text
-
-It ends with 1 when no instance answers.";
-
-const COMPLETIONS_EXAMPLES: &str = "Examples:
-  sluicegate completions bash > /etc/bash_completion.d/sluicegate
-  sluicegate completions zsh > ~/.zfunc/_sluicegate";
-
-const MAN_EXAMPLES: &str = "Examples:
-  sluicegate man | man -l -
-  sluicegate man --directory /usr/local/share/man/man1";
-
-const DEMO_EXAMPLES: &str = "Examples:
-  sluicegate demo
-  sluicegate demo --events 1000000 --keep
-  sluicegate demo --set mysql.host=127.0.0.1 --set mysql.database=demo   on a server of yours";
-
-#[derive(Args)]
-struct Settings {
-    /// Configuration file [default: sluicegate.toml, if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Sets a setting, over file and environment; see `sluicegate config` for their names
-    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Logs as JSON lines
-    #[arg(long, global = true)]
-    log_json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Consume until SIGTERM or SIGINT
-    #[command(after_help = RUN_EXAMPLES)]
-    Run {
-        /// Stop when everything that is in the topics now is loaded and committed
-        #[arg(long)]
-        until_end: bool,
-        /// Refuse to start rather than apply pending migrations
-        #[arg(long)]
-        no_migrate: bool,
-    },
-    /// Apply pending migrations and nothing else
-    #[command(after_help = MIGRATE_EXAMPLES)]
-    Migrate,
-    /// Check configuration, mapping, schema, Kafka, MySQL and grants
-    #[command(after_help = CHECK_EXAMPLES)]
-    Check,
-    /// Print the effective configuration and where each value comes from
-    #[command(after_help = CONFIG_EXAMPLES)]
-    Config,
-    /// Count, list, show, replay or purge dead letters
-    #[command(subcommand, after_help = DEAD_LETTERS_EXAMPLES)]
-    DeadLetters(dead_letters::Command),
-    /// Show what a running instance is doing
-    #[command(after_help = STATUS_EXAMPLES)]
-    Status(status::Options),
-    /// Load made-up events into a MySQL or MariaDB of its own and show what arrives
-    #[command(after_help = DEMO_EXAMPLES)]
-    Demo(demo::Options),
-    /// Print a completion script for a shell
-    #[command(after_help = COMPLETIONS_EXAMPLES)]
-    Completions {
-        /// Which shell
-        shell: Shell,
-    },
-    /// Print the manual page, or write it and one for each subcommand
-    #[command(after_help = MAN_EXAMPLES)]
-    Man {
-        /// Where to write them
-        #[arg(long, value_name = "DIRECTORY")]
-        directory: Option<PathBuf>,
-    },
-}
+/// What is wrong with the command line or the configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+struct Usage(anyhow::Error);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match execute(cli) {
+    match execute(Cli::parse()) {
         Ok(code) => code,
-        // Whoever reads the pipe has seen enough.
+        // The reader of the pipe has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {}", chain(&error));
-            ExitCode::FAILURE
+            if error.is::<Usage>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -176,85 +54,81 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// The exit code for a configuration that cannot be used, as for a wrong command line.
-const USAGE: u8 = 2;
-
-fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
-    match cli.command {
+/// Does what the command line asks for.
+fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run { until_end, no_migrate } => {
+            let (config, _) = usable(settings)?;
+            let recent = start_logging(&config.log);
+            let metrics = http::install_metrics().context("metrics")?;
+            let options = run::Options { until_end, no_migrate };
+            finish(runtime()?.block_on(run::run(config, options, metrics, recent)))
+        }
+        Command::Migrate => {
+            let (config, _) = usable(settings)?;
+            start_logging(&config.log);
+            let applied = runtime()?.block_on(run::migrate(&config))?;
+            finish(say(&format!("{applied} migrations applied")))
+        }
+        Command::Check => {
+            let (config, _) = load(settings)?;
+            start_logging(&Log { json: false, filter: "warn".to_owned() });
+            let is_usable = config.is_ok();
+            let found = report(&runtime()?.block_on(check::check(config)))?;
+            Ok(if is_usable { found } else { ExitCode::from(USAGE) })
+        }
+        Command::Config => {
+            let (config, effective) = load(settings)?;
+            say(effective.to_toml().trim_end())?;
+            finish(config.map(drop).map_err(|faults| Usage(config_error(&faults)).into()))
+        }
+        Command::Status(options) => {
+            let (config, _) = usable(settings)?;
+            finish(status::show(&options, &config))
+        }
+        Command::DeadLetters(command) => {
+            let (config, _) = usable(settings)?;
+            start_logging(&config.log);
+            finish(runtime()?.block_on(dead_letters::execute(command, &config)))
+        }
+        Command::Demo(options) => {
+            let (config, effective) = usable(settings)?;
+            start_logging(&config.log);
+            let server_is_named =
+                ["mysql.host", "mysql.socket"].iter().any(|key| effective.is_set(key));
+            finish(runtime()?.block_on(demo::demo(options, config, server_is_named)))
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "sluicegate", &mut script);
-            return put(&script);
+            finish(put(&script))
         }
-        Command::Man { directory: Some(directory) } => {
-            return clap_mangen::generate_to(Cli::command(), &directory)
-                .with_context(|| format!("writing manual pages into {}", directory.display()))
-                .map(|()| ExitCode::SUCCESS);
-        }
+        Command::Man { directory: Some(directory) } => finish(
+            clap_mangen::generate_to(Cli::command(), &directory)
+                .with_context(|| format!("writing manual pages into {}", directory.display())),
+        ),
         Command::Man { directory: None } => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-            return put(&page);
-        }
-        _ => {}
-    }
-    let (config, effective) = match sources(cli.settings) {
-        Ok(sources) => sources.load(),
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            return Ok(ExitCode::from(USAGE));
-        }
-    };
-    match (cli.command, config) {
-        (Command::Config, config) => print_config(&effective, config.err().as_deref()),
-        (Command::Check, config) => {
-            start_logging(&Log { json: false, filter: "warn".to_owned() });
-            let wrong = config.is_err().then(|| ExitCode::from(USAGE));
-            let found = report(&runtime()?.block_on(check::check(config)))?;
-            Ok(wrong.unwrap_or(found))
-        }
-        (_, Err(faults)) => {
-            let _ = writeln!(std::io::stderr(), "error: {:#}", config_error(&faults));
-            Ok(ExitCode::from(USAGE))
-        }
-        (Command::Status(options), Ok(config)) => {
-            status::show(&options, &config)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        (command, Ok(config)) => {
-            let recent = start_logging(&config.log);
-            let server_is_named =
-                ["mysql.host", "mysql.socket"].iter().any(|key| effective.is_set(key));
-            runtime()?.block_on(work(command, config, server_is_named, recent))?;
-            Ok(ExitCode::SUCCESS)
+            finish(put(&page))
         }
     }
 }
 
-async fn work(
-    command: Command,
-    config: Config,
-    server_is_named: bool,
-    recent: Recent,
-) -> anyhow::Result<()> {
-    match command {
-        Command::Run { until_end, no_migrate } => {
-            let metrics = http::install_metrics().context("metrics")?;
-            run::run(config, run::Options { until_end, no_migrate }, metrics, recent).await
-        }
-        Command::Migrate => {
-            let applied = run::migrate(&config).await?;
-            say(&format!("{applied} migrations applied"))
-        }
-        Command::DeadLetters(command) => dead_letters::execute(command, &config).await,
-        Command::Demo(options) => demo::demo(options, config, server_is_named).await,
-        // Done without a runtime.
-        Command::Check
-        | Command::Config
-        | Command::Status(_)
-        | Command::Completions { .. }
-        | Command::Man { .. } => Ok(()),
-    }
+fn finish(done: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+type Loaded = (Result<Config, Vec<ConfigError>>, Effective);
+
+/// The settings, usable or not.
+fn load(settings: Settings) -> Result<Loaded, Usage> {
+    Ok(sources(settings).map_err(Usage)?.load())
+}
+
+fn usable(settings: Settings) -> Result<(Config, Effective), Usage> {
+    let (config, effective) = load(settings)?;
+    Ok((config.map_err(|faults| Usage(config_error(&faults)))?, effective))
 }
 
 fn sources(settings: Settings) -> anyhow::Result<Sources> {
@@ -294,16 +168,6 @@ fn all_of(option: &str, arguments: impl Iterator<Item = OsString>) -> Vec<String
     values
 }
 
-fn print_config(
-    effective: &Effective,
-    faults: Option<&[sluicegate::config::ConfigError]>,
-) -> anyhow::Result<ExitCode> {
-    say(effective.to_toml().trim_end())?;
-    let Some(faults) = faults else { return Ok(ExitCode::SUCCESS) };
-    let _ = writeln!(std::io::stderr(), "error: {:#}", config_error(faults));
-    Ok(ExitCode::from(USAGE))
-}
-
 fn report(findings: &check::Findings) -> anyhow::Result<ExitCode> {
     for fine in &findings.fine {
         say(&format!("ok       {fine}"))?;
@@ -321,9 +185,8 @@ fn say(text: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{text}").context("writing to standard output")
 }
 
-fn put(bytes: &[u8]) -> anyhow::Result<ExitCode> {
-    std::io::stdout().write_all(bytes).context("writing to standard output")?;
-    Ok(ExitCode::SUCCESS)
+fn put(bytes: &[u8]) -> anyhow::Result<()> {
+    std::io::stdout().write_all(bytes).context("writing to standard output")
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -2,7 +2,7 @@
 
 use crate::inputs::{BATCH_ROWS, Inputs};
 use crate::instance::Asked;
-use sluicegate::consume::PartitionFacts;
+use sluicegate::consume::{CommitOutcome, PartitionFacts};
 use sluicegate::flush::Written;
 use sluicegate::offsets::TopicPartition;
 use sluicegate::pipeline::pump::{Next, Pump};
@@ -60,6 +60,12 @@ impl Driver {
         self.step()
     }
 
+    fn commit_fails(&mut self) {
+        let failed = self.asked.commits.remove(0);
+        let outcome = CommitOutcome { failed, ..CommitOutcome::default() };
+        self.pump.committed(outcome, self.now);
+    }
+
     fn writer_is_done(&mut self) {
         let SealedBatch { batch, sealed_at, .. } = self.asked.writes.remove(0);
         let flushed = Flushed { batch, result: Ok(Written::default()), sealed_at };
@@ -98,4 +104,42 @@ fn a_full_batch_is_handed_over_although_all_writers_are_busy() {
         driver.step();
     }
     assert_eq!(driver.asked.writes[2].batch.row_count(), BATCH_ROWS);
+}
+
+/// Nothing waits for a poll to time out: the driver is told when it is needed next.
+#[test]
+fn the_next_deadline_is_told_exactly() {
+    let age = Inputs::new().config.batch.age;
+    let part = age / 4;
+    let mut driver = Driver::new();
+    assert_eq!(driver.step(), Next::Poll(Duration::MAX), "nothing is due");
+    driver.message();
+    assert_eq!(driver.step(), Next::Poll(age));
+    assert_eq!(driver.wait(part), Next::Poll(age - part));
+    driver.message();
+    assert_eq!(driver.step(), Next::Poll(age - part), "the first message counts");
+    driver.wait(age - part);
+    assert_eq!(driver.asked.writes.len(), 1, "sealed by age");
+}
+
+#[test]
+fn a_failed_commit_is_repeated_after_its_pause_and_sooner_when_a_stop_waits() {
+    let mut driver = Driver::new();
+    driver.message();
+    driver.wait(AGE);
+    driver.writer_is_done();
+    driver.step();
+    assert_eq!(driver.asked.commits.len(), 1);
+    driver.commit_fails();
+    let Next::Poll(pause) = driver.step() else { panic!("it is working") };
+    assert_eq!(driver.wait(pause - Duration::from_millis(1)), Next::Poll(Duration::from_millis(1)));
+    assert!(driver.asked.commits.is_empty());
+    driver.wait(Duration::from_millis(1));
+    assert_eq!(driver.asked.commits.len(), 1, "on time");
+    driver.commit_fails();
+    driver.pump.stop(driver.now);
+    let Next::Wait(sooner) = driver.step() else { panic!("it is stopping") };
+    assert!(!sooner.is_zero() && sooner < pause, "{sooner:?}");
+    driver.wait(sooner);
+    assert_eq!(driver.asked.commits.len(), 1);
 }

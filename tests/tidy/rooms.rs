@@ -139,11 +139,12 @@ const ROOMS: &[Room] = &[
          serde_json sqlx tempfile tokio tracing ureq",
         &[Io, Threads, Async, Sql],
     ),
+    room("cli", "commands", "clap clap_complete", &[]),
     room(
         "main",
         "config status http commands",
         "anyhow clap clap_complete clap_mangen tokio tracing_subscriber",
-        &[Io, Async],
+        &[Io],
     ),
 ];
 

@@ -1,0 +1,136 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use sluicegate::commands::{dead_letters, demo, status};
+use std::path::PathBuf;
+
+/// Moves JSON domain events from Kafka into MySQL tables.
+///
+/// Exit codes: 0 success, 1 failure or a problem found, 2 wrong usage or configuration.
+// It holds the values of --set, secrets included, so it has no `Debug`.
+#[derive(Parser)]
+#[command(version, about, long_about = None, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "Examples:
+  sluicegate check                      is everything in place?
+  sluicegate run                        consume until SIGTERM
+  sluicegate run --until-end            load what is in the topics now, then exit
+  sluicegate status                     what is a running instance doing?
+  sluicegate dead-letters count         which messages could not be loaded, and why
+  sluicegate demo                       see it work, with a built-in broker";
+
+const RUN_EXAMPLES: &str = "Examples:
+  sluicegate run --config /etc/sluicegate/sluicegate.toml
+  sluicegate run --no-migrate           with an account that may not alter tables
+  sluicegate run --until-end --set kafka.group_id=backfill
+
+Exits with 0 after SIGTERM or Ctrl-C once everything in flight is durable and committed; with 1 if that
+took longer than stop.timeout, or if something needs a person.";
+
+const MIGRATE_EXAMPLES: &str = "Example:
+  sluicegate migrate --set mysql.user=sluicegate_migrate";
+
+const CHECK_EXAMPLES: &str = "Example:
+  sluicegate check && systemctl start sluicegate
+
+Exits with 1 if it finds a problem, with 2 if the configuration is wrong. It changes nothing.";
+
+const CONFIG_EXAMPLES: &str = "Examples:
+  sluicegate config > new.toml          start from a file with every setting
+  sluicegate config | grep batch
+
+Passwords are not printed; their lines are comments.";
+
+const DEAD_LETTERS_EXAMPLES: &str = "Examples:
+  sluicegate dead-letters count --since 1day
+  sluicegate dead-letters list --since 2h
+  sluicegate dead-letters list --topic order --json | jq .error_text
+  sluicegate dead-letters show order/3/1234
+  sluicegate dead-letters replay --reason value_too_long
+  sluicegate dead-letters replay order/3/1234 18
+  sluicegate dead-letters purge --until 30days";
+
+const STATUS_EXAMPLES: &str = "Examples:
+  sluicegate status                     live, until Ctrl-C
+  sluicegate status --url http://10.0.0.7:9464 --once
+  sluicegate status --json | jq .limit.text
+
+Exits with 1 if no instance answers.";
+
+const COMPLETIONS_EXAMPLES: &str = "Examples:
+  sluicegate completions bash > /etc/bash_completion.d/sluicegate
+  sluicegate completions zsh > ~/.zfunc/_sluicegate";
+
+const MAN_EXAMPLES: &str = "Examples:
+  sluicegate man | man -l -
+  sluicegate man --directory /usr/local/share/man/man1";
+
+const DEMO_EXAMPLES: &str = "Examples:
+  sluicegate demo
+  sluicegate demo --events 1000000 --keep
+  sluicegate demo --set mysql.host=127.0.0.1 --set mysql.database=demo   on your own server";
+
+#[derive(Args)]
+pub(crate) struct Settings {
+    /// Configuration file [default: sluicegate.toml, if it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Override a setting from the file or the environment; `sluicegate config` lists them
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Log JSON lines
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Consume until SIGTERM or SIGINT
+    #[command(after_help = RUN_EXAMPLES)]
+    Run {
+        /// Stop once everything now in the topics is loaded and committed
+        #[arg(long)]
+        until_end: bool,
+        /// Refuse to start rather than apply pending migrations
+        #[arg(long)]
+        no_migrate: bool,
+    },
+    /// Apply pending migrations, then exit
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate,
+    /// Check configuration, mapping, schema, Kafka, MySQL and grants
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check,
+    /// Print the effective configuration and where each value comes from
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Config,
+    /// Count, list, show, replay or purge dead letters
+    #[command(subcommand, after_help = DEAD_LETTERS_EXAMPLES)]
+    DeadLetters(dead_letters::Command),
+    /// Show what a running instance is doing
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(status::Options),
+    /// Load made-up events into a private MySQL or MariaDB and show the result
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(demo::Options),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write one for each subcommand
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// Where to write them
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
+}
