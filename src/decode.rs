@@ -125,7 +125,8 @@ impl Decoder {
 /// those in strings, too.
 fn structurals(message: &[u8]) -> usize {
     let count = |bytes: &[u8]| message.iter().filter(|byte| bytes.contains(byte)).count();
-    // Every key or value that does not begin with a bracket follows a comma, a colon or an opening bracket.
+    // Every key or value that does not begin with a bracket follows a comma, a colon or an opening
+    // bracket.
     count(b"{}[]") + 2 * count(b",:") + count(b"{[") + 1
 }
 

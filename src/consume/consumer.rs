@@ -171,7 +171,7 @@ impl Consumer {
     }
 
     /// The offset after the last one handed out of each assigned partition, transaction markers
-    /// included. Leaves out partitions of which nothing was handed out.
+    /// included. Leaves out partitions that have handed out nothing.
     pub fn positions(&self) -> Offsets {
         self.inner.position().map(offsets_of).unwrap_or_default()
     }

@@ -58,14 +58,15 @@ fn shares<'e>(
             Share { table: row.table, column, rows: 1, bytes }
         })
     });
-    let line_shares = plan.lines.iter().zip(&event.found.lines).flat_map(move |(lines, elements)| {
-        lines.cells.iter().enumerate().map(move |(column, cell)| {
-            let slots = |line: usize| &elements.slots[line * lines.slots..][..lines.slots];
-            let rows = elements.count;
-            let bytes = (0..rows).map(|line| text_bytes(event, cell, slots(line))).sum();
-            Share { table: lines.table, column, rows, bytes }
-        })
-    });
+    let line_shares =
+        plan.lines.iter().zip(&event.found.lines).flat_map(move |(lines, elements)| {
+            lines.cells.iter().enumerate().map(move |(column, cell)| {
+                let slots = |line: usize| &elements.slots[line * lines.slots..][..lines.slots];
+                let rows = elements.count;
+                let bytes = (0..rows).map(|line| text_bytes(event, cell, slots(line))).sum();
+                Share { table: lines.table, column, rows, bytes }
+            })
+        });
     row_shares.chain(line_shares)
 }
 

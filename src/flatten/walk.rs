@@ -81,7 +81,10 @@ struct Wanted<'p> {
 enum Target {
     Event,
     /// An element of an array with lines: which lines, and where its slots start.
-    Element { lines: usize, first: usize },
+    Element {
+        lines: usize,
+        first: usize,
+    },
 }
 
 struct Walk<'w, 'd> {

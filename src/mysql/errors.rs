@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_driver_says_about_an_answer_is_not_without_values() {
+    fn remarks_of_the_driver_are_not_quoted() {
         use std::io::{Error as IoError, ErrorKind};
         let secret = || "secret".to_owned();
         for error in [

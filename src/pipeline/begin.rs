@@ -54,12 +54,7 @@ pub enum NoBegin {
     #[error(
         "the group's offset {committed} for {partition} is out of range: the partition holds {first} to before {end}, and kafka.auto_offset_reset is \"error\"; reset the offset with kafka-consumer-groups, or set kafka.auto_offset_reset to \"earliest\""
     )]
-    OutOfRange {
-        partition: TopicPartition,
-        committed: i64,
-        first: i64,
-        end: i64,
-    },
+    OutOfRange { partition: TopicPartition, committed: i64, first: i64, end: i64 },
 }
 
 /// Finds where a partition begins.

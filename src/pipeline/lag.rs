@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_open_transaction_hides_is_no_lag_and_is_said() {
+    fn messages_hidden_by_a_transaction_are_reported_and_are_not_lag() {
         let mut tracker = assigned();
         let found = statistics(|found| {
             (found.ls_offset, found.hi_offset) = (400, 450);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_growing_while_nothing_is_fetched() {
+    fn grows_while_nothing_is_fetched() {
         let mut tracker = assigned();
         let found = statistics(|found| {
             (found.ls_offset, found.committed_offset, found.next_offset) = (500, 400, 450);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_older_than_what_is_committed_by_now() {
+    fn commits_are_newer_than_statistics() {
         let mut tracker = assigned();
         let found = statistics(|found| {
             (found.ls_offset, found.next_offset, found.app_offset) = (500, 500, 500);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_behind_the_last_message_is_nothing_that_waits() {
+    fn a_marker_after_the_last_message_does_not_wait() {
         let mut tracker = assigned();
         let found = |handed_out| {
             statistics(|found| {

@@ -32,7 +32,7 @@ pub(super) struct UntilEnd {
 pub(super) struct Waits {
     /// Those of other members of the group.
     pub(super) others: String,
-    /// Those of which an open transaction hides the rest.
+    /// Our own, where an open transaction hides the rest.
     pub(super) hidden: String,
 }
 
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_waited_for_is_told_apart() {
+    fn waits_for_others_and_for_transactions_differ() {
         let bounds = (0..4).map(|number| (partition(number), (0, 10))).collect();
         let mut end = UntilEnd::new(&bounds, &BTreeMap::from([(partition(0), 10)]));
         let waits = |end: &UntilEnd| end.waits(|key| key.partition < 3, |key| key.partition != 1);
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_is_gone_or_begins_anew_is_left_out() {
+    fn a_deleted_or_recreated_topic_is_left_out() {
         let other = TopicPartition { topic: "post".into(), partition: 0 };
         let bounds = BTreeMap::from([(partition(0), (0, 10)), (other, (0, 10))]);
         let mut end = UntilEnd::new(&bounds, &BTreeMap::new());

@@ -120,7 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The filter says no to none of the ways to write a secret key.
+        /// The filter rules out no secret key, however it is written.
         #[test]
         fn any_way_to_write_a_key(
             key in prop::sample::select(&SECRET_KEYS[..]),

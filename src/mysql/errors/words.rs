@@ -27,9 +27,7 @@ const fn of_class(class: Class) -> &'static str {
         Class::Contention => "another transaction or a change of the schema was in the way",
         Class::Outage => "the server cannot write now; its own log says why",
         Class::Grant => "the account may not do this; check its grants and its login",
-        Class::Schema => {
-            "the tables do not match the mapping; `sluicegate check` names the fix"
-        }
+        Class::Schema => "the tables do not match the mapping; `sluicegate check` names the fix",
         Class::Data => "the server refuses a value",
         Class::Unknown => {
             "look the number up in the error reference of the server or proxy, and report it to sluicegate"
