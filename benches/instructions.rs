@@ -1,10 +1,10 @@
-//! Instructions per event of decoding, flattening and statement text, held against a baseline.
+//! Instructions per event of decoding, flattening and statement text, compared with a baseline.
 //!
 //! `make instructions` builds it, as `benches/instructions.toml` says. It runs itself under
 //! callgrind, once for each stage and mix of events. Takes `benches/instructions.txt` and gives a
-//! table; with `renew` it writes that file. Fails when a stage needs more instructions than the
-//! tolerance allows. Absent: time. That varies on a busy machine; instructions do not, so 5 % more
-//! of them are seen.
+//! table; with `renew` it writes that file. Fails if a stage needs more instructions than the
+//! tolerance allows. Absent: time. That varies on a busy machine; instructions do not, so even 5 %
+//! more of them show.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -23,10 +23,10 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::{env, fs};
 
-/// Part of the baseline by which a count may differ from it. Runs of one build differ by 0.001.
+/// How far a count may be from the baseline, as a part of it. Runs of one build differ by 0.001.
 const TOLERANCE: f64 = 0.05;
 const BASELINE: &str = "benches/instructions.txt";
-/// Begins the baseline's line that names the tools.
+/// How the baseline's line with the tools begins.
 const WITH: &str = "# with ";
 const STAGES: [&str; 3] = ["decode", "decode_flatten", "statement_text"];
 
@@ -52,7 +52,7 @@ fn compare() -> Result<ExitCode> {
     let (tools, tools_before) = (tools()?, baseline.lines().find_map(|l| l.strip_prefix(WITH)));
     if tools_before != Some(&tools) {
         println!("The baseline was counted with {}.", tools_before.unwrap_or("unknown tools"));
-        println!("Here it is {tools}. That alone may change counts.\n");
+        println!("This run has {tools}. That alone may change counts.\n");
     }
     println!("stage           mix        instructions/event    baseline    ratio");
     let (mut slower, mut faster) = (Vec::new(), 0);
@@ -74,15 +74,15 @@ fn compare() -> Result<ExitCode> {
     let percent = TOLERANCE * 100.0;
     if faster > 0 {
         println!(
-            "\nMore than {percent:.0} % below the baseline: {faster} of the counts. To keep that:"
+            "\n{faster} of the counts are more than {percent:.0} % below the baseline. To keep that,"
         );
-        println!("`make instructions ARGS=renew`, and commit {BASELINE}.");
+        println!("run `make instructions ARGS=renew` and commit {BASELINE}.");
     }
     let Some(example) = slower.first() else { return Ok(ExitCode::SUCCESS) };
-    println!("\nMore than {percent:.0} % above the baseline: {} of the counts.", slower.len());
-    println!("Find the cause: `callgrind_annotate {example}`");
-    println!("shows where the instructions are, here and on a commit before. If they are meant:");
-    println!("`make instructions ARGS=renew`, and commit {BASELINE} with the reason.");
+    println!("\n{} of the counts are more than {percent:.0} % above the baseline.", slower.len());
+    println!("`callgrind_annotate {example}`");
+    println!("shows where the instructions are; compare with an earlier commit. If you want them,");
+    println!("run `make instructions ARGS=renew` and commit {BASELINE} with the reason.");
     Ok(ExitCode::FAILURE)
 }
 
@@ -109,11 +109,11 @@ fn counted_before(baseline: &str, stage: &str, mix: &str) -> Result<f64> {
         .with_context(|| format!("{BASELINE} has no count of {stage} {mix}"))
 }
 
-/// What counts depend on, besides the code.
+/// What counts depend on besides the code.
 fn tools() -> Result<String> {
     let version = |program: &str, argument: &str| -> Result<String> {
         let output = Command::new(program).arg(argument).output();
-        let output = output.with_context(|| format!("{program} is needed and cannot be run"))?;
+        let output = output.with_context(|| format!("cannot run {program}"))?;
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     };
     let compiler = version("rustc", "--version")?;
@@ -122,7 +122,7 @@ fn tools() -> Result<String> {
     Ok(format!("{compiler}, {valgrind}, {libc}"))
 }
 
-/// Runs this program's `run` under callgrind and gives the instructions per event.
+/// Runs this program's `run` under callgrind and returns the instructions per event.
 fn count(stage: &str, mix: &str) -> Result<f64> {
     let profile = profile(stage, mix)?;
     let output = Command::new("valgrind")
@@ -131,7 +131,7 @@ fn count(stage: &str, mix: &str) -> Result<f64> {
         .arg(env::current_exe()?)
         .args(["run", stage, mix])
         .output()
-        .context("valgrind cannot be run")?;
+        .context("cannot run valgrind")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{stage} {mix} failed under valgrind:\n{said}");
     let text = fs::read_to_string(&profile).context(profile)?;
@@ -152,7 +152,7 @@ fn run(stage: &str, events: &Events) -> Result<()> {
         "decode" => decode(events),
         "decode_flatten" => decode_flatten(events),
         "statement_text" => statement_text(events),
-        _ => bail!("no stage is named {stage}"),
+        _ => bail!("unknown stage {stage}"),
     }
     Ok(())
 }
@@ -180,7 +180,7 @@ fn statement_text(events: &Events) {
     });
 }
 
-/// The first round grows the buffers and is not counted; the second is what a long run consists of.
+/// The first round grows the buffers and is not counted; the second is like all others of a long run.
 fn warm(mut round: impl FnMut()) {
     round();
     counted(&mut round);

@@ -1,6 +1,6 @@
-//! Every stage alone and all of them together, in memory, on the events of loadgen.
+//! Every stage alone and all of them together, in memory, on events of loadgen.
 //!
-//! Throughput is given twice: events a second, and bytes of Kafka messages a second.
+//! Reports throughput twice: events a second, and bytes of Kafka messages a second.
 
 #![allow(clippy::unwrap_used)]
 
@@ -92,7 +92,7 @@ fn statement(c: &mut Criterion) {
     }
 }
 
-/// From bytes to the text of every statement: all that the process does but for the IO.
+/// From bytes to the text of every statement: everything that the process does except IO.
 fn pipeline(c: &mut Criterion) {
     let mut group = c.benchmark_group("pipeline");
     let mapping = mapping();

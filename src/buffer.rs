@@ -1,4 +1,4 @@
-//! Per table, one growable column each: a struct of arrays, no object a row.
+//! The rows of each table, column by column: a struct of arrays, no object per row.
 //!
 //! Takes rows as flatten appends them, gives a sealed [`Batch`]. Holds true: a batch owns the
 //! offset ranges of exactly the messages whose rows and dead letters it holds; an entity has one

@@ -1,8 +1,8 @@
 //! Which offset of a partition is safe to commit.
 //!
 //! Takes the offset ranges of batches, as they are sealed and as they become durable. Gives the
-//! watermark: the offset up to which everything is durable. Holds true: a range that is not
-//! finished keeps the watermark before it, however many later ones are. Absent: IO, the clock.
+//! watermark: the offset up to which everything is durable. Holds true: a range that is not finished
+//! holds the watermark back, however many later ones are finished. Absent: IO, the clock.
 //!
 //! ```text
 //! sealed     [0..10) [10..25) [25..30)
@@ -31,7 +31,7 @@ impl Watermark {
     /// A range is durable.
     ///
     /// # Panics
-    /// When the range has not begun or is finished already.
+    /// If the range has not begun, or is finished already.
     pub fn finish(&mut self, range: OffsetRange) {
         let entry = self.ranges.iter_mut().find(|(begun, done)| *begun == range && !done);
         let Some((_, done)) = entry else { panic!("{range:?} is not under way") };
@@ -46,14 +46,13 @@ impl Watermark {
     /// Everything before `offset` is durable, or holds no message.
     ///
     /// # Panics
-    /// When a range is under way, which would have to be durable first.
+    /// If a range is under way: it would have to be durable first.
     pub fn advance(&mut self, offset: i64) {
         assert!(self.is_idle(), "ranges are under way");
         self.durable = Some(offset);
     }
 
-    /// The offset after the last one before which everything is durable; `None` as long as nothing
-    /// is.
+    /// The offset before which everything is durable; `None` while nothing is.
     #[must_use]
     pub fn durable(&self) -> Option<i64> {
         self.durable

@@ -2,8 +2,8 @@
 //!
 //! Takes the subscription, gives messages and rebalances, and hands watermarks back to Kafka.
 //! Holds true: offsets are committed only when told to; a rebalance is not answered before the
-//! pipeline has seen it; a partition is read from where the pipeline says. Fails with what nothing but a
-//! person can fix; everything else is retried and logged. Absent: sqlx, JSON.
+//! pipeline has seen it; a partition is read from where the pipeline says. Fails only with what a
+//! person has to fix; everything else is retried and logged. Absent: sqlx, JSON.
 
 mod bounds;
 mod committer;
@@ -32,32 +32,30 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// What happened in the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rebalance {
-    /// These partitions are given to this instance.
+    /// This instance gets these partitions.
     Assign(Vec<TopicPartition>),
-    /// These are to be given up, as soon as [`Consumer::give_up`] says so. With `lost` another
-    /// instance has them already.
+    /// This instance has to give these up; [`Consumer::give_up`] says when it has.
     Revoke {
         partitions: Vec<TopicPartition>,
-        /// Whether it is too late to commit anything.
+        /// Other instances have them already, and it is too late to commit anything.
         lost: bool,
     },
 }
 
-/// What Kafka has replied.
 #[derive(Debug)]
 pub enum KafkaReply {
     Commit(CommitOutcome),
     Answer(Answer),
 }
 
-/// How many replies may come before one of them is taken.
+/// How many replies may wait to be taken.
 pub const REPLIES_MAX: usize = 1 + bounds::KINDS;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reminds a client of its bootstrap servers; those that it knows stay as they are.
+/// Reminds a client of its bootstrap servers; those that it knows already are not affected.
 ///
 /// A cluster whose brokers are all fenced for a moment (one that was frozen or cut off, say) lists
 /// none of them. librdkafka 2.10 to 2.13 then forgets every broker it has learned, takes that for a

@@ -1,7 +1,7 @@
 //! Times of events: ISO 8601 text → microseconds since 1970 (UTC) → `DATETIME(6)` text.
 //!
-//! Takes the timestamps that CONTRACT-abiding producers write, gives an `i64`. Holds true: what
-//! `parse` accepts lies between the years 1000 and 9999 in UTC, the range that MySQL documents for
+//! Takes the timestamps that producers write by contract, gives an `i64`. Holds true: what `parse`
+//! accepts lies between the years 1000 and 9999 in UTC, the range that MySQL documents for
 //! `DATETIME`. Fails with a [`DateTimeError`] that says which part is wrong, never what it was.
 
 /// Microseconds since 1970-01-01T00:00:00 UTC.
@@ -17,33 +17,31 @@ const FIRST: Micros = -30_610_224_000 * MICROS_PER_SECOND;
 /// 9999-12-31T23:59:59.999999, the last one.
 const LAST: Micros = 253_402_300_799 * MICROS_PER_SECOND + 999_999;
 
-/// Whether a time lies where `DATETIME` can hold it.
+/// Whether `DATETIME` can hold a time.
 #[must_use]
 pub fn is_storable(micros: Micros) -> bool {
     (FIRST..=LAST).contains(&micros)
 }
 
-/// Why a text is no time that can be stored.
+/// Why a text is not a time that can be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DateTimeError {
-    /// The text does not have the shape of a date and a time of day.
     #[error("is not ISO 8601 (YYYY-MM-DDTHH:MM:SS, up to 9 fraction digits, Z or ±HH:MM)")]
     Shape,
     /// A field is out of its range, such as February 30 or second 60.
     #[error("names a day or a time of day that does not exist")]
     NoSuchTime,
-    /// Outside of what `DATETIME` can hold.
     #[error("lies outside the years 1000 to 9999 (UTC)")]
     Year,
 }
 
 /// Reads `2025-01-06T10:00:00.123456789+02:00` and its variants.
 ///
-/// The separator is `T` or a blank; the offset `Z`, `±HH:MM`, `±HHMM`, `±HH` or none, which means
-/// UTC; digits past the sixth of the fraction are cut.
+/// The separator is `T` or a space; the offset `Z`, `±HH:MM`, `±HHMM`, `±HH` or none, which means
+/// UTC; fraction digits after the sixth are cut.
 ///
 /// # Errors
-/// When the text has another shape, names no real time, or lies outside the years 1000 to 9999.
+/// If the text has another shape, names no real time, or lies outside the years 1000 to 9999.
 pub fn parse(text: &str) -> Result<Micros, DateTimeError> {
     use DateTimeError::{NoSuchTime, Shape, Year};
     let b = text.as_bytes();
@@ -114,7 +112,7 @@ fn digits(bytes: &[u8]) -> Option<i64> {
         .try_fold(0_i64, |value, &b| b.is_ascii_digit().then(|| value * 10 + i64::from(b - b'0')))
 }
 
-/// Reads `.123456789` (or nothing) and gives the microseconds and what follows.
+/// Reads `.123456789` (or nothing) and returns the microseconds and the rest.
 fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let Some(rest) = bytes.strip_prefix(b".") else {
         return Some((0, bytes));

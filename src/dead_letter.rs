@@ -26,7 +26,7 @@ pub(crate) const COLUMNS: [&str; 13] = [
     "dead_at",
 ];
 
-/// Those that name the message: the unique key.
+/// The unique key: it names the message.
 pub(crate) const KEY: [&str; 3] = ["topic", "kafka_partition", "kafka_offset"];
 
 /// Largest Kafka key that a dead letter keeps, in bytes; a longer one is cut.
@@ -34,28 +34,23 @@ pub const KEY_BYTES_MAX: usize = 1024;
 /// Longest sentence that a dead letter keeps, in characters.
 pub const TEXT_CHARS_MAX: usize = 1024;
 
-/// A faulty message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Kafka topic.
     pub topic: Arc<str>,
-    /// Kafka partition.
     pub partition: i32,
-    /// Kafka offset.
     pub offset: i64,
-    /// Kafka key, masked and cut.
+    /// The Kafka key, masked and cut.
     pub key: Option<Vec<u8>>,
     /// The message without its secrets.
     pub payload: Vec<u8>,
     /// Size of the message as it came.
     pub payload_bytes: usize,
-    /// Whether `payload` is only its beginning.
+    /// Whether `payload` is only the message's beginning.
     pub payload_cut: bool,
     /// `event_type`, where it could be read.
     pub event_type: Option<String>,
     /// `event_id`, where it could be read.
     pub event_id: Option<String>,
-    /// The verdict.
     pub reject: Reject,
     /// When the producer or the broker stamped the message; `None` if neither did.
     pub kafka_timestamp: Option<Micros>,

@@ -4,9 +4,9 @@
 //! the document is strict JSON in UTF-8, the envelope's five fields have their types and shapes.
 //! Fails with a [`Reject`]; nothing here knows what an event type means.
 //!
-//! simd-json unescapes strings in place, in a copy of the message. Every string on the tape that
-//! is a key therefore starts where it started in the message, and that is how [`Document::source`]
-//! finds the untouched text of `data` again without a second parse.
+//! simd-json unescapes strings in place, in a copy of the message. So every key on the tape starts
+//! where it started in the message, and we find the untouched text of `data` in
+//! [`Document::source`] without a second parse.
 
 mod envelope;
 
@@ -15,15 +15,15 @@ use simd_json::{Buffers, INPUT_PADDING, Node, Tape};
 
 pub use envelope::{EVENT_TYPE_CHARS_MAX, Envelope, ID_CHARS_MAX, Identity, is_event_type_of};
 
-/// Messages from this size on do not leave their scratch space behind, in bytes.
+/// Messages of at least this many bytes do not keep their scratch space for the next one.
 pub const LARGE: usize = 256 * 1024;
 /// Scratch space for a byte of a message: its copy, and room to unescape a string.
 const SCRATCH_A_BYTE: usize = 2;
 /// Scratch space for each bracket, comma, colon and beginning of a value or key: simd-json notes its
-/// place and reserves a node for it, and what is looked for in it needs less than that.
+/// place and reserves a node for it, which is more than we need later.
 const SCRATCH_A_STRUCTURAL: usize = 32;
 
-/// Scratch space that is reused from message to message.
+/// A parser; its scratch space is reused from message to message.
 pub struct Decoder {
     bytes_max: usize,
     input: Vec<u8>,
@@ -31,7 +31,7 @@ pub struct Decoder {
     tape: Tape<'static>,
 }
 
-/// A parsed document: the tape beside the text it came from.
+/// A parsed document: the tape and the text it came from.
 pub struct Document<'d> {
     /// All nodes in document order; objects and arrays carry the number of nodes they span.
     pub tape: &'d [Node<'d>],
@@ -66,8 +66,8 @@ impl Decoder {
     /// Parses `message` and hands the document to `read`.
     ///
     /// # Errors
-    /// [`Code::JsonInvalid`] when the message is not one strict JSON document,
-    /// [`Code::EventTooLarge`] when it takes more memory than there is to find that out.
+    /// [`Code::JsonInvalid`] if the message is not one strict JSON document,
+    /// [`Code::EventTooLarge`] if parsing takes more memory than allowed.
     pub fn decode<R>(
         &mut self,
         message: &[u8],
@@ -100,7 +100,7 @@ impl Decoder {
         result
     }
 
-    /// Whether there is memory for the message. Most are so small that there is whatever they hold.
+    /// Whether we have the memory for a message. Most messages are so small that we need not count.
     fn check_size(&self, message: &[u8]) -> Result<(), Reject> {
         let at_most = message.len().saturating_mul(SCRATCH_A_BYTE + SCRATCH_A_STRUCTURAL);
         if at_most <= self.bytes_max {
@@ -113,7 +113,7 @@ impl Decoder {
         Err(Reject::new(
             Code::EventTooLarge,
             format!(
-                "the message of {} bytes takes up to {needed} bytes of memory to read, and there is room for {} (a sixteenth of memory.limit); raise memory.limit, then replay",
+                "reading the message of {} bytes takes up to {needed} bytes of memory, more than the {} allowed (a sixteenth of memory.limit); raise memory.limit, then replay",
                 message.len(),
                 self.bytes_max
             ),
@@ -121,19 +121,20 @@ impl Decoder {
     }
 }
 
-/// At least as many as there are brackets, commas, colons and beginnings of values and keys; those in
-/// strings are counted, too.
+/// An upper bound of the number of brackets, commas, colons and beginnings of values and keys: it counts
+/// those in strings, too.
 fn structurals(message: &[u8]) -> usize {
     let count = |bytes: &[u8]| message.iter().filter(|byte| bytes.contains(byte)).count();
-    // Each key or value that is no bracket itself follows a comma, a colon or an opening bracket.
+    // Every key or value that does not begin with a bracket follows a comma, a colon or an opening
+    // bracket.
     count(b"{}[]") + 2 * count(b",:") + count(b"{[") + 1
 }
 
-/// simd-json is fast since it does not keep track of where it is, so a slower parser finds the
-/// place. Neither's words quote the message, as far as they are passed on.
+/// simd-json is fast because it does not keep track of its position, so a slower parser finds the place.
+/// What we pass on of their errors never quotes the message.
 fn json_invalid(error: &simd_json::Error, message: &[u8]) -> Reject {
     let reason = match std::str::from_utf8(message) {
-        Err(error) => format!("byte {} is not UTF-8", error.valid_up_to()),
+        Err(error) => format!("invalid UTF-8 at byte {}", error.valid_up_to()),
         Ok(text) => match serde_json::from_str::<serde::de::IgnoredAny>(text) {
             Err(error) => error.to_string(),
             Ok(_) => {
@@ -151,7 +152,7 @@ fn json_invalid(error: &simd_json::Error, message: &[u8]) -> Reject {
     )
 }
 
-/// How many nodes a value takes on the tape, itself included.
+/// How many nodes a value takes on the tape, its own included.
 #[must_use]
 pub fn span(node: &Node<'_>) -> usize {
     match node {
@@ -160,7 +161,7 @@ pub fn span(node: &Node<'_>) -> usize {
     }
 }
 
-/// The JSON type of a value, with its article.
+/// The JSON type of a value, with an article.
 #[must_use]
 pub fn kind(node: Option<&Node<'_>>) -> &'static str {
     use simd_json::StaticNode::{Bool, F64, I64, Null, U64};
@@ -175,7 +176,7 @@ pub fn kind(node: Option<&Node<'_>>) -> &'static str {
     }
 }
 
-/// Where the value of the member whose key's quote stands at `quote` begins.
+/// Where the value of a member begins, given the position of its key's opening quote.
 #[must_use]
 pub fn after_colon(source: &[u8], quote: usize) -> usize {
     let mut at = skip_string(source, quote);
@@ -185,7 +186,7 @@ pub fn after_colon(source: &[u8], quote: usize) -> usize {
     at
 }
 
-/// The place behind the string whose opening quote stands at `at`, in a valid document.
+/// The index after the string that opens at `at`, in a valid document.
 #[must_use]
 pub fn skip_string(source: &[u8], mut at: usize) -> usize {
     at += 1;

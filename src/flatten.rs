@@ -27,7 +27,7 @@ use walk::{ABSENT, Found};
 
 pub use limits::MessageLimits;
 
-/// Turns messages into rows of a batch. Owns scratch space that is reused from message to message.
+/// Turns messages into rows of a batch. Its scratch space is reused from message to message.
 pub struct Flattener {
     mapping: Arc<Mapping>,
     limits: JsonLimits,
@@ -40,27 +40,23 @@ pub struct Flattener {
 /// An event whose rows are in the batch, or that the mapping ignores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loaded {
-    /// What it is counted as.
+    /// What to count it as.
     pub label: LabelId,
-    /// When it happened.
     pub timestamp: Micros,
-    /// It has no rows, since the mapping ignores it.
+    /// It has no rows, because the mapping ignores it.
     pub is_ignored: bool,
 }
 
 /// A message that cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faulty {
-    /// The verdict.
     pub reject: Reject,
-    /// What could be read of the envelope.
     pub identity: Identity,
     /// The message without its secrets.
     pub payload: Vec<u8>,
 }
 
 impl Flattener {
-    /// A flattener for a server with these limits.
     #[must_use]
     pub fn new(mapping: Arc<Mapping>, limits: JsonLimits) -> Self {
         Self {
@@ -73,7 +69,7 @@ impl Flattener {
         }
     }
 
-    /// The same with message_limits on the memory for one message.
+    /// The same flattener with limits on the memory for one message.
     #[must_use]
     pub fn within(self, message_limits: MessageLimits) -> Self {
         Self { message_limits, decoder: Decoder::within(message_limits.decode), ..self }
@@ -82,7 +78,7 @@ impl Flattener {
     /// Appends the rows of a message of `topic` to `batch`, or leaves the batch as it was.
     ///
     /// # Errors
-    /// With the verdict on a faulty message and what its dead letter keeps of it.
+    /// The verdict on a faulty message, and what its dead letter keeps of it.
     pub fn load(
         &mut self,
         topic: &str,
@@ -94,7 +90,7 @@ impl Flattener {
         let decoded = decoder.decode(message, |document| {
             let load = &mut Load { document, mapping, limits, message_limits, found, undo, batch };
             load_document(load, topic).map_err(|reject| {
-                // A document that is no object or array has no keys to redact by.
+                // Only objects and arrays have keys to redact by.
                 let payload = match document.tape[0] {
                     Node::Object { .. } | Node::Array { .. } => {
                         cuts::without_secrets(document, &mapping.secrets, found)
@@ -105,7 +101,7 @@ impl Flattener {
             })
         });
         if message.len() >= decode::LARGE {
-            // What it took would stay for all the small ones that follow.
+            // Or the small messages that follow would keep all that memory.
             *found = Found::default();
         }
         decoded.unwrap_or_else(|reject| {
@@ -114,7 +110,7 @@ impl Flattener {
         })
     }
 
-    /// What a dead letter keeps of a valid message that was refused all the same.
+    /// What a dead letter keeps of a valid message that the server refused.
     pub fn refuse(&mut self, message: &[u8], reject: Reject) -> Faulty {
         let Self { mapping, found, decoder, .. } = self;
         let kept = decoder.decode(message, |document| {
@@ -162,13 +158,13 @@ fn load_document(load: &mut Load<'_, '_>, topic: &str) -> Result<Loaded, Reject>
         }
         return Err(reject);
     }
-    // Only now: folding takes rows away, and what is folded cannot be undone.
+    // Only now, because folding cannot be undone.
     for row in plan.rows.iter().filter(|row| row.role != Role::Log) {
         if load.undo.iter().any(|&(table, _)| table == row.table) {
             load.batch.fold_last(row.table, &load.mapping.tables[row.table]);
         }
     }
-    // A change that finds nothing to change gives no row either; a mapping without a log of it ignores it.
+    // A change without values gives no row either; if the mapping does not log it, it is ignored, too.
     Ok(loaded(load.undo.is_empty()))
 }
 
@@ -203,8 +199,7 @@ struct EventInput<'e, 'd> {
 }
 
 impl EventInput<'_, '_> {
-    /// Whether a row is to be written at all: a change whose values are all absent changes
-    /// nothing.
+    /// Whether to write a row at all: a change whose values are all absent changes nothing.
     fn changes_something(&self, row: &RowPlan, table: &Table) -> bool {
         match &row.role {
             Role::Creation | Role::Log => true,

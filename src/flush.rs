@@ -1,10 +1,9 @@
 //! Sealed batch → one transaction.
 //!
-//! Takes a [`Batch`](crate::buffer::Batch), gives the rows to MySQL or MariaDB, and says when they
-//! are durable. Holds true: tables come in a fixed order and rows in the order of their keys; a
-//! batch is committed whole or not at all, and writing it again changes nothing. Fails, for the
-//! caller, only when a person is needed: everything else is tried again. Absent: offsets are not
-//! looked at, JSON is just text.
+//! Takes a [`Batch`](crate::buffer::Batch), writes its rows to MySQL or MariaDB, and says when they
+//! are durable. Holds true: tables are written in a fixed order and rows in the order of their keys;
+//! a batch is committed whole or not at all, and writing it again changes nothing. Fails only when a
+//! person is needed: everything else is retried. Absent: offsets; JSON is just text.
 
 pub mod bisect;
 mod cause;

@@ -1,6 +1,5 @@
-//! What is known of the server, for every stage that talks to it or tells of it: where it is, how a
-//! connection becomes fit for use, which server it is, what its errors mean. Absent: tables, batches,
-//! offsets.
+//! What we know about the server: where it is, how to connect, which server it is, and what its
+//! errors mean. Every stage may use this. Absent: tables, batches, offsets.
 
 mod connect;
 mod dialect;

@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {
-    /// Topic.
     pub topic: Arc<str>,
-    /// Partition.
     pub partition: i32,
 }
 
@@ -21,10 +18,10 @@ impl std::fmt::Display for TopicPartition {
 /// The first and the next offset of partitions.
 pub type Bounds = BTreeMap<TopicPartition, (i64, i64)>;
 
-/// An offset of each partition.
+/// One offset for each partition.
 pub type Offsets = BTreeMap<TopicPartition, i64>;
 
-/// Number of an assignment of a partition; see [`crate::pipeline`]. No number is used twice.
+/// The number of a partition's assignment; see [`crate::pipeline`]. Numbers are never reused.
 pub type AssignmentId = usize;
 
 /// Consecutive messages of one partition: `from` is the first offset, `next` the one after the
@@ -34,18 +31,17 @@ pub type AssignmentId = usize;
 pub struct OffsetRange {
     /// The assignment of its partition.
     pub assignment: AssignmentId,
-    /// First offset.
     pub from: i64,
-    /// The offset after the last one: what is committed to Kafka.
+    /// What is committed to Kafka.
     pub next: i64,
-    /// How many messages came in between.
+    /// How many messages came; fewer than offsets where there are gaps.
     pub messages: usize,
     /// Kafka's timestamp of the last message, in milliseconds since 1970.
     pub last_ms: Option<i64>,
 }
 
-/// Whether a text is made of what Kafka takes in the name of a topic. A database server would refuse to
-/// compare another one with its ASCII column.
+/// Whether Kafka allows a topic of this name. The database server would refuse to compare any other
+/// text with its ASCII column.
 #[must_use]
 pub fn is_topic_name(text: &str) -> bool {
     let is_of_topic = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

@@ -8,9 +8,9 @@ use std::fmt;
 pub enum Code {
     /// Not one strict JSON document in UTF-8.
     JsonInvalid,
-    /// Nested deeper than the server's JSON column takes, or a key or a number that it does not take.
+    /// Nested deeper than the server's JSON column accepts, or with a key or number that it refuses.
     JsonLimit,
-    /// Reading the message, or its rows, takes more memory than there is for one.
+    /// The message or its rows take more memory than one message may.
     EventTooLarge,
     /// A JSON document, but not an object.
     EnvelopeNotObject,
@@ -28,7 +28,7 @@ pub enum Code {
     EventIdInvalid,
     /// The same for `entity_id`.
     EntityIdInvalid,
-    /// `timestamp` is no time, or none that `DATETIME` can hold.
+    /// `timestamp` is not a time, or not one that `DATETIME` can hold.
     TimestampInvalid,
     /// A required value is missing or null.
     ValueMissing,
@@ -40,11 +40,11 @@ pub enum Code {
     ValueOutOfRange,
     /// A string is not among the values of its `ENUM` column.
     ValueNotInEnum,
-    /// A string is no time that its `DATETIME` column can hold.
+    /// A string is not a time that its `DATETIME` column can hold.
     ValueTimestamp,
     /// The database server refused the row although it passed validation: a fault of the mapping.
     ServerRefused,
-    /// No partition of the table takes the row's time.
+    /// No partition of the table covers the row's time.
     PartitionMissing,
 }
 
@@ -111,14 +111,12 @@ impl fmt::Display for Code {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text} [{code}]")]
 pub struct Reject {
-    /// The stable code.
     pub code: Code,
     /// One sentence that names field, column and limit.
     pub text: String,
 }
 
 impl Reject {
-    /// A verdict with its sentence.
     pub fn new(code: Code, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }

@@ -1,4 +1,4 @@
-//! What the benches share: events of loadgen, and the stages that are run on them.
+//! What the benches share: events of loadgen, and the stages to run on them.
 
 use loadgen::{Generator, Plan};
 use sluicegate::buffer::Batch;
@@ -9,11 +9,11 @@ use sluicegate::mapping::Mapping;
 use std::hint::black_box;
 use std::sync::Arc;
 
-/// Events of one batch, about as many as the default limits seal.
+/// Events of one batch: about as many as with the default limits.
 pub(crate) const EVENTS: u64 = 5_000;
 pub(crate) const MIXES: [&str; 3] = ["realistic", "logins", "lifecycle"];
 const SEED: u64 = 1;
-/// As by default.
+/// The defaults.
 const LIMITS: StatementLimits = StatementLimits { rows: 500, bytes: 256 * 1024 };
 
 pub(crate) struct Events {
@@ -52,7 +52,7 @@ pub(crate) fn mapping() -> Arc<Mapping> {
     Arc::new(Mapping::built_in().unwrap())
 }
 
-/// Columns → statement text: writes every statement of a batch and gives their bytes.
+/// Columns → statement text: writes every statement of a batch and returns their bytes.
 pub(crate) fn write_all(
     mapping: &Mapping,
     statements: &Statements,

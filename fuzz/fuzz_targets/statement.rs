@@ -1,5 +1,5 @@
-//! Any bytes as values of a statement; the server at `SLUICEGATE_FUZZ_SERVER` (a URL), if there is
-//! one, reads them back too.
+//! Any bytes as values of a statement. If `SLUICEGATE_FUZZ_SERVER` (a URL) is set, that server reads
+//! them back, too.
 #![no_main]
 
 use sqlx::{Connection, MySqlConnection};

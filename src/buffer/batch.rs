@@ -7,8 +7,8 @@ use crate::mapping::{Mapping, Table, TableId};
 use crate::offsets::{AssignmentId, OffsetRange};
 use std::collections::BTreeSet;
 
-/// When an event of the batch happened. One in 16 is kept, for the latencies that are
-/// known when the batch is durable.
+/// When an event of the batch happened. We keep one in 16, for the latencies that we know once the
+/// batch is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
     /// The event's own time.
@@ -50,7 +50,6 @@ impl Batch {
         }
     }
 
-    /// The rows of a table.
     #[must_use]
     pub fn rows(&self, table: TableId) -> &Rows {
         &self.tables[table]
@@ -69,7 +68,7 @@ impl Batch {
         self.folded += usize::from(self.tables[id].fold_last(table));
     }
 
-    /// A copy without these rows and without offsets, for when the messages cannot be had again.
+    /// A copy without these rows and without offsets, for messages that cannot be read again.
     #[must_use]
     pub fn without(&self, mapping: &Mapping, rows: &BTreeSet<(TableId, usize)>) -> Self {
         let mut copy = Self::new(mapping);
@@ -82,14 +81,13 @@ impl Batch {
         copy
     }
 
-    /// Appends a dead letter.
     pub fn push_dead_letter(&mut self, letter: DeadLetter) {
         self.dead_letter_bytes += letter.bytes();
         self.dead_letters.push(letter);
     }
 
-    /// Notes that the message at `offset` of an assigned partition is in this batch, as rows, as a dead letter or
-    /// as a counted skip. Messages of a partition come in order.
+    /// Notes that the message at `offset` of an assigned partition is in this batch, as rows, as a dead
+    /// letter or as a counted skip. Messages of a partition come in order.
     pub fn cover(&mut self, assignment: AssignmentId, offset: i64, timestamp_ms: Option<i64>) {
         self.messages += 1;
         let next = offset + 1;
@@ -98,7 +96,7 @@ impl Batch {
                 let messages = range.messages + 1;
                 *range = OffsetRange { next, messages, last_ms: timestamp_ms, ..*range };
             }
-            // The first of its partition, or the partition was truncated and starts anew.
+            // The first of its partition, or the partition was truncated and starts over.
             _ => self.ranges.push(OffsetRange {
                 assignment,
                 from: offset,
@@ -153,16 +151,16 @@ impl Batch {
         self.tables.iter().map(Rows::bytes).sum::<usize>() + self.dead_letter_bytes
     }
 
-    /// Bytes of memory that the batch holds on to.
+    /// Bytes of memory that the batch keeps.
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {
         self.tables.iter().map(Rows::capacity_bytes).sum::<usize>() + self.dead_letter_bytes
     }
 
-    /// Gives memory back when an empty batch holds on to more than `bytes`. Batches differ: one is
-    /// all orders, the next all products, and each would leave its mark on other columns.
+    /// Frees memory if an empty batch keeps more than `bytes`. Batches differ: one is all orders, the
+    /// next all products, and each would leave other columns large.
     pub fn shrink(&mut self, bytes: usize) {
-        debug_assert!(self.is_empty(), "only an empty batch gives memory back");
+        debug_assert!(self.is_empty(), "only an empty batch frees memory");
         if self.capacity_bytes() > bytes {
             self.tables.iter_mut().for_each(Rows::shrink);
         }

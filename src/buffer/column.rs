@@ -1,12 +1,12 @@
 //! One growable column of a table: text or numbers.
 
-/// A value that is not there. No valid number is this small: counts are not negative and times
-/// start with the year 1000.
+/// A missing value. No valid number is this small: counts are not negative and times start with the
+/// year 1000.
 pub const NULL: i64 = i64::MIN;
 
 const NULL_LEN: u32 = u32::MAX;
 
-/// Memory that a cell takes beside its text, NULL or not: a number, or the range of a text.
+/// Bytes that a cell takes besides its text, NULL or not: a number, or the range of a text.
 pub const CELL_BYTES: usize = 8;
 const _: () = assert!(size_of::<TextRange>() == CELL_BYTES && size_of::<i64>() == CELL_BYTES);
 
@@ -19,8 +19,8 @@ pub enum Column {
     Number(Vec<i64>),
 }
 
-/// Text values in one arena. A row holds a range of it, so folding can make a row point to another
-/// row's text without moving any.
+/// Text values in one arena. A row holds a range of it, so folding can point a row to another row's
+/// text without moving any.
 #[derive(Debug, Clone, Default)]
 pub struct TextColumn {
     arena: String,
@@ -34,10 +34,10 @@ struct TextRange {
 }
 
 impl TextColumn {
-    /// Appends a row's value and gives the bytes it takes.
+    /// Appends a row's value and returns the bytes it takes.
     ///
     /// # Panics
-    /// When the arena would pass 4 GiB; the batch limits seal it long before.
+    /// If the arena would exceed 4 GiB; the batch limits seal it long before.
     pub fn push(&mut self, value: Option<&str>) -> usize {
         let Some(value) = value else {
             self.ranges.push(TextRange { start: 0, len: NULL_LEN });
@@ -49,7 +49,7 @@ impl TextColumn {
         value.len()
     }
 
-    /// Appends a row whose value is the concatenation of `parts`, and gives the bytes it takes.
+    /// Appends a row whose value is the concatenation of `parts`, and returns the bytes it takes.
     ///
     /// # Panics
     /// As [`Self::push`].
@@ -61,7 +61,6 @@ impl TextColumn {
         len
     }
 
-    /// The value of a row.
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&str> {
         let TextRange { start, len } = self.ranges[row];
@@ -71,7 +70,6 @@ impl TextColumn {
 
 fn offset(bytes: usize) -> u32 {
     assert!(bytes < NULL_LEN as usize, "a text column holds less than 4 GiB");
-    // Just asserted.
     u32::try_from(bytes).unwrap_or(NULL_LEN)
 }
 
@@ -79,7 +77,7 @@ impl Column {
     /// The text of a row; `None` for NULL.
     ///
     /// # Panics
-    /// When this is a column of numbers.
+    /// If this is a column of numbers.
     #[must_use]
     pub fn text(&self, row: usize) -> Option<&str> {
         let Self::Text(column) = self else { panic!("a column of numbers has no text") };
@@ -89,7 +87,7 @@ impl Column {
     /// The number of a row; [`NULL`] where absent.
     ///
     /// # Panics
-    /// When this is a column of texts.
+    /// If this is a column of texts.
     #[must_use]
     pub fn number(&self, row: usize) -> i64 {
         let Self::Number(column) = self else { panic!("a column of texts has no numbers") };
@@ -104,8 +102,8 @@ impl Column {
         }
     }
 
-    /// Forgets the rows from `len` on. Their text stays in the arena: folding may have made other
-    /// rows share it, and a batch is sealed by the bytes it holds, used or not.
+    /// Removes the rows from `len` on. Their text stays in the arena: folding may have made other rows
+    /// share it, and a batch is sealed by the bytes it holds, used or not.
     pub fn truncate(&mut self, len: usize) {
         match self {
             Self::Text(column) => column.ranges.truncate(len),
@@ -113,8 +111,8 @@ impl Column {
         }
     }
 
-    /// Makes room for `rows` rows with `bytes` of text in all, and no more than that: a vector that
-    /// grows by itself takes twice what it needs.
+    /// Makes room for exactly `rows` rows with `bytes` of text in all: a vector that grows by itself
+    /// takes up to twice what it needs.
     pub(super) fn reserve(&mut self, rows: usize, bytes: usize) {
         match self {
             Self::Text(column) => {
@@ -125,7 +123,7 @@ impl Column {
         }
     }
 
-    /// Forgets all rows and their text, but not the memory.
+    /// Removes all rows and their text, but keeps the memory.
     pub fn clear(&mut self) {
         self.truncate(0);
         if let Self::Text(column) = self {
@@ -133,7 +131,7 @@ impl Column {
         }
     }
 
-    /// Gives the memory of an empty column back.
+    /// Frees the memory of an empty column.
     pub(super) fn shrink(&mut self) {
         match self {
             Self::Text(column) => *column = TextColumn::default(),
@@ -141,7 +139,7 @@ impl Column {
         }
     }
 
-    /// Bytes of memory the column holds on to.
+    /// Bytes of memory that the column keeps.
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {
         match self {

@@ -1,17 +1,17 @@
 //! Many changes of one entity in a batch become one row.
 //!
-//! The rule is the one that the database applies between batches, so it does not matter where two
-//! events of an entity meet. A row is a set of events folded together, and folding two rows is
-//! commutative, associative and idempotent:
+//! The database applies the same rule between batches, so it does not matter where two events of an
+//! entity meet. A row is a set of events folded together, and folding two rows is commutative,
+//! associative and idempotent:
 //!
 //! * the creation part comes from the creation event with the greatest `(timestamp, event_id)`;
 //! * a changing column comes from the event with the greatest `(timestamp, rank, event_id)` among
 //!   those that set it, where a creation has rank 0 and every other event rank 1.
 //!
-//! A row has no column for the rank. While a changing column is as the creation set it, its
-//! `_changed_at` and `_changed_by` are NULL and its version is the row's creation. That is enough:
-//! a creation that gives the newest value is also the newest creation, so it is the one that the
-//! row's `event_id` names.
+//! A row has no column for the rank. As long as a changing column has the creation's value, its
+//! `_changed_at` and `_changed_by` are NULL and its version is the row's creation. That is enough: a
+//! creation that gives the newest value is also the newest creation, the one that the row's
+//! `event_id` names.
 //!
 //! ```text
 //! created 10:00 (pending)                 status pending, changed NULL   created 10:00
@@ -28,11 +28,11 @@ use crate::mapping::{Changing, Table};
 type Version<'r> = Option<(i64, bool, &'r str)>;
 
 impl Rows {
-    /// Folds the last row into the earlier row of the same entity, if there is one, and tells
-    /// whether it did.
+    /// Folds the last row into the earlier row of the same entity, if there is one. Returns whether it
+    /// did.
     ///
     /// # Panics
-    /// When this is not an entity's table or has no row.
+    /// If this is not an entity's table or has no row.
     pub fn fold_last(&mut self, table: &Table) -> bool {
         let Some(row) = self.earlier_row_of_last_key() else {
             return false;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// All limits of a batch. Whichever is reached first seals it.
+/// All limits of a batch. The first one reached seals it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Rows, dead letters included.
@@ -16,9 +16,7 @@ pub struct Limits {
 /// What sealed a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SealReason {
-    /// It had enough rows.
     Rows,
-    /// It had enough bytes.
     Bytes,
     /// Its first message had waited long enough.
     Age,
@@ -27,7 +25,6 @@ pub enum SealReason {
 }
 
 impl SealReason {
-    /// Every reason.
     pub const ALL: [Self; 4] = [Self::Rows, Self::Bytes, Self::Age, Self::Drain];
 
     /// As a metric label.

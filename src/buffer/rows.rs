@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
 
-/// Memory that a row takes in the index by key.
+/// Bytes that a row takes in the index by key.
 const INDEX_BYTES: usize = 8;
 
 /// Rows of one table, column by column.
@@ -16,12 +16,11 @@ pub struct Rows {
     len: usize,
     /// Of texts.
     bytes: usize,
-    /// Of an entity's table: the row of each key.
+    /// The row of each key, if this is an entity's table.
     by_key: Option<HashTable<u32>>,
 }
 
 impl Rows {
-    /// No rows of `table`.
     #[must_use]
     pub fn new(table: &Table) -> Self {
         let column = |ty: &crate::mapping::ColumnType| {
@@ -51,7 +50,7 @@ impl Rows {
         self.len == 0
     }
 
-    /// Bytes of memory that the rows take: their texts, also of those that folding or a verdict
+    /// Bytes of memory that the rows take: their texts, including those of rows that folding or a verdict
     /// removed, and [`CELL_BYTES`] a cell, NULL or not.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -59,7 +58,6 @@ impl Rows {
         self.bytes + self.len * (self.columns.len() * CELL_BYTES + index)
     }
 
-    /// A column.
     #[must_use]
     pub fn column(&self, index: usize) -> &Column {
         &self.columns[index]
@@ -68,7 +66,7 @@ impl Rows {
     /// Appends a text to the row that is being built.
     ///
     /// # Panics
-    /// When the column holds numbers.
+    /// If the column holds numbers.
     pub fn push_text(&mut self, column: usize, value: Option<&str>) {
         self.bytes += self.text_column(column).push(value);
     }
@@ -76,7 +74,7 @@ impl Rows {
     /// Appends a text made of parts to the row that is being built.
     ///
     /// # Panics
-    /// When the column holds numbers.
+    /// If the column holds numbers.
     pub fn push_parts<'t>(&mut self, column: usize, parts: impl Iterator<Item = &'t str>) {
         self.bytes += self.text_column(column).push_parts(parts);
     }
@@ -84,10 +82,10 @@ impl Rows {
     /// Appends a number to the row that is being built; [`NULL`] for none.
     ///
     /// # Panics
-    /// When the column holds texts.
+    /// If the column holds texts.
     pub fn push_number(&mut self, column: usize, value: i64) {
         let Column::Number(column) = &mut self.columns[column] else {
-            panic!("a column of texts takes no number");
+            panic!("a column of texts holds no numbers");
         };
         column.push(value);
     }
@@ -107,12 +105,12 @@ impl Rows {
 
     fn text_column(&mut self, column: usize) -> &mut TextColumn {
         let Column::Text(column) = &mut self.columns[column] else {
-            panic!("a column of numbers takes no text");
+            panic!("a column of numbers holds no texts");
         };
         column
     }
 
-    /// Appends a row of another batch's rows of the same table.
+    /// Appends a row from another batch's rows of the same table.
     pub fn push_row(&mut self, from: &Self, row: usize) {
         for (index, column) in from.columns.iter().enumerate() {
             match column {
@@ -123,18 +121,18 @@ impl Rows {
         self.end_row();
     }
 
-    /// Completes the row that was built, one value a column.
+    /// Completes the row, which must have one value in each column.
     pub fn end_row(&mut self) {
         self.len += 1;
     }
 
-    /// Forgets the rows from `len` on, complete or not.
+    /// Removes the rows from `len` on, complete or not.
     pub fn truncate(&mut self, len: usize) {
         self.columns.iter_mut().for_each(|column| column.truncate(len));
         self.len = len;
     }
 
-    /// Forgets everything but keeps the memory for the next batch.
+    /// Removes all rows, but keeps the memory for the next batch.
     pub fn clear(&mut self) {
         self.columns.iter_mut().for_each(Column::clear);
         self.len = 0;
@@ -144,7 +142,7 @@ impl Rows {
         }
     }
 
-    /// Gives the memory back.
+    /// Frees the memory.
     pub(super) fn shrink(&mut self) {
         self.columns.iter_mut().for_each(Column::shrink);
         if let Some(by_key) = &mut self.by_key {
@@ -152,18 +150,18 @@ impl Rows {
         }
     }
 
-    /// Bytes of memory that the rows hold on to.
+    /// Bytes of memory that the rows keep.
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {
         let index = self.by_key.as_ref().map_or(0, |by_key| by_key.capacity() * size_of::<u32>());
         self.columns.iter().map(Column::capacity_bytes).sum::<usize>() + index
     }
 
-    /// Of an entity's table: the earlier row with the key of the last one. If there is none, the
-    /// last row is noted as the row of its key.
+    /// The earlier row with the same key as the last one. If there is none, notes the last row as the row
+    /// of its key.
     ///
     /// # Panics
-    /// When this is not an entity's table or has no row.
+    /// If this is not an entity's table or has no row.
     pub(super) fn earlier_row_of_last_key(&mut self) -> Option<usize> {
         let last = self.len - 1;
         let Self { columns, by_key: Some(by_key), .. } = self else {
@@ -183,7 +181,7 @@ impl Rows {
         }
     }
 
-    /// Makes `to` hold what `from` holds in `column`.
+    /// Copies the value of row `from` in `column` to row `to`.
     pub(super) fn copy(&mut self, column: usize, from: usize, to: usize) {
         self.columns[column].copy(from, to);
     }
@@ -192,14 +190,14 @@ impl Rows {
     /// by entity and number. Transactions that take their locks in this order do not deadlock, and
     /// an index is filled along its leaves.
     ///
-    /// A row that an event gave when it came before is left out: the server would try to insert it
-    /// and take it back, which costs more than a new row.
+    /// Leaves out the rows of an event that came twice: the server would try to insert them and take
+    /// them back, which costs more than new rows.
     pub fn sorted(&self, table: &Table, order: &mut Vec<u32>) {
         order.clear();
         order.extend(0..u32::try_from(self.len).unwrap_or(u32::MAX));
         let text = |column: usize, row: u32| self.columns[column].text(row as usize);
         let number = |column: usize, row: u32| self.columns[column].number(row as usize);
-        // A text is only looked at where that decides: most times differ.
+        // Most times differ, so texts are rarely compared.
         let by_event = |a: u32, b: u32| {
             let (at, id) = (table.event_timestamp(), table.event_id());
             number(at, a).cmp(&number(at, b)).then_with(|| text(id, a).cmp(&text(id, b)))

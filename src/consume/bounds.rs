@@ -1,9 +1,9 @@
-//! Questions to Kafka about the bounds of partitions and the offsets of the group: a thread asks
-//! them, so that the consuming loop never waits for an answer.
+//! Asks Kafka about the bounds of partitions and the offsets of the group, on a thread of its own, so
+//! that the consuming loop never waits for an answer.
 //!
-//! Takes a [`Question`], gives its [`Answer`] once. Holds true: of each kind at most one question is
-//! open. Where the pipeline cannot continue without an answer, the question is repeated until Kafka
-//! gives one; [`BoundsFetcher::trouble`] says meanwhile what is wrong.
+//! Takes a [`Question`], gives its [`Answer`] once. Holds true: at most one question of each kind is
+//! open. If the pipeline cannot continue without the answer, the question is repeated until Kafka
+//! answers; [`BoundsFetcher::trouble`] says meanwhile what is wrong.
 
 use super::context::Context;
 use super::queries::{PartitionFacts, bounds_of, committed, exists, facts};
@@ -20,40 +20,35 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tracing::warn;
 
-/// The kinds of questions, and so the most that are open.
+/// How many kinds of questions there are, and so how many can be open.
 pub(super) const KINDS: usize = 4;
-/// How long Kafka may take to answer a question that is asked again anyway.
+/// How long Kafka may take to answer a question that we ask again anyway.
 const BRIEF_TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause before an unanswered question is repeated.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// A new leader may not know yet how far its partition reaches. So an end before the committed offset is
-/// believed only when it is still there after so many questions.
+/// A new leader may not know the end of its partition yet. So we believe an end before the committed
+/// offset only after asking this often.
 const SETTLE_QUESTIONS: u32 = 3;
 
-/// A question to Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
-    /// Where could these partitions begin? Repeated until it is answered.
+    /// Where could these partitions begin? Repeated until Kafka answers.
     Beginnings(Vec<TopicPartition>),
-    /// What are their first and next offsets? Without an answer, ask again later.
+    /// What are their first and next offsets? If no answer comes, ask again later.
     Bounds(Vec<TopicPartition>),
-    /// What has the group committed? Without an answer, ask again later.
+    /// What has the group committed? If no answer comes, ask again later.
     Committed(Vec<TopicPartition>),
-    /// Do their topics exist, and up to where do they reach, open transactions included? Without an
-    /// answer, ask again later.
+    /// Do their topics exist, and where do they end, open transactions included? If no answer comes,
+    /// ask again later.
     Ends(Vec<TopicPartition>),
 }
 
-/// Kafka's answer.
+/// The answer to the [`Question`] of the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// To [`Question::Beginnings`].
     Beginnings(Vec<PartitionFacts>),
-    /// To [`Question::Bounds`].
     Bounds(Bounds),
-    /// To [`Question::Committed`].
     Committed(Offsets),
-    /// To [`Question::Ends`].
     Ends {
         /// First and next offsets, open transactions included.
         bounds: Bounds,
@@ -71,7 +66,7 @@ pub(super) struct BoundsFetcher {
 }
 
 impl BoundsFetcher {
-    /// `config` is for a client of its own, which it needs to see what open transactions hide.
+    /// `config` is for a second client, which sees what open transactions hide.
     pub(super) fn start(
         consumer: Arc<BaseConsumer<Context>>,
         config: ClientConfig,
@@ -102,12 +97,12 @@ impl BoundsFetcher {
         | Question::Committed(about)
         | Question::Ends(about)) = &question;
         if !about.is_empty() && lock(&self.open).insert(kind(&question)) {
-            // There is a place for each kind.
+            // The channel has room for each kind.
             let _ = self.questions.try_send(question);
         }
     }
 
-    /// Why a question that the pipeline cannot continue without is not answered yet.
+    /// Why Kafka has not answered a question yet that the pipeline cannot continue without.
     pub(super) fn trouble(&self) -> Option<String> {
         lock(&self.trouble).clone()
     }
@@ -150,11 +145,11 @@ impl Worker {
             Question::Bounds(partitions) => Some(Answer::Bounds(self.bounds(partitions))),
             Question::Committed(partitions) => {
                 let found = committed(&self.consumer, &partitions, QUERY_TIMEOUT);
-                self.or_say(found, "what the group has committed").map(Answer::Committed)
+                self.or_say(found, "the group's offsets").map(Answer::Committed)
             }
             Question::Ends(partitions) => {
                 let found = self.ends(&partitions);
-                let found = self.or_say(found, "where its partitions end");
+                let found = self.or_say(found, "the ends of partitions");
                 found.map(|(bounds, missing)| Answer::Ends { bounds, missing })
             }
         }
@@ -162,7 +157,7 @@ impl Worker {
 
     fn or_say<T>(&self, found: KafkaResult<T>, what: &str) -> Option<T> {
         let said = |error| {
-            let text = format!("Kafka does not say {what}: {error}; asking again");
+            let text = format!("cannot read {what}: {error}; retrying");
             self.consumer.context().say(text.clone(), &text);
         };
         found.map_err(said).ok()
@@ -183,9 +178,9 @@ impl Worker {
                     }
                 }
                 Err(error) => {
-                    let text = format!("the group's offsets cannot be read: {error}");
+                    let text = format!("cannot read the group's offsets: {error}");
                     if lock(&self.trouble).replace(text.clone()).is_none() {
-                        warn!(%error, "consume: the group's offsets cannot be read; retrying");
+                        warn!(%error, "consume: cannot read the group's offsets; retrying");
                     }
                 }
             }

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 pub struct CommitOutcome {
     /// Kafka has these now.
     pub acknowledged: Offsets,
-    /// Kafka did not take these; commit them again.
+    /// Kafka did not accept these; commit them again.
     pub failed: Offsets,
     /// Their topics do not exist any more, so there is nothing left to commit.
     pub gone: Offsets,
@@ -72,7 +72,7 @@ impl Committer {
 }
 
 /// Commits a list. Kafka answers partition by partition, but librdkafka's synchronous commit passes on
-/// one error for all of them. So after an error that concerns a topic, each topic is committed apart.
+/// one error for all of them. So after an error about a topic, we commit each topic separately.
 fn commit(consumer: &BaseConsumer<Context>, offsets: Offsets) -> CommitOutcome {
     let error = match commit_all(consumer, &offsets) {
         Ok(()) => return CommitOutcome { acknowledged: offsets, ..CommitOutcome::default() },

@@ -1,4 +1,4 @@
-//! The member of the group.
+//! This instance as a member of the group.
 
 use super::bounds::{BoundsFetcher, Question};
 use super::committer::Committer;
@@ -24,27 +24,26 @@ use tracing::{error, warn};
 /// How long no broker may be connected before the bootstrap servers are asked again.
 const FORGOTTEN: Duration = Duration::from_secs(3);
 
-/// A group member.
 pub struct Consumer {
     inner: Arc<BaseConsumer<Context>>,
     committer: Committer,
     fetcher: BoundsFetcher,
-    /// Rebalances that were taken and not answered.
+    /// Rebalances that were taken but not answered yet.
     unanswered: RefCell<VecDeque<Notice>>,
     uncommitted: ClientConfig,
     bootstrap_servers: String,
-    /// Since when no broker is connected.
+    /// Since when no broker has been connected.
     alone_since: Cell<Option<Instant>>,
     was_connected: Cell<bool>,
     refused: Cell<Option<RDKafkaErrorCode>>,
 }
 
 impl Consumer {
-    /// Joins no group yet; see [`Self::subscribe`]. Kafka's replies go to `reply`, at most
+    /// Does not join the group yet; see [`Self::subscribe`]. Kafka's replies go to `reply`, at most
     /// [`REPLIES_MAX`] before one of them is taken.
     ///
     /// # Errors
-    /// When librdkafka does not know a property or its value.
+    /// If librdkafka does not know a property or its value.
     pub fn new(
         properties: &BTreeMap<String, String>,
         reply: impl Fn(KafkaReply) + Clone + Send + 'static,
@@ -55,8 +54,8 @@ impl Consumer {
         }
         config.set("enable.auto.commit", "false");
         config.set("enable.auto.offset.store", "false");
-        // First positions are the pipeline's. What librdkafka has to know is what to do when records are
-        // deleted under it: what is left of them must not be skipped, whatever new groups do.
+        // The pipeline chooses first positions. librdkafka only uses this when records are deleted
+        // while it reads: it must not skip those that are left, whatever new groups do.
         if properties.get("auto.offset.reset").is_none_or(|reset| reset != "error") {
             config.set("auto.offset.reset", "earliest");
         }
@@ -92,12 +91,12 @@ impl Consumer {
     /// Joins the group.
     ///
     /// # Errors
-    /// When librdkafka cannot take the subscription.
+    /// If librdkafka does not accept the subscription.
     pub fn subscribe(&self, topics: &[&str]) -> KafkaResult<()> {
         self.inner.subscribe(topics)
     }
 
-    /// The next message, or `None` after `timeout` or when something else happened.
+    /// The next message, or `None` after `timeout` or if something else happened.
     ///
     /// # Errors
     /// Only when the client cannot continue: it is fenced, its offset is out of range under
@@ -120,13 +119,13 @@ impl Consumer {
         }
     }
 
-    /// Why the group did not take this instance as a member, once.
+    /// Why the group did not accept this instance. Returned once.
     pub fn take_refusal(&self) -> Option<RDKafkaErrorCode> {
         self.refused.take()
     }
 
-    /// The next rebalance that was not taken yet. Each is to be answered, in the order in which they
-    /// came: an assignment by [`Self::begin`], a revocation by [`Self::give_up`].
+    /// The next rebalance. Answer each of them, in this order: an assignment with [`Self::begin`], a
+    /// revocation with [`Self::give_up`].
     pub fn next_rebalance(&self) -> Option<Rebalance> {
         let next = lock(&self.inner.context().rebalances).pop_front()?;
         let told = next.told();
@@ -134,11 +133,11 @@ impl Consumer {
         Some(told)
     }
 
-    /// Answers the earliest rebalance without an answer, an assignment: from now on its partitions are
-    /// consumed, from these offsets.
+    /// Answers the earliest unanswered rebalance, an assignment: from now on we read its partitions,
+    /// from these offsets.
     ///
     /// # Errors
-    /// When an offset is none that librdkafka takes.
+    /// If librdkafka does not accept an offset.
     pub fn begin(&self, begins: &Offsets) -> KafkaResult<()> {
         self.unanswered.borrow_mut().pop_front();
         let mut list = TopicPartitionList::with_capacity(begins.len());
@@ -149,7 +148,7 @@ impl Consumer {
         Ok(())
     }
 
-    /// Answers the earliest rebalance without an answer, a revocation.
+    /// Answers the earliest unanswered rebalance, a revocation.
     pub fn give_up(&self) {
         if let Some(rebalance) = self.unanswered.borrow_mut().pop_front() {
             answer(&self.inner, &rebalance);
@@ -161,23 +160,23 @@ impl Consumer {
         self.committer.commit(offsets);
     }
 
-    /// Asks Kafka, unless a question of this kind is open or about nothing.
+    /// Asks Kafka, unless a question of this kind is open or it names no partition.
     pub fn ask(&self, question: Question) {
         self.fetcher.ask(question);
     }
 
-    /// Why a question that the pipeline cannot continue without is not answered yet.
+    /// Why Kafka has not answered a question yet that the pipeline cannot continue without.
     pub fn trouble(&self) -> Option<String> {
         self.fetcher.trouble()
     }
 
-    /// Up to where each assigned partition was handed out, markers of transactions included; none of a
-    /// partition of which nothing was.
+    /// The offset after the last one handed out of each assigned partition, transaction markers
+    /// included. Leaves out partitions that have handed out nothing.
     pub fn positions(&self) -> Offsets {
         self.inner.position().map(offsets_of).unwrap_or_default()
     }
 
-    /// The latest statistics, once.
+    /// The latest statistics. Returned once.
     pub fn take_statistics(&self) -> Option<Statistics> {
         let statistics = lock(&self.inner.context().statistics).take()?;
         let is_alone = !statistics.brokers.values().any(|broker| broker.state == "UP");
@@ -202,29 +201,29 @@ impl Consumer {
         self.alone_since.get().is_some_and(|since| since.elapsed() >= FORGOTTEN)
     }
 
-    /// Stops or resumes fetching of everything that is assigned. A paused consumer still has to be
-    /// polled, and stays in its group.
+    /// Stops or resumes fetching of everything assigned. A paused consumer must still be polled, and
+    /// stays in its group.
     ///
     /// # Errors
-    /// When librdkafka does not know a partition.
+    /// If librdkafka does not know a partition.
     pub fn set_paused(&self, paused: bool) -> KafkaResult<()> {
         let assigned = self.inner.assignment()?;
         if paused { self.inner.pause(&assigned) } else { self.inner.resume(&assigned) }
     }
 
-    /// The first and the next offset of every partition of these topics; none of a topic that does
-    /// not exist.
+    /// The first and the next offset of every partition of these topics. Leaves out topics that do not
+    /// exist.
     ///
     /// # Errors
-    /// When Kafka does not answer.
+    /// If Kafka does not answer.
     pub fn offset_bounds(&self, topics: &[&str]) -> KafkaResult<Bounds> {
         bounds_of_topics(&self.inner, topics)
     }
 
-    /// A client beside the group, which sees what open transactions hide.
+    /// A client outside the group, which sees what open transactions hide.
     ///
     /// # Errors
-    /// When librdkafka does not take the properties.
+    /// If librdkafka does not accept the properties.
     pub fn reader(&self) -> KafkaResult<Reader> {
         Ok(Reader(self.uncommitted.create()?))
     }
@@ -232,17 +231,17 @@ impl Consumer {
     /// The offsets that the group has committed for these partitions.
     ///
     /// # Errors
-    /// When Kafka does not answer.
+    /// If Kafka does not answer.
     pub fn committed(&self, partitions: &[TopicPartition]) -> KafkaResult<Offsets> {
         committed(&self.inner, partitions, QUERY_TIMEOUT)
     }
 
-    /// Leaves the group. Whatever is to be committed must have been. If Kafka has not answered the
-    /// last commit, it does not hear a goodbye either, and notices when the session times out.
+    /// Leaves the group; commit everything before. If Kafka has not answered the last commit, it is
+    /// not told either: it notices when the session times out.
     pub fn close(self) {
         self.inner.context().closing.store(true, Ordering::Relaxed);
-        // What has no answer yet is answered by leaving. That an assignment then begins anywhere does
-        // not matter: nothing of it is read.
+        // Answer what has no answer yet. Where an assignment begins does not matter any more: we read
+        // nothing of it.
         while self.next_rebalance().is_some() {}
         for rebalance in self.unanswered.borrow_mut().drain(..) {
             answer(&self.inner, &rebalance);
@@ -250,20 +249,20 @@ impl Consumer {
         let Self { inner, committer, fetcher, .. } = self;
         match committer.end() {
             None => {
-                warn!("commit: Kafka does not answer; leaving without a goodbye");
+                warn!("commit: Kafka does not answer; leaving the group without notice");
                 return;
             }
-            Some(Err(_)) => error!("commit: the committing thread ended unexpectedly"),
+            Some(Err(_)) => error!("commit: the commit thread ended unexpectedly"),
             Some(Ok(())) => {}
         }
         if fetcher.end().is_err() {
-            error!("consume: the thread that asks for bounds ended unexpectedly");
+            error!("consume: the bounds thread ended unexpectedly");
         }
         drop(inner);
     }
 }
 
-/// Whether an error means that the group does not take this member as it is.
+/// Whether an error means that the group does not accept this instance.
 fn refuses_member(code: &RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{
         GroupAuthorizationFailed, GroupMaxSizeReached, InconsistentGroupProtocol, InvalidGroupId,

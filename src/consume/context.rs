@@ -1,4 +1,4 @@
-//! What librdkafka tells on the side: logs, errors, statistics, rebalances.
+//! librdkafka's callbacks: logs, errors, statistics, rebalances.
 
 use super::queries::partitions_of;
 use super::{Rebalance, lock};
@@ -16,13 +16,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tracing::{debug, error, info, warn};
 
-/// The same error is logged once in this time. While a broker is away, librdkafka reports it many
-/// times a second.
+/// How often to log the same error. While a broker is away, librdkafka reports it many times a second.
 const SAID_EVERY: Duration = Duration::from_secs(10);
-/// So many different ones are remembered.
+/// How many different errors to remember.
 const SAID_MAX: usize = 100;
 
-/// A rebalance as librdkafka told of it, which its answer repeats.
+/// A rebalance as librdkafka reported it. The answer repeats it.
 pub(super) enum Notice {
     Assign(TopicPartitionList),
     Revoke { partitions: TopicPartitionList, lost: bool },
@@ -77,7 +76,7 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure};
-        // The reasons of these two have counters and times in them.
+        // The reasons of these two contain counters and times.
         let away = [Some(AllBrokersDown), Some(BrokerTransportFailure)];
         let is_away = away.contains(&error.rdkafka_error_code());
         let text = format!("{error}: {reason}");
@@ -90,8 +89,8 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
-    /// Only notes the rebalance: librdkafka waits until it is answered by `assign` or `unassign`,
-    /// and by then everything of a revoked partition is durable and committed.
+    /// Only notes the rebalance: librdkafka waits for the answer, `assign` or `unassign`, and by then
+    /// everything of a revoked partition is durable and committed.
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -104,7 +103,7 @@ impl ConsumerContext for Context {
             Notice::Revoke { partitions: partitions.clone(), lost: consumer.assignment_lost() }
         };
         if self.closing.load(Ordering::Relaxed) {
-            // Drained and committed before; nothing is left to wait for.
+            // Everything is drained and committed; there is nothing left to wait for.
             answer(consumer, &rebalance);
         } else {
             lock(&self.rebalances).push_back(rebalance);
@@ -112,7 +111,7 @@ impl ConsumerContext for Context {
     }
 }
 
-/// Answers a rebalance: from now on the partitions are consumed, or given up.
+/// Answers a rebalance: from now on we read the partitions, or have given them up.
 pub(super) fn answer(consumer: &BaseConsumer<Context>, rebalance: &Notice) {
     let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
     let answered = match rebalance {
@@ -124,6 +123,6 @@ pub(super) fn answer(consumer: &BaseConsumer<Context>, rebalance: &Notice) {
         Notice::Revoke { .. } => consumer.unassign(),
     };
     if let Err(error) = answered {
-        error!(%error, "consume: librdkafka did not take the answer to a rebalance");
+        error!(%error, "consume: librdkafka did not accept the answer to a rebalance");
     }
 }

@@ -1,4 +1,5 @@
-//! Single questions to Kafka; each waits for its answer, at most [`QUERY_TIMEOUT`] where it takes none.
+//! Single questions to Kafka. Each waits for the answer, at most [`QUERY_TIMEOUT`] or the timeout that
+//! it is given.
 
 use super::QUERY_TIMEOUT;
 use crate::offsets::{Bounds, Offsets, TopicPartition};
@@ -9,14 +10,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What Kafka knows of a partition when it is assigned.
+/// What Kafka knows about a partition when it is assigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionFacts {
-    /// The partition.
     pub partition: TopicPartition,
     /// What the group has committed.
     pub committed: Option<i64>,
-    /// The first offset that is there.
+    /// The first offset that Kafka still has.
     pub first: i64,
     /// The offset after the last one that can be read.
     pub end: i64,
@@ -24,7 +24,7 @@ pub struct PartitionFacts {
     pub group_knows_topic: bool,
 }
 
-/// What Kafka knows of partitions. One whose topic was deleted meanwhile is empty.
+/// What Kafka knows about partitions. One whose topic has been deleted meanwhile counts as empty.
 pub(super) fn facts<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],
@@ -98,7 +98,6 @@ pub(super) fn partitions_of_topic<C: ConsumerContext>(
     Ok(found.map(own).collect())
 }
 
-/// Whether a topic exists.
 pub(super) fn exists<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -113,7 +112,7 @@ pub(super) fn exists<C: ConsumerContext>(
     }
 }
 
-/// The bounds of every partition of those topics that exist.
+/// The bounds of every partition of those of these topics that exist.
 pub(super) fn bounds_of_topics<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topics: &[&str],
@@ -181,7 +180,6 @@ pub(super) fn committed<C: ConsumerContext>(
     Ok(offsets_of(found))
 }
 
-/// The partitions of a list.
 pub(super) fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
     let partition = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
         TopicPartition { topic: element.topic().into(), partition: element.partition() }
@@ -190,7 +188,7 @@ pub(super) fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
 }
 
 /// The partitions of a list that have an offset.
-// Taken by value because librdkafka hands lists over.
+// By value, because that is how librdkafka's calls return lists.
 #[expect(clippy::needless_pass_by_value)]
 pub(super) fn offsets_of(list: TopicPartitionList) -> Offsets {
     let offset = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {

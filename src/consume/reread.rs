@@ -1,4 +1,4 @@
-//! A second look at messages, beside the group.
+//! Reads messages a second time, outside the group.
 
 use super::queries::{exists, offsets_of};
 use super::{QUERY_TIMEOUT, bootstrap_again};
@@ -12,38 +12,32 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use tracing::warn;
 
-/// Messages cannot be read a second time.
+/// Why messages cannot be read a second time.
 #[derive(Debug, thiserror::Error)]
 pub enum RereadError {
-    /// Retention or compaction has removed some of them meanwhile.
-    #[error("Kafka has removed {missing} of {wanted} messages meanwhile (retention, compaction or a deleted topic): {partition}, offsets {from} to {}", .next - 1)]
+    #[error("Kafka no longer has {missing} of {wanted} messages (retention, compaction or a deleted topic): {partition}, offsets {from} to {}", .next - 1)]
     Gone {
-        /// Where they were.
         partition: TopicPartition,
-        /// The first offset of the range.
         from: i64,
-        /// The offset after its last one.
         next: i64,
         /// How many messages the range held.
         wanted: usize,
         /// How many of them did not come back.
         missing: usize,
     },
-    /// librdkafka does not take the properties.
+    /// librdkafka does not accept the properties.
     #[error("{0}")]
     Kafka(#[from] KafkaError),
 }
 
-/// Messages of a partition that are wanted again.
+/// A range of messages to read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// Their partition.
     pub partition: TopicPartition,
-    /// The first offset.
     pub from: i64,
     /// The offset after the last one.
     pub next: i64,
-    /// How many messages came in between: fewer than offsets where markers or compaction left gaps.
+    /// How many messages came: fewer than offsets where markers or compaction left gaps.
     pub messages: usize,
 }
 
@@ -54,10 +48,10 @@ impl Wanted {
     }
 }
 
-/// Reads ranges of offsets a second time. Waits for as long as Kafka does not answer.
+/// Reads ranges of offsets a second time. Waits for Kafka for as long as it takes.
 ///
 /// # Errors
-/// When messages are gone, or librdkafka does not take the properties.
+/// If messages are gone, or librdkafka does not accept the properties.
 pub fn reread(
     properties: &BTreeMap<String, String>,
     ranges: &[Wanted],
@@ -83,7 +77,7 @@ pub fn reread(
     while !left.is_empty() {
         match consumer.poll(QUERY_TIMEOUT) {
             None => {
-                warn!("consume: Kafka does not send messages a second time; retrying");
+                warn!("consume: no answer from Kafka while reading messages again; retrying");
                 bootstrap_again(consumer.client(), &properties["bootstrap.servers"]);
                 if let Some((wanted, found)) = ended(&consumer, &left) {
                     return Err(wanted.gone(wanted.messages - found));
@@ -111,19 +105,19 @@ pub fn reread(
                 }
             }
             Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
-                // librdkafka does not say of which partition.
+                // librdkafka does not say which partition.
                 let (wanted, found) = left.values().next().copied().unwrap_or((&ranges[0], 0));
                 return Err(wanted.gone(wanted.messages - found));
             }
             Some(Err(error)) => {
-                warn!(%error, "consume: Kafka reports a problem while messages are read again; retrying");
+                warn!(%error, "consume: error while reading messages again; retrying");
             }
         }
     }
     Ok(messages)
 }
 
-/// A range that will never be complete: its topic was deleted, or only markers are left up to its end.
+/// A range that will never be complete: its topic was deleted, or only markers are left before its end.
 fn ended<'w>(
     consumer: &BaseConsumer,
     left: &BTreeMap<TopicPartition, (&'w Wanted, usize)>,

@@ -25,16 +25,15 @@ pub struct Envelope<'d> {
     pub data: usize,
     /// Where the text of the `data` object starts in the message.
     pub data_start: usize,
-    /// Where it ends.
     pub data_end: usize,
 }
 
-/// What could be read of an event although it is faulty, for its dead letter.
+/// What we could read of a faulty event, for its dead letter.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// `event_type`, where it has the right shape.
+    /// `event_type`, if it has the right shape.
     pub event_type: Option<String>,
-    /// `event_id`, where it has the right shape.
+    /// `event_id`, if it has the right shape.
     pub event_id: Option<String>,
 }
 
@@ -42,7 +41,7 @@ impl<'d> Document<'d> {
     /// Reads and checks the envelope of a message of `topic`.
     ///
     /// # Errors
-    /// With the first field that is missing, of the wrong type or of the wrong shape.
+    /// Names the first field that is missing or has the wrong type or shape.
     pub fn envelope(&self, topic: &str) -> Result<Envelope<'d>, Reject> {
         let fields = self.envelope_fields()?;
         let event_type = event_type(fields[EVENT_TYPE].text(self, "event_type")?, topic)?;
@@ -72,8 +71,7 @@ impl<'d> Document<'d> {
         Identity { event_type: text(EVENT_TYPE, is_event_type), event_id: text(EVENT_ID, is_id) }
     }
 
-    /// Finds the envelope's fields. Of a key that comes twice the last one counts, as in most JSON
-    /// readers.
+    /// Finds the envelope's fields. If a key comes twice, the last one counts, as in most JSON readers.
     fn envelope_fields(&self) -> Result<[Field; 5], Reject> {
         let Some(Node::Object { len, .. }) = self.tape.first() else {
             return Err(Reject::new(
@@ -108,8 +106,8 @@ impl<'d> Document<'d> {
     }
 
     /// Where the text of a member that is an object starts and ends. It ends with the last brace
-    /// before the next key, or, at the end of the message, with the last but one: the very last
-    /// is the envelope's own.
+    /// before the next key, or at the end of the message with the last brace but one: the very last
+    /// belongs to the envelope.
     fn source_of(&self, field: &Field) -> (usize, usize) {
         let brace_before = |end: usize| self.source[..end].iter().rposition(|&b| b == b'}');
         let mut last = brace_before(field.end);
@@ -126,8 +124,8 @@ const TIMESTAMP: usize = 2;
 const ENTITY_ID: usize = 3;
 const DATA: usize = 4;
 
-/// A member of the envelope: its value's place on the tape (0: absent), the place of its key's
-/// quote in the message, and of the next key's quote (or the end of the message).
+/// A member of the envelope: its value's index on the tape (0: absent), and in the message the position
+/// of its key's quote and of the next key's quote (or the end of the message).
 #[derive(Clone, Copy, Default)]
 struct Field {
     at: usize,
@@ -169,10 +167,12 @@ fn event_type<'d>(text: &'d str, topic: &str) -> Result<&'d str, Reject> {
 #[cold]
 fn wrong_event_type(text: &str, topic: &str) -> Reject {
     match text.split_once('.') {
-        Some((of, action)) if of != topic && is_word(of) && is_action(action, text) => Reject::new(
-            Code::TopicMismatch,
-            format!("event_type belongs to topic {of}, but the event came in topic {topic}"),
-        ),
+        Some((named, action)) if named != topic && is_word(named) && is_action(action, text) => {
+            Reject::new(
+                Code::TopicMismatch,
+                format!("event_type belongs to topic {named}, but the event came in topic {topic}"),
+            )
+        }
         _ => Reject::new(
             Code::EventTypeInvalid,
             format!(
@@ -183,7 +183,7 @@ fn wrong_event_type(text: &str, topic: &str) -> Reject {
 }
 
 /// Whether this is an event type of `topic`: `<topic>.<action>` with an action in `[a-z0-9_]`, at
-/// most [`EVENT_TYPE_CHARS_MAX`] characters. The topic may have any name that Kafka takes.
+/// most [`EVENT_TYPE_CHARS_MAX`] characters. The topic may have any name that Kafka allows.
 #[must_use]
 pub fn is_event_type_of(text: &str, topic: &str) -> bool {
     let rest = text.strip_prefix(topic).and_then(|rest| rest.strip_prefix('.'));
@@ -214,7 +214,7 @@ fn id<'d>(text: &'d str, name: &str, code: Code) -> Result<&'d str, Reject> {
     Err(Reject::new(
         code,
         format!(
-            "{name} is not 1 to {ID_CHARS_MAX} printable ASCII characters without blanks ({} characters)",
+            "{name} is not 1 to {ID_CHARS_MAX} printable ASCII characters without spaces ({} characters)",
             text.chars().count()
         ),
     ))

@@ -8,7 +8,7 @@ use crate::mapping::{ColumnSpec, ColumnType, Table};
 use crate::reject::{Code, Reject};
 use simd_json::{Node, StaticNode};
 
-/// 2⁶³: the first whole number that a signed 64-bit integer does not hold.
+/// 2⁶³: the first whole number that a signed 64-bit integer cannot hold.
 const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
 
 /// Where a cell goes.
@@ -16,7 +16,7 @@ const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
 pub(super) struct Destination<'p> {
     pub(super) table: &'p Table,
     pub(super) column: usize,
-    /// Dotted path from `data`, for messages.
+    /// Dotted path from `data`, for errors.
     pub(super) path: &'p str,
 }
 
@@ -38,7 +38,7 @@ impl Destination<'_> {
         self.reject(Code::ValueType, &format!("is {}, not {wanted}", kind(Some(node))))
     }
 
-    /// Appends the value at `at`; tells whether it was one, rather than null.
+    /// Appends the value at `at`. Returns false if there is none, or it is null.
     pub(super) fn push(
         &self,
         document: &Document<'_>,
@@ -68,7 +68,7 @@ impl Destination<'_> {
         Ok(true)
     }
 
-    /// Appends the number of elements of the array at `at`.
+    /// Appends the number of elements of the array at `at`. Returns false if there is none, or it is null.
     pub(super) fn push_length(
         &self,
         document: &Document<'_>,
@@ -142,7 +142,7 @@ impl Destination<'_> {
                 too_long(text.len(), ColumnType::TEXT_BYTES_MAX, "bytes")
             }
             ColumnType::Enum(values) if !values.iter().any(|value| value == text) => {
-                let problem = format!("is none of {}", values.join(", "));
+                let problem = format!("is not one of {}", values.join(", "));
                 Err(self.reject(Code::ValueNotInEnum, &problem))
             }
             _ => Ok(()),

@@ -6,8 +6,8 @@ use crate::mapping::EventPlan;
 use crate::mysql::JsonLimits;
 use crate::redact::Secrets;
 
-/// The pieces of `source` that are left when the `cuts` are taken out. `source` starts at byte
-/// `start` of the message, which the cuts count from.
+/// The pieces of `source` between the `cuts`. `source` starts at byte `start` of the message; cuts count
+/// from the beginning of the message.
 pub(super) fn pieces<'s>(
     source: &'s str,
     start: usize,
@@ -26,7 +26,7 @@ pub(super) fn without_secrets(
 ) -> Vec<u8> {
     let plan = EventPlan::default();
     let walked = walk(document, 0, &plan, secrets, (JsonLimits::NONE, usize::MAX), found);
-    debug_assert!(walked.is_ok(), "without wanted values and limits nothing can be wrong");
+    debug_assert!(walked.is_ok(), "without wanted values and limits, a walk cannot fail");
     let mut text = Vec::with_capacity(document.source.len());
     let mut from = 0;
     for &(start, end) in &found.cuts {
@@ -67,7 +67,7 @@ mod tests {
         check(r#"{"tokens": 1, "tax_id_country": 2}"#, r#"{"tokens": 1, "tax_id_country": 2}"#);
     }
 
-    /// The same on a parsed document, written plainly.
+    /// The same on a parsed document, written simply.
     fn reference(value: &mut Value) {
         match value {
             Value::Object(members) => {

@@ -1,8 +1,8 @@
-//! The memory that there is for one message.
+//! How much memory one message may take.
 
 use crate::reject::{Code, Reject};
 
-/// The memory that there is for one message, in bytes. A message that needs more becomes a dead letter.
+/// How much memory one message may take, in bytes. A message that needs more becomes a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageLimits {
     /// For reading it.
@@ -12,17 +12,17 @@ pub struct MessageLimits {
 }
 
 impl MessageLimits {
-    /// Whatever it takes.
+    /// No limits.
     pub const NONE: Self = Self { decode: usize::MAX, rows: usize::MAX };
 }
 
-/// The verdict on an event whose rows take more memory than there is for one.
+/// The verdict on an event whose rows take more memory than one message may.
 #[cold]
 pub(super) fn rows_too_large(bytes: usize, max: usize) -> Reject {
     Reject::new(
         Code::EventTooLarge,
         format!(
-            "the event's rows take at least {bytes} bytes of memory, and there is room for {max} (a batch's share of memory.limit); raise memory.limit, then replay"
+            "the event's rows take at least {bytes} bytes of memory, more than the {max} allowed (a batch's share of memory.limit); raise memory.limit, then replay"
         ),
     )
 }

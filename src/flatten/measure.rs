@@ -1,8 +1,7 @@
-//! The memory that an event's rows take, known before any of it is taken.
+//! How much memory an event's rows will take, measured before any is allocated.
 //!
-//! Only large events are measured: of the others there is room for one more, whatever they hold.
-//! What is measured is reserved exactly, so that a column grows by what it needs and not to twice
-//! its size.
+//! Only large events are measured: there is always room for one more small event, whatever it holds.
+//! We reserve exactly what we measure, so that a column grows by what it needs and does not double.
 
 use super::EventInput;
 use super::limits::{MessageLimits, rows_too_large};
@@ -12,7 +11,7 @@ use crate::mapping::{Cell, EventPlan, Source, TableId};
 use crate::reject::Reject;
 use simd_json::Node;
 
-/// Messages from this size on are measured, and those with as many lines.
+/// Messages with at least this many bytes or lines are measured.
 const MESSAGE_BYTES: usize = 16 * 1024;
 const LINES: usize = 128;
 
@@ -28,7 +27,7 @@ struct Share {
 /// Makes room for the rows of a large event.
 ///
 /// # Errors
-/// When they take more memory than an event may; nothing is allocated then.
+/// If they take more memory than an event may; then nothing has been allocated.
 pub(super) fn make_room(
     event: &EventInput<'_, '_>,
     plan: &EventPlan,
@@ -53,24 +52,25 @@ fn shares<'e>(
     event: &'e EventInput<'_, '_>,
     plan: &'e EventPlan,
 ) -> impl Iterator<Item = Share> + 'e {
-    let of_row = plan.rows.iter().flat_map(move |row| {
+    let row_shares = plan.rows.iter().flat_map(move |row| {
         row.cells.iter().enumerate().map(move |(column, cell)| {
             let bytes = text_bytes(event, cell, &event.found.slots);
             Share { table: row.table, column, rows: 1, bytes }
         })
     });
-    let of_lines = plan.lines.iter().zip(&event.found.lines).flat_map(move |(lines, elements)| {
-        lines.cells.iter().enumerate().map(move |(column, cell)| {
-            let slots = |line: usize| &elements.slots[line * lines.slots..][..lines.slots];
-            let rows = elements.count;
-            let bytes = (0..rows).map(|line| text_bytes(event, cell, slots(line))).sum();
-            Share { table: lines.table, column, rows, bytes }
-        })
-    });
-    of_row.chain(of_lines)
+    let line_shares =
+        plan.lines.iter().zip(&event.found.lines).flat_map(move |(lines, elements)| {
+            lines.cells.iter().enumerate().map(move |(column, cell)| {
+                let slots = |line: usize| &elements.slots[line * lines.slots..][..lines.slots];
+                let rows = elements.count;
+                let bytes = (0..rows).map(|line| text_bytes(event, cell, slots(line))).sum();
+                Share { table: lines.table, column, rows, bytes }
+            })
+        });
+    row_shares.chain(line_shares)
 }
 
-/// Bytes of text of a cell, or a little more: a time is written as text, but kept as a number.
+/// Bytes of text of a cell, or a few more: a time comes as text, but is kept as a number.
 fn text_bytes(event: &EventInput<'_, '_>, cell: &Cell, slots: &[u32]) -> usize {
     match &cell.source {
         Source::Null | Source::EventTimestamp | Source::LineNumber | Source::Length(..) => 0,

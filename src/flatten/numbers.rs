@@ -1,4 +1,4 @@
-//! Numbers in JSON text, as a server's own parser sees them.
+//! Numbers in JSON text, as the server's own parser sees them.
 
 use crate::decode::skip_string;
 
@@ -25,8 +25,8 @@ fn is_of_number(byte: &&u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
-/// Of a number that is zero, the exponent less the digits of the fraction; 0 of any other. That is
-/// what RapidJSON, MySQL's parser, holds against 308 before it looks at the digits.
+/// For a number that is zero: the exponent less the digits of the fraction. For any other: 0. RapidJSON,
+/// MySQL's parser, compares this with 308 before it looks at the digits.
 ///
 /// ```text
 /// 0e308 → 308    0.0e309 → 308    0.00e3 → 1    0e-999 → 0    1e5 → 0

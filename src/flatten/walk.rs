@@ -10,23 +10,23 @@ use crate::redact::Secrets;
 use crate::reject::{Code, Reject};
 use simd_json::{Node, StaticNode};
 
-/// A place on the tape that no wanted value has: there is the root.
+/// The index of the root on the tape, which no wanted value has.
 pub(super) const ABSENT: u32 = 0;
 
 /// What a walk found; reused from event to event.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Places on the tape by slot of the event's plan; [`ABSENT`] where there is none.
+    /// Indices on the tape by slot of the event's plan, or [`ABSENT`].
     pub(super) slots: Vec<u32>,
-    /// The same for each array with lines, one element after the other.
+    /// The same for each array with lines, element by element.
     pub(super) lines: Vec<Elements>,
     /// Byte ranges of the message that hold secrets, in order.
     pub(super) cuts: Vec<(usize, usize)>,
-    /// What stands on the way to a wanted value; forgotten where its key comes again.
+    /// What is in the way of a wanted value; forgotten if its key comes again.
     wrong: Vec<Wrong>,
 }
 
-/// Something else than the object or array that a wanted value needs.
+/// Something other than the object or array that a wanted value needs.
 #[derive(Debug)]
 struct Wrong {
     target: Target,
@@ -41,12 +41,12 @@ pub(super) struct Elements {
     pub(super) count: usize,
 }
 
-/// Walks the value at `root`, filling `found` with what `plan` wants of it.
+/// Walks the value at `root`, filling `found` with what `plan` wants from it.
 ///
 /// # Errors
-/// When something else than an object stands on the way to a wanted value, when an element that
-/// becomes a line is not an object, or when a limit is passed. Lines of more than `rows_bytes` are not
-/// even looked for.
+/// If something other than an object is in the way of a wanted value, an element that should become a
+/// line is not an object, or a limit is exceeded. Does not look for lines that would take more than
+/// `rows_bytes`.
 pub(crate) fn walk(
     document: &Document<'_>,
     root: usize,
@@ -70,7 +70,7 @@ pub(crate) fn walk(
     }
 }
 
-/// A wanted place, and whose slots it fills.
+/// A wanted value, and whose slots it fills.
 #[derive(Clone, Copy)]
 struct Wanted<'p> {
     node: &'p PathNode,
@@ -79,10 +79,12 @@ struct Wanted<'p> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
-    /// The event's.
     Event,
-    /// An element's: of which lines, and where its slots start.
-    Element { lines: usize, first: usize },
+    /// An element of an array with lines: which lines, and where its slots start.
+    Element {
+        lines: usize,
+        first: usize,
+    },
 }
 
 struct Walk<'w, 'd> {
@@ -92,8 +94,8 @@ struct Walk<'w, 'd> {
     limits: JsonLimits,
     rows_bytes: usize,
     found: &'w mut Found,
-    /// An array has a zero that was written with a fraction or an exponent, and the member that holds
-    /// the array has not been looked at since.
+    /// An array has a zero written with a fraction or an exponent, and the member that holds the array
+    /// has not been checked since.
     zero_in_array: bool,
 }
 
@@ -118,7 +120,7 @@ impl<'w> Walk<'w, '_> {
         depth: usize,
     ) -> Result<(), Reject> {
         self.check_depth(depth)?;
-        // Copies, so that the loop need not look at `self` again after each step.
+        // Copies, so that the loop need not load them from `self` again after each step.
         let (tape, secrets, key_bytes) = (self.document.tape, self.secrets, self.limits.key_bytes);
         let mut kept = false;
         let mut at = object + 1;
@@ -137,7 +139,7 @@ impl<'w> Walk<'w, '_> {
             let member = wanted.and_then(|Wanted { node, target }| {
                 Some(Wanted { node: node.child(key)?, target })
             });
-            // Most members are neither wanted nor have any of their own.
+            // Most members are neither wanted nor have members of their own.
             if member.is_some() || matches!(value, Node::Object { .. } | Node::Array { .. }) {
                 self.value(at + 1, member, depth + 1)?;
             }
@@ -169,8 +171,8 @@ impl<'w> Walk<'w, '_> {
         Ok(())
     }
 
-    /// Notes where a wanted value stands, and that what may be below it is not known yet: of a key
-    /// that comes twice, the last one counts.
+    /// Notes where a wanted value is, and forgets what an earlier one of the same key had below it: if a
+    /// key comes twice, the last one counts.
     fn note(&mut self, at: usize, wanted: Wanted<'_>) {
         let PathNode { slot, children, lines, slots_below: (first, end), path, .. } = wanted.node;
         if !self.found.wrong.is_empty() {
@@ -182,7 +184,7 @@ impl<'w> Walk<'w, '_> {
         };
         slots[*first..*end].fill(ABSENT);
         if let Some(slot) = slot {
-            // simd-json takes documents below 4 GiB.
+            // simd-json refuses documents of 4 GiB or more.
             slots[*slot] = u32::try_from(at).unwrap_or(ABSENT);
         }
         for lines in &wanted.node.lines_below {
@@ -200,14 +202,15 @@ impl<'w> Walk<'w, '_> {
         }
     }
 
-    /// Notes something that must not be there, unless its key comes again. Of an array's elements the
-    /// first that has such a thing will do: an element does not come again without its array.
+    /// Notes something that must not be there, unless its key comes again. For an array the first such
+    /// element is enough: an element does not come again without its array.
     #[cold]
     fn wrong(&mut self, target: Target, path: &str, reject: Reject) {
         let is_known = self.found.wrong.iter().any(|known| match (known.target, target) {
-            (Target::Element { lines, first }, Target::Element { lines: of, first: at }) => {
-                lines == of && first != at
-            }
+            (
+                Target::Element { lines: known_lines, first: known_first },
+                Target::Element { lines, first },
+            ) => known_lines == lines && known_first != first,
             (known_target, target) => known_target == target && known.path == path,
         });
         if !is_known {
@@ -223,7 +226,7 @@ impl<'w> Walk<'w, '_> {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         self.found.wrong.retain(|wrong| match (wrong.target, target) {
-            (of, target) if of == target => !is_below(&wrong.path),
+            (noted, target) if noted == target => !is_below(&wrong.path),
             (Target::Element { lines, .. }, Target::Event) => !node.lines_below.contains(&lines),
             _ => true,
         });
@@ -242,7 +245,7 @@ impl<'w> Walk<'w, '_> {
         true
     }
 
-    /// The place of an element that becomes a line.
+    /// What is wanted of an element that becomes a line.
     fn element(&mut self, lines: usize, at: usize, number: usize) -> Option<Wanted<'w>> {
         let plan = &self.plan.lines[lines];
         let node = &self.document.tape[at];
@@ -258,8 +261,7 @@ impl<'w> Walk<'w, '_> {
         Some(Wanted { node: &plan.paths, target: Target::Element { lines, first } })
     }
 
-    /// Checks the zeros in the value of a member: MySQL counts the exponent of a number that is zero
-    /// whatever the exponent.
+    /// Checks the zeros in the value of a member: MySQL limits the exponent even of a zero.
     #[cold]
     fn check_zeros(&mut self, key: &str) -> Result<(), Reject> {
         self.zero_in_array = false;
@@ -275,7 +277,7 @@ impl<'w> Walk<'w, '_> {
         Err(Reject::new(
             Code::JsonLimit,
             format!(
-                "data has a zero with an exponent above {max}, which the server's JSON column does not take"
+                "data has a zero with an exponent above {max}, which the server's JSON column does not accept"
             ),
         ))
     }
@@ -287,7 +289,7 @@ impl<'w> Walk<'w, '_> {
         Err(Reject::new(
             Code::JsonLimit,
             format!(
-                "data is nested deeper than the {} levels that the server's JSON column takes",
+                "data is nested deeper than the {} levels that the server's JSON column accepts",
                 self.limits.depth
             ),
         ))
@@ -304,7 +306,7 @@ impl<'w> Walk<'w, '_> {
         let source = self.document.source;
         let quote = self.document.offset_of(key) - 1;
         if self.found.cuts.last().is_some_and(|&(_, end)| quote < end) {
-            return; // Inside of a member that is cut already.
+            return; // Inside a member that is cut already.
         }
         let end = skip_value(source, after_colon(source, quote));
         let range = if kept {
@@ -327,7 +329,7 @@ impl Elements {
     }
 }
 
-/// Whether this is a zero that was not written as a mere `0`.
+/// Whether this is a zero that was not written as a plain `0`.
 fn is_zero(node: &Node<'_>) -> bool {
     matches!(node, Node::Static(StaticNode::F64(value)) if *value == 0.0)
 }
@@ -336,7 +338,7 @@ fn is_zero(node: &Node<'_>) -> bool {
 fn key_too_long(key: &str, max: usize) -> Reject {
     Reject::new(
         Code::JsonLimit,
-        format!("data has a key of {} bytes; the server's JSON column takes {max}", key.len()),
+        format!("data has a key of {} bytes; the server's JSON column accepts {max}", key.len()),
     )
 }
 
@@ -349,7 +351,7 @@ fn skip_blanks(source: &[u8], at: usize) -> usize {
     at + blanks
 }
 
-/// The place behind the value that starts at `at`, in a valid document.
+/// The index after the value that starts at `at`, in a valid document.
 fn skip_value(source: &[u8], mut at: usize) -> usize {
     let mut open = 0_usize;
     loop {

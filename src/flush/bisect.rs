@@ -1,9 +1,9 @@
-//! Which rows of a refused statement does the server refuse?
+//! Which rows of a refused statement are at fault?
 //!
 //! Takes the answers to statements of fewer rows, gives the next statement to try. Holds true: a
 //! row is blamed only after a statement of that row alone was refused, and every other row has
-//! been in a statement that was not. One bad row of n takes between log₂ n and 2 log₂ n statements
-//! more. Absent: IO, SQL.
+//! been in a statement that was not. One bad row of n takes between log₂ n and 2 log₂ n extra
+//! statements. Absent: IO, SQL.
 //!
 //! ```text
 //! 0..8 refused   try 0..4 refused   try 4..8 fine   try 0..2 fine   so 2..4: try 2..3 refused   try 3..4 fine
@@ -47,7 +47,7 @@ impl Bisection {
         }
     }
 
-    /// The rows of [`Self::next`] were refused. Gives the row if it was alone.
+    /// The rows of [`Self::next`] were refused. Returns the row if it was alone.
     pub fn refused(&mut self) -> Option<usize> {
         let Trial { rows, beside } = self.trials.pop()?;
         if let Some(rows) = beside {
@@ -77,8 +77,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    /// Tries against a server that refuses these rows; gives what was found and the number of
-    /// statements.
+    /// Searches on a server that refuses these rows; returns those found and the number of statements.
     fn search(rows: Range<usize>, bad: &BTreeSet<usize>) -> (Vec<usize>, usize) {
         let mut written = vec![0; rows.end];
         let mut bisection = Bisection::new(rows.clone());

@@ -1,4 +1,4 @@
-//! One batch → one transaction on one connection, or as many as the server's limits make of it.
+//! One batch → one transaction on one connection, or several if the server's limits require it.
 
 mod blame;
 
@@ -28,20 +28,16 @@ const LETTER_WITHOUT_PAYLOAD: usize = 16 * 1024;
 /// What the statements of a mapping need besides the rows.
 #[derive(Debug)]
 pub struct Plan {
-    /// The mapping.
     pub mapping: Arc<Mapping>,
-    /// Constant statement text.
     pub statements: Statements,
-    /// Limits of one statement.
     pub limits: StatementLimits,
     /// How long a statement may take.
     pub timeout: Duration,
-    /// The greatest number that each table's AUTO_INCREMENT can give, where there is one and it is
-    /// known.
+    /// The greatest AUTO_INCREMENT number of each table, if it has one and we know it.
     pub greatest_ids: Vec<Option<u64>>,
 }
 
-/// What was written.
+/// What was written of a batch.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Written {
     /// Rows and statements by table.
@@ -50,27 +46,25 @@ pub struct Written {
     pub dead_letters: Vec<(Arc<str>, Code)>,
     /// Bytes of statement text.
     pub bytes: usize,
-    /// The table of each statement, none for dead letters, and how long the server took.
+    /// The table of each statement (`None`: dead letters), and how long the server took.
     pub statements: Vec<(Option<TableId>, Duration)>,
-    /// Time that the commit took.
+    /// How long the commit took.
     pub committing: Duration,
-    /// The last AUTO_INCREMENT number that the server told of each table, and the greatest it can give.
+    /// The last AUTO_INCREMENT number that the server reported for each table.
     pub last_ids: Vec<LastId>,
 }
 
 /// See [`Written::last_ids`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastId {
-    /// The table.
     pub table: TableId,
-    /// The last number.
     pub last: u64,
-    /// The greatest number.
+    /// The greatest number that the column can hold.
     pub greatest: u64,
 }
 
 impl Written {
-    /// Adds what another transaction has written for the same batch.
+    /// Adds what another transaction wrote of the same batch.
     pub fn add(&mut self, other: &Self) {
         for &(table, rows, statements) in &other.tables {
             match self.tables.iter_mut().find(|(known, ..)| *known == table) {
@@ -96,7 +90,7 @@ impl Written {
     }
 }
 
-/// Buffers that are reused from batch to batch.
+/// Buffers, reused from batch to batch.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     text: Arc<String>,
@@ -106,24 +100,23 @@ pub(super) struct Scratch {
 /// A row that the server refuses although it passed validation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedRow {
-    /// Its table.
     pub table: TableId,
-    /// Its place in the batch's rows of that table.
+    /// Its index in the batch's rows of that table.
     pub row: usize,
     /// The server's error number.
     pub number: u16,
     /// The column or constraint that the server names; with [`NO_PARTITION`] the row's time.
     pub what: Option<String>,
-    /// The statement that makes the table take it, where there is one.
+    /// The statement that makes the table accept it, if there is one.
     pub fix: Option<String>,
 }
 
 /// Why a batch was not written.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Something that passes.
+    /// A failure that passes: retry.
     Again(Cause),
-    /// The server refuses these rows; it has taken all others, and nothing is committed.
+    /// The server refuses these rows; it has accepted all others, and nothing is committed.
     Rows(Vec<RefusedRow>),
 }
 
@@ -133,20 +126,20 @@ impl From<Cause> for Failure {
     }
 }
 
-/// Called with the table of a statement that is [`SLOW`].
+/// Called with the table of a statement that takes long, and how long it has taken.
 pub(super) type OnSlow<'a> = &'a (dyn Fn(Option<TableId>, Duration) + Send + Sync);
 
-/// What becomes of a transaction in the end.
+/// How a transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Commit,
-    /// Nothing is left of it; it was only to find out what the server refuses.
+    /// It only served to find out what the server refuses.
     Rollback,
 }
 
-/// Writes a batch in transactions of at most `rows_max` rows: one, unless the server does not take
-/// so much at once. On a failure nothing of the batch, or some of its parts, is durable; writing
-/// all of it again is right in either case.
+/// Writes a batch in transactions of at most `rows_max` rows: one, unless the server does not accept
+/// that much at once. After a failure none or some of its parts are durable; writing all of it again
+/// is right in either case.
 pub(super) async fn write(
     mut session: Session<'_>,
     batch: &Batch,
@@ -157,8 +150,8 @@ pub(super) async fn write(
     if let [whole] = parts.as_slice() {
         return write_part(&mut session, batch, whole, End::Commit, scratch).await;
     }
-    // What the server refuses must be known before a part is durable, since an event is loaded
-    // whole or not at all.
+    // We must know what the server refuses before a part is durable, since an event is loaded whole
+    // or not at all.
     for part in &parts {
         write_part(&mut session, batch, part, End::Rollback, scratch).await?;
     }
@@ -169,8 +162,8 @@ pub(super) async fn write(
     Ok(written)
 }
 
-/// Writes a part of a batch in one transaction. On a failure nothing of it is committed, unless it
-/// is the commit itself whose answer was lost.
+/// Writes a part of a batch in one transaction. After a failure nothing of it is committed, unless
+/// only the answer to the commit was lost.
 async fn write_part(
     session: &mut Session<'_>,
     batch: &Batch,
@@ -225,7 +218,7 @@ async fn write_part(
     Ok(transaction.written)
 }
 
-/// A connection, and what is known about writing to it.
+/// A connection, and what we need to know to write to it.
 pub(super) struct Session<'t> {
     pub(super) connection: &'t mut MySqlConnection,
     pub(super) plan: &'t Plan,
@@ -265,7 +258,7 @@ impl Transaction<'_, '_> {
             let text = Arc::make_mut(&mut scratch.text);
             let next = plan.statements.dead_letters(letters, from, limits, text);
             if text.len() + PACKET_OVERHEAD > packet {
-                // It is one letter. Better its beginning than a wait for a larger packet.
+                // A single letter is too large: store its beginning rather than wait for a larger packet.
                 let mut letter = letters[from].clone();
                 letter.payload.truncate(packet.saturating_sub(LETTER_WITHOUT_PAYLOAD) / 2);
                 letter.payload_cut = true;
@@ -314,7 +307,7 @@ impl Transaction<'_, '_> {
         Ok(())
     }
 
-    /// The ids that a query names.
+    /// The ids that a query returns.
     async fn ids(&mut self, query: String, table: TableId) -> Result<Vec<String>, Cause> {
         let started = clock::now();
         let run = self.session.connection.fetch_all(AssertSqlSafe(query));
@@ -336,7 +329,7 @@ impl Transaction<'_, '_> {
         done.map(drop).map_err(|error| Cause::of(None, &error))
     }
 
-    /// One row is larger than the server takes. That is the server's setting, not the row's fault.
+    /// One row is larger than the server accepts. That is the server's setting, not the row's fault.
     fn beyond_packet(&self, bytes: usize, table: Option<TableId>) -> Cause {
         let needed = (bytes + PACKET_OVERHEAD).next_multiple_of(1024);
         let text = format!(
@@ -345,8 +338,8 @@ impl Transaction<'_, '_> {
         Cause::own(table, Class::Outage, text)
     }
 
-    /// Finds the rows at fault among those of a refused statement, by their place in the order,
-    /// and writes all others.
+    /// Finds the rows at fault in a refused statement, by their index in the order, and writes all
+    /// others.
     async fn bisect(
         &mut self,
         table: TableId,

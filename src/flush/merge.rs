@@ -1,35 +1,35 @@
-//! `ON DUPLICATE KEY UPDATE`: the folding rule, said in SQL.
+//! `ON DUPLICATE KEY UPDATE`: the folding rule in SQL.
 //!
-//! The clause does between batches what [`crate::buffer`] does within one; a property test holds
-//! both against one reference. Two facts about its evaluation matter: assignments run from left to
-//! right, and each sees what those before it assigned. So whatever a later condition asks about
-//! the *old* row must still be there, and conversely a later condition may ask what an earlier one
+//! The clause does between batches what [`crate::buffer`] does within one; a property test compares
+//! both with one reference. Two facts about its evaluation matter: assignments run from left to
+//! right, and each sees what those before it assigned. So whatever a later condition needs of the
+//! *old* row must not be overwritten yet; conversely, a later condition may use what an earlier one
 //! decided:
 //!
-//! 0. The guard is first: it asks whether the row that is there has the incoming row's key at all, and
-//!    then sets a column of the key to itself. A row that met another key of the table (a PRIMARY KEY
-//!    whose numbers have run out, a unique key that was added a moment ago) would otherwise take the
-//!    values of a stranger; the guard sets the column to NULL instead, which the server refuses.
+//! 0. The guard is first: if the existing row has the incoming row's key, it sets a column of the key to
+//!    itself. If it does not, the incoming row met another key of the table (a PRIMARY KEY whose numbers
+//!    have run out, a unique key added a moment ago), and the existing row would take a stranger's
+//!    values; so the guard sets the column to NULL, which the server refuses.
 //! 1. Changing columns come first, while `event_id` and `event_timestamp` are the old creation's.
 //!    Within one, the value is first, then `_changed_by`, then `_changed_at`: at the third, the
 //!    new id is already in place, which only matters if the times are equal, and then there is
 //!    nothing to assign.
 //! 2. `event_id` is assigned under the full condition, `event_timestamp` right after it.
 //! 3. From then on "the incoming creation won" is the same as "the row's `event_id` and
-//!    `event_timestamp` are the incoming ones", and that is all the other columns ask.
+//!    `event_timestamp` are the incoming ones", and that is the condition of all other columns.
 
 use crate::mapping::{Changing, Table, TableKind};
 use crate::mysql::Dialect;
 
-/// The name of the row that could not be inserted: with a blank in it, since no mapped table has one,
-/// and a table of the same name would be an error (1066).
+/// The alias of the incoming row. It contains a space because no mapped table does, and a table of the
+/// same name would be an error (1066).
 pub(super) const INCOMING: &str = "`new row`";
 
 /// The whole clause, from ` AS` or ` ON` on.
 pub(super) fn on_duplicate(table: &Table, dialect: Dialect) -> String {
     let row = Row { table, dialect };
     match &table.kind {
-        // The row is there already, and nothing of it changes.
+        // The row exists already, and nothing in it changes.
         TableKind::Log => row.clause(&[row.guard(&[table.event_id(), table.event_timestamp()])]),
         TableKind::Entity { changing, .. } => {
             let mut assignments = vec![row.guard(&[Table::KEY])];
@@ -45,8 +45,8 @@ pub(super) fn on_duplicate(table: &Table, dialect: Dialect) -> String {
     }
 }
 
-/// The assignment that changes nothing if the row that is there has the incoming row's `key`, and that
-/// the server refuses otherwise. The key's first column takes no NULL; the schema check sees to that.
+/// An assignment that changes nothing if the existing row has the incoming row's `key`, and that the
+/// server refuses otherwise. The key's first column is NOT NULL; the schema check makes sure of it.
 pub(super) fn guard(table: &str, key: &[&str], dialect: Dialect) -> String {
     let same = |column: &&str| format!("`{table}`.`{column}` = {}", incoming(dialect, column));
     let same: Vec<String> = key.iter().map(same).collect();
@@ -89,11 +89,11 @@ impl Row<'_> {
     /// The assignments of a changing column and its version.
     fn change(&self, changing: &Changing) -> [String; 3] {
         let (at, by) = (self.table.event_timestamp(), self.table.event_id());
-        let version = |of: &dyn Fn(usize) -> String| {
+        let version = |value: &dyn Fn(usize) -> String| {
             (
-                format!("COALESCE({}, {})", of(changing.at), of(at)),
-                format!("({} IS NOT NULL)", of(changing.at)),
-                format!("COALESCE({}, {})", of(changing.by), of(by)),
+                format!("COALESCE({}, {})", value(changing.at), value(at)),
+                format!("({} IS NOT NULL)", value(changing.at)),
+                format!("COALESCE({}, {})", value(changing.by), value(by)),
             )
         };
         let (new_at, new_rank, new_by) = version(&|column| self.incoming(column));
@@ -126,7 +126,7 @@ impl Row<'_> {
     }
 }
 
-/// The value that an `INSERT` would have given to `column`, within `ON DUPLICATE KEY UPDATE`.
+/// The incoming row's value of `column`, within `ON DUPLICATE KEY UPDATE`.
 pub(super) fn incoming(dialect: Dialect, column: &str) -> String {
     match dialect {
         Dialect::MySql => format!("{INCOMING}.`{column}`"),

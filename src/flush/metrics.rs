@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Handles of the writers.
+/// Metrics of the writers.
 #[derive(Debug, Clone)]
 pub struct WriterMetrics {
     retries: HashMap<Class, Counter>,
@@ -20,7 +20,6 @@ pub struct WriterMetrics {
 }
 
 impl WriterMetrics {
-    /// Takes the handles.
     #[must_use]
     pub fn new(health: Arc<Health>) -> Self {
         let retry = |class: Class| {
@@ -33,7 +32,7 @@ impl WriterMetrics {
         }
     }
 
-    /// A writer has a batch, or has none any more.
+    /// A writer got a batch, or is done with it.
     pub(crate) fn set_busy(&self, busy: bool) {
         if busy {
             self.busy.increment(1.0);
@@ -48,12 +47,12 @@ impl WriterMetrics {
         self.waits(writer, trouble);
     }
 
-    /// A writer waits for the server.
+    /// A writer is waiting for the server.
     pub(crate) fn waits(&self, writer: usize, trouble: String) {
         self.health.set_trouble(Trouble::Writer(writer), Some(trouble));
     }
 
-    /// What failed before has worked.
+    /// What failed before works again.
     pub(crate) fn works(&self, writer: usize) {
         self.health.set_trouble(Trouble::Writer(writer), None);
     }
@@ -64,7 +63,7 @@ impl WriterMetrics {
     }
 }
 
-/// Handles for what was written.
+/// Metrics of what was written.
 #[derive(Debug)]
 pub(crate) struct WrittenMetrics {
     tables: Vec<TableMetrics>,
@@ -75,14 +74,13 @@ pub(crate) struct WrittenMetrics {
 }
 
 impl WrittenMetrics {
-    /// Takes the handles. Counters begin at 0: one that began with the first fault would have no
-    /// increase then.
+    /// Starts every counter at 0: one that appeared with its first fault would show no increase.
     pub(crate) fn new(mapping: &Mapping, topics: &[String]) -> Self {
         let mut dead_letters = HashMap::new();
         for topic in topics {
             let name: Arc<str> = topic.as_str().into();
-            let of = |code: Code| ((Arc::clone(&name), code), dead_letters_of(topic, code));
-            dead_letters.extend(Code::ALL.map(of));
+            let counter = |code: Code| ((Arc::clone(&name), code), dead_letters_of(topic, code));
+            dead_letters.extend(Code::ALL.map(counter));
         }
         Self {
             tables: mapping.tables.iter().map(|table| TableMetrics::new(&table.name)).collect(),
@@ -118,11 +116,11 @@ impl WrittenMetrics {
     }
 }
 
-/// Handles of one table.
+/// Metrics of one table.
 #[derive(Debug)]
 struct TableMetrics {
     name: String,
-    /// The greatest AUTO_INCREMENT number that was told; updates tell those of old rows.
+    /// The greatest AUTO_INCREMENT number reported so far; updates report those of old rows.
     last_id: u64,
     rows: Counter,
     statements: Counter,
@@ -131,7 +129,7 @@ struct TableMetrics {
 
 impl TableMetrics {
     fn new(table: &str) -> Self {
-        // To be there before the first is refused.
+        // Shows the counter before the first refusal.
         drop(refused_by(table));
         let table = table.to_owned();
         Self {
@@ -146,14 +144,14 @@ impl TableMetrics {
     fn last_id(&mut self, told: &LastId) {
         if told.last > self.last_id {
             self.last_id = told.last;
-            // A number beyond the greatest says that the column was widened meanwhile.
+            // A number beyond the greatest means that the column has been widened since.
             let greatest = if told.last > told.greatest { u64::MAX } else { told.greatest };
             room_left(&self.name, share_left(greatest, told.last));
         }
     }
 }
 
-/// A table's AUTO_INCREMENT has this share of its numbers left.
+/// This share of a table's AUTO_INCREMENT numbers is left.
 pub fn room_left(table: &str, share: f64) {
     gauge!("sluicegate_flush_auto_increment_room_ratio", "table" => table.to_owned()).set(share);
 }

@@ -1,15 +1,15 @@
-//! A batch that the server does not take in one transaction → parts that it takes.
+//! A batch too large for one transaction → parts that fit.
 //!
 //! Takes the number of rows of each table in the order of writing, gives ranges. Holds true: every
 //! row is in exactly one part, and a table of lines begins a part, so that its owners' rows can be
-//! written before it once more (see [`owners`]). Absent: IO, SQL.
+//! written again before it (see [`owners`]). Absent: IO, SQL.
 //!
 //! ```text
 //! logs 5, orders 3, lines 4, at most 4 a part:   logs 0..4 | logs 4..5, orders 0..3 | lines 0..4
 //! ```
 //!
-//! That is right because each row is: it is inserted or merged by its own key, whatever else is in
-//! its transaction. Only stale lines look at two rows, and those are always in one part.
+//! Cutting is safe because each row is inserted or merged by its own key, whatever else is in its
+//! transaction. Only stale lines depend on two rows, and those are always in one part.
 
 use crate::buffer::{Batch, Rows};
 use crate::mapping::{Mapping, Table, TableId, TableKind};
@@ -18,11 +18,11 @@ use std::ops::Range;
 /// The tables, in the order in which every transaction writes them: those whose rows change least
 /// come first, logs above all, and lines right after the entities that own them.
 ///
-/// Two writers that write the same entity's row wait for each other: the second until the first has
-/// committed. When such rows come last, the second is nearly through, and so is the first.
+/// When two writers write the same entity's row, the second waits until the first has committed. With
+/// such rows last, that is soon.
 ///
-/// Lines come after their owner's row because its lock is theirs, too: the transaction that has it
-/// writes and deletes them without waiting for another one, which cannot have it.
+/// Lines come after their owner's row because its lock covers them, too: the transaction that holds it
+/// writes and deletes them without waiting for any other.
 pub(super) fn in_order(mapping: &Mapping) -> Vec<(TableId, &Table)> {
     let mut tables: Vec<_> = mapping.tables.iter().enumerate().collect();
     tables.sort_by_key(|&(id, table)| match table.kind {
@@ -57,7 +57,7 @@ pub(super) struct Part {
     len: usize,
 }
 
-/// A table as far as it counts here.
+/// What cutting needs to know about a table.
 #[derive(Debug, Clone, Copy)]
 struct Size {
     table: TableId,
@@ -149,17 +149,18 @@ fn owners(
     from..to
 }
 
-/// How many rows a transaction may have, as far as this writer has found out.
+/// How many rows a transaction may have, as far as this writer knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RowsMax {
     rows: usize,
-    /// A larger transaction is tried after so many batches, …
+    /// The number of batches after which to try a larger transaction.
     larger_after: u32,
-    /// … of which so many are written.
+    /// How many of them have been written.
     written: u32,
 }
 
-/// Perhaps it was the rows of one batch that were large, or the server's limit has been raised.
+/// Try larger transactions again after this many batches: perhaps only the rows of one batch were
+/// large, or the server's limit has been raised.
 const LARGER_AFTER: u32 = 64;
 
 impl Default for RowsMax {
@@ -173,8 +174,8 @@ impl RowsMax {
         self.rows
     }
 
-    /// A batch of this many rows was too large; if only perhaps, that is soon forgotten. False if
-    /// there is nothing left to halve.
+    /// A batch of this many rows was too large; unless `surely`, that is soon forgotten. False if there
+    /// is nothing left to halve.
     pub(super) fn halve(&mut self, batch: usize, surely: bool) -> bool {
         let tried = self.rows.min(batch);
         let larger_after = if surely { LARGER_AFTER } else { 1 };

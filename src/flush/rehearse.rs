@@ -1,10 +1,10 @@
-//! A row of our own → does the server take it?
+//! Does the server accept a row of our own?
 //!
-//! Takes a mapping, writes a row to each of its tables and to `dead_letters` through the statements
-//! that events are written with, looks for stale lines, deletes, and rolls all of it back. What a
-//! proxy, a trigger or a missing grant refuses is known before the first event. The ids hold a
-//! blank, which the contract allows in none, so no event's row is ever met. A rehearsal of a table
-//! leaves nothing but two numbers of its AUTO_INCREMENT less.
+//! Takes a mapping, writes a row to each of its tables and to `dead_letters` with the statements that
+//! events use, looks for stale lines and deletes them, and rolls all of it back. So we learn before
+//! the first event what a proxy, a trigger or a missing grant refuses. Our ids contain a space, which
+//! the contract forbids, so they never meet an event's row. All that a rehearsal leaves behind are two
+//! used-up AUTO_INCREMENT numbers a table.
 
 use super::cause::Cause;
 use super::slow::within;
@@ -32,15 +32,14 @@ const SECOND: Micros = 1_000_000;
 /// A statement of the rehearsal that the server refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The table; none for dead letters.
+    /// `None`: dead letters.
     pub table: Option<TableId>,
     /// What the statement was to do: `write`, `look for stale lines`, `delete stale lines`.
     pub step: &'static str,
-    /// The class of the error.
     pub class: Class,
-    /// The server's number.
+    /// The server's error number.
     pub number: u16,
-    /// The error, for people.
+    /// The error in our own words.
     pub text: String,
 }
 
@@ -58,11 +57,11 @@ pub(super) fn is_own_rule(number: u16) -> bool {
     matches!(number, 3819 | 4025 | 1644)
 }
 
-/// Lets this session wait for no lock longer than a second: a table that another session has locked
-/// is no reason not to start.
+/// Limits this session's waits for locks to a second: a table that another session has locked should
+/// not keep us from starting.
 ///
 /// # Errors
-/// Whatever the driver says.
+/// The driver's.
 pub async fn wait_for_no_lock(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
     connection
         .execute("SET SESSION lock_wait_timeout = 1, SESSION innodb_lock_wait_timeout = 1")
@@ -74,7 +73,7 @@ pub async fn wait_for_no_lock(connection: &mut MySqlConnection) -> Result<(), sq
 /// among the refusals, with the class `contention`.
 ///
 /// # Errors
-/// With what passes by itself: no connection, or a server that cannot write now.
+/// If there is no connection, or the server cannot write now: both pass by themselves.
 pub async fn rehearse(
     connection: &mut MySqlConnection,
     mapping: &Mapping,
@@ -117,7 +116,7 @@ pub(super) struct Rehearsal {
 
 impl Rehearsal {
     pub(super) fn new(mapping: &Mapping) -> Self {
-        // Two instances that start together do not meet in a key.
+        // Two instances that start together must not use the same key.
         let id = format!("sluicegate rehearsal {:016x}", RandomState::new().hash_one(0));
         let now = clock::unix_micros();
         let mut batch = Batch::new(mapping);
@@ -163,8 +162,8 @@ impl Rehearsal {
         text
     }
 
-    /// All statements of a table. The row is written twice: the second time it is there already. A line's
-    /// owner is of another creation, so that the line is stale.
+    /// All statements of a table. The row is written twice: the second time it exists already. A line's
+    /// owner comes from another creation, so that the line is stale.
     fn steps(
         &self,
         mapping: &Mapping,
@@ -196,7 +195,7 @@ fn owner(mapping: &Mapping, table: Option<TableId>) -> Option<TableId> {
     }
 }
 
-/// A row as an event would give it that has only what is required.
+/// A row like that of an event with only the required values.
 fn push_row(rows: &mut Rows, table: &Table, id: &str, now: Micros) {
     for (column, spec) in table.columns.iter().enumerate() {
         let is_line = matches!(table.kind, TableKind::Lines { .. }) && column == Table::LINE;

@@ -3,11 +3,12 @@
 use crate::mysql::Late;
 use std::time::Duration;
 
-/// A statement without an answer for so long is said: the server or its disk may be stuck. It waits
-/// for a lock no longer than `flush.lock_wait_timeout`.
+/// A statement without an answer for this long is logged: the server or its disk may be stuck. Waits
+/// for locks end after `flush.lock_wait_timeout`.
 pub(super) const SLOW: Duration = Duration::from_secs(10);
 
-/// A wait with a limit: after it the connection is in an unknown state and must be dropped.
+/// Runs a statement with a time limit. After the limit the connection is in an unknown state and must
+/// be dropped.
 pub(super) async fn within<T>(
     limit: Duration,
     on_slow: impl FnOnce(Duration),

@@ -16,20 +16,19 @@ use crate::mysql::Dialect;
 
 pub use stale::StaleLines;
 
-/// Room that the protocol's header takes in a packet.
+/// Room for the protocol's header in a packet.
 pub(super) const PACKET_OVERHEAD: usize = 64;
 
 /// Limits of one statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatementLimits {
-    /// Rows.
     pub rows: usize,
-    /// Bytes of text; one row may pass it, if it is the only one.
+    /// Bytes of text; a single row may exceed it.
     pub bytes: usize,
 }
 
 impl StatementLimits {
-    /// These limits under the server's `max_allowed_packet`.
+    /// These limits, lowered to the server's `max_allowed_packet`.
     #[must_use]
     pub fn within_packet(self, max_allowed_packet: usize) -> Self {
         Self { bytes: self.bytes.min(max_allowed_packet.saturating_sub(PACKET_OVERHEAD)), ..self }
@@ -68,8 +67,8 @@ impl Statements {
         }
     }
 
-    /// Writes the statement for the rows `order[from..]` of a table to `text`, as many as the
-    /// limits allow, and gives the place behind the last one.
+    /// Writes the statement for the rows `order[from..]` of a table to `text`, as many as the limits
+    /// allow. Returns the index after the last one.
     pub fn upsert(
         &self,
         (id, table): (TableId, &Table),
@@ -90,7 +89,7 @@ impl Statements {
         })
     }
 
-    /// The same for dead letters.
+    /// Like [`Self::upsert`], for dead letters.
     pub fn dead_letters(
         &self,
         letters: &[DeadLetter],
@@ -105,8 +104,8 @@ impl Statements {
     }
 }
 
-/// Writes `head`, rows and `tail`. A row that would pass the limit of bytes is taken back, unless
-/// it is the first.
+/// Writes `head`, rows and `tail`. A row that would exceed the byte limit is taken back, unless it is
+/// the first.
 fn write_statement(
     head: &str,
     tail: &str,
@@ -151,8 +150,8 @@ fn push_value(text: &mut String, column: &Column, spec: &ColumnSpec, row: usize)
     }
 }
 
-/// Writes a string literal. In a utf8mb4 session with backslash escapes these three bytes are all
-/// that need one; a NUL would be fine in a packet, but not in every log that a server may keep.
+/// Writes a string literal. In a utf8mb4 session with backslash escapes, only these three bytes need
+/// escaping; a NUL would be fine in a packet, but not in every log that a server may keep.
 fn push_text(text: &mut String, value: &str) {
     text.push('\'');
     let mut rest = value;
@@ -176,9 +175,9 @@ fn push_time(text: &mut String, micros: datetime::Micros) {
     text.push('\'');
 }
 
-/// A dead letter that is there already is overwritten. A redelivery brings the same message, and
-/// keeps the times of the first one; another message at the same offset means that the topic was
-/// deleted and made anew, and the newer one is the one that can still be mended.
+/// Overwrites a dead letter that exists already. A redelivery brings the same message and keeps the
+/// times of the first one. Another message at the same offset means that the topic was deleted and
+/// recreated, and only the newer message can still be fixed.
 fn dead_letter_upsert(dialect: Dialect) -> Upsert {
     let old = |column: &str| format!("`dead_letters`.`{column}`");
     let new = |column: &str| merge::incoming(dialect, column);
@@ -237,7 +236,7 @@ fn push_optional<T>(text: &mut String, value: Option<T>, push: impl FnOnce(&mut 
     }
 }
 
-/// Writes bytes that need not be UTF-8, as a statement must be.
+/// Writes bytes as a hex literal: they need not be UTF-8, but a statement must be.
 fn push_bytes(text: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     text.push_str("x'");

@@ -1,4 +1,4 @@
-//! A writer: one connection, one batch at a time, again until it is durable.
+//! A writer: one connection, one batch at a time, retried until it is durable.
 
 use super::cause::Cause;
 use super::execute::{Failure, Plan, RefusedRow, Scratch, Session, Written, write};
@@ -15,20 +15,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
-/// After so many failed attempts in a row a person is probably needed.
+/// After this many failed attempts in a row, a person is probably needed.
 const ATTEMPTS_UNTIL_ERROR: u32 = 10;
 
-/// Rows that cannot be written however long one waits.
+/// Rows that retrying does not help.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the server refused a row of table {table} that had passed validation: error {number}; nothing of its batch was committed. Run `sluicegate check` to compare mapping and schema"
+    "the server refused a row of table {table} that had passed validation (error {number}), and nothing of its batch was committed; run `sluicegate check` to compare mapping and schema"
 )]
 pub struct Refused {
     /// The first row's table.
     pub table: String,
     /// The server's error number for it.
     pub number: u16,
-    /// All of them; none if what was refused is not a row of a mapped table.
+    /// All of them; empty if the server did not refuse a row of a mapped table.
     pub rows: Vec<RefusedRow>,
 }
 
@@ -40,7 +40,7 @@ pub struct Writer {
     plan: Arc<Plan>,
     backoff: Backoff,
     metrics: WriterMetrics,
-    /// With the `max_allowed_packet` that holds for it.
+    /// The connection and its `max_allowed_packet`.
     connection: Option<(MySqlConnection, usize)>,
     rows_max: RowsMax,
     scratch: Scratch,
@@ -68,22 +68,22 @@ impl Writer {
         }
     }
 
-    /// Writes a batch, however often it takes.
+    /// Writes a batch, retrying until it is durable.
     ///
     /// # Errors
-    /// When the server refuses a value, which waiting does not change.
+    /// If the server refuses a value: retrying would not change that.
     pub async fn flush(&mut self, batch: &Batch) -> Result<Written, Refused> {
         let mut failed = 0_u32;
         let mut since = clock::now();
         loop {
             match self.attempt(batch).await {
                 Ok(written) => {
-                    self.works_again(failed, since);
+                    self.recovered(failed, since);
                     self.rows_max.fits();
                     return Ok(written);
                 }
                 Err(Failure::Rows(rows)) => {
-                    self.works_again(failed, since);
+                    self.recovered(failed, since);
                     let first = rows.first().map_or(0, |row| row.table);
                     let table = self.plan.mapping.tables[first].name.clone();
                     let number = rows.first().map_or(0, |row| row.number);
@@ -114,9 +114,9 @@ impl Writer {
         self.metrics.refused(&self.plan.mapping.tables[table].name);
     }
 
-    fn works_again(&self, failed: u32, since: Instant) {
+    fn recovered(&self, failed: u32, since: Instant) {
         if failed > 0 {
-            info!(writer = self.number, attempts = failed + 1, after = ?since.elapsed(), "flush: works again");
+            info!(writer = self.number, attempts = failed + 1, after = ?since.elapsed(), "flush: recovered");
             self.metrics.works(self.number);
         }
     }
@@ -135,7 +135,8 @@ impl Writer {
             warn!(
                 writer = self.number,
                 table,
-                "flush: no answer from MySQL for {slow:?}; SHOW PROCESSLIST tells whether another session holds a lock"
+                after = ?slow,
+                "flush: no answer from MySQL yet; SHOW PROCESSLIST shows whether another session holds a lock"
             );
             was_slow.store(true, Ordering::Relaxed);
             let trouble = format!("no answer to a statement on {table} for more than {slow:?}");
@@ -143,9 +144,9 @@ impl Writer {
         };
         let session = Session { connection, plan: &self.plan, packet: *packet, on_slow: &on_slow };
         let written = write(session, batch, self.rows_max.get(), &mut self.scratch).await;
-        // A failure says itself what is wrong now.
+        // After a failure, its error says what is wrong.
         if written.is_ok() && was_slow.load(Ordering::Relaxed) {
-            info!(writer = self.number, "flush: MySQL answers again");
+            info!(writer = self.number, "flush: MySQL answered");
             self.metrics.works(self.number);
         }
         written
@@ -167,12 +168,12 @@ impl Writer {
             writer = self.number,
             rows_max = self.rows_max.get(),
             error = cause.text,
-            "flush: a transaction is larger than the server takes; writing smaller ones"
+            "flush: transaction too large for the server; writing smaller ones"
         );
         true
     }
 
-    /// What the writer waits for, for `/readyz` and the status page.
+    /// Why the writer is waiting, for `/readyz` and the status page.
     fn trouble(&self, cause: &Cause) -> String {
         let trouble = format!("{}: {}", cause.class.as_str(), cause.text);
         match cause.table {
@@ -181,7 +182,7 @@ impl Writer {
         }
     }
 
-    /// Whatever state the connection is in, a new one is in none.
+    /// Drops the connection, whatever its state. The next attempt opens a new one.
     async fn disconnect(&mut self, class: Class) {
         if let Some((connection, _)) = self.connection.take()
             && class != Class::Connection
@@ -191,7 +192,7 @@ impl Writer {
         }
     }
 
-    /// Says what failed, and waits before the next attempt.
+    /// Logs what failed, and waits before the next attempt.
     async fn failed(&mut self, cause: Cause, attempt: u32) -> Result<(), Refused> {
         self.metrics.retry(self.number, cause.class, self.trouble(&cause));
         let Cause { table, class, number, text, .. } = cause;
@@ -210,7 +211,7 @@ impl Writer {
                 table,
                 error = text,
                 ?pause,
-                "flush: still failing; the batch waits, nothing is lost"
+                "flush: still failing; retrying, nothing is lost"
             );
         } else {
             warn!(writer, attempt, class, table, error = text, ?pause, "flush: failed; retrying");

@@ -1,11 +1,11 @@
-//! Every metric with its kind, labels and meaning, once: `/metrics` and docs/metrics.md say the same.
+//! Every metric with its kind, labels and meaning. `/metrics` and docs/metrics.md say the same.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
 /// Buckets of durations, in seconds: from a fast statement to a long outage.
 pub const SECONDS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
-/// Buckets of latencies, in seconds: fine where people look, and up to a day.
+/// Buckets of latencies, in seconds: fine around the half second that matters, and up to a day.
 pub const LATENCIES: [f64; 18] = [
     0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0,
     7200.0, 86_400.0,
@@ -17,46 +17,41 @@ pub const ROWS: [f64; 10] =
 pub const BYTES: [f64; 8] =
     [4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 8_388_608.0, 67_108_864.0];
 
-/// What a metric is in Prometheus.
+/// Prometheus' kinds of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows.
     Counter,
-    /// Goes up and down.
     Gauge,
-    /// Counts by buckets.
     Histogram,
 }
 
-/// A metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
     /// With prefix and unit.
     pub name: &'static str,
-    /// What it is.
     pub kind: Kind,
-    /// Its labels, all of which have few values.
+    /// Each has few values.
     pub labels: &'static [&'static str],
     /// What it means.
     pub help: &'static str,
-    /// What it is good for.
+    /// The question it answers.
     pub question: &'static str,
 }
 
-/// Every metric of sluicegate's own.
+/// Every metric of sluicegate itself.
 pub const METRICS: &[Metric] = &[
     Metric {
         name: "sluicegate_build_info",
         kind: Kind::Gauge,
         labels: &["version", "revision"],
-        help: "Always 1; the labels say what runs",
-        question: "Is the new version everywhere?",
+        help: "Always 1; the labels say which build is running",
+        question: "Is the new version running everywhere?",
     },
     Metric {
         name: "sluicegate_ready",
         kind: Kind::Gauge,
         labels: &[],
-        help: "1 if /readyz says ready, 0 while MySQL or Kafka is waited for",
+        help: "1 if /readyz says ready, 0 while waiting for MySQL or Kafka",
         question: "Does it work at all?",
     },
     Metric {
@@ -64,20 +59,20 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &[],
         help: "The setting memory.limit",
-        question: "Is the process near its bound? (with process_resident_memory_bytes)",
+        question: "Is the process near its limit? (with process_resident_memory_bytes)",
     },
     Metric {
         name: "sluicegate_consume_messages_total",
         kind: Kind::Counter,
         labels: &["topic"],
-        help: "Messages taken from Kafka, tombstones and faulty ones included",
-        question: "How much comes in, and from where?",
+        help: "Messages read from Kafka, including tombstones and faulty ones",
+        question: "How much comes in, and from which topics?",
     },
     Metric {
         name: "sluicegate_consume_bytes_total",
         kind: Kind::Counter,
         labels: &["topic"],
-        help: "Bytes of their values",
+        help: "Bytes of the values of these messages",
         question: "How large are they?",
     },
     Metric {
@@ -85,20 +80,20 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["topic"],
         help: "Messages without a value, skipped",
-        question: "Does somebody delete keys?",
+        question: "Does a producer delete keys?",
     },
     Metric {
         name: "sluicegate_consume_rebalances_total",
         kind: Kind::Counter,
         labels: &[],
-        help: "Times that partitions were assigned or revoked; answers without any do not count",
-        question: "Does the group come to rest?",
+        help: "Assignments and revocations; those without partitions do not count",
+        question: "Does the group settle?",
     },
     Metric {
         name: "sluicegate_consume_partitions",
         kind: Kind::Gauge,
         labels: &[],
-        help: "Partitions that this instance has",
+        help: "Partitions assigned to this instance",
         question: "Is the work shared out?",
     },
     Metric {
@@ -112,64 +107,64 @@ pub const METRICS: &[Metric] = &[
         name: "sluicegate_consume_assigned",
         kind: Kind::Gauge,
         labels: &["topic", "partition"],
-        help: "1 while this instance has the partition, 0 when it has had it",
+        help: "1 while this instance has the partition, 0 after it has given it up",
         question: "Who has which partition?",
     },
     Metric {
         name: "sluicegate_consume_lag_messages",
         kind: Kind::Gauge,
         labels: &["topic", "partition"],
-        help: "Messages of a partition that are not committed yet; absent until it is known",
-        question: "How much waits? Is one partition hot?",
+        help: "Messages of a partition that are not committed yet; absent until known",
+        question: "How much is waiting? Is one partition hot?",
     },
     Metric {
         name: "sluicegate_consume_lag_seconds",
         kind: Kind::Gauge,
         labels: &["topic", "partition"],
-        help: "How long the first message that waits may have been waiting: since Kafka's time of the last durable one, or since nothing waited; 0 if nothing does",
+        help: "How long the first waiting message may have been waiting: since Kafka's timestamp of the last durable message, or since none was waiting; 0 if none is",
         question: "How old are the tables?",
     },
     Metric {
         name: "sluicegate_consume_unreadable_messages",
         kind: Kind::Gauge,
         labels: &["topic", "partition"],
-        help: "Messages and markers behind the start of an open transaction, which no consumer can read before it ends",
+        help: "Messages and markers after the start of an open transaction, which no consumer can read until it ends",
         question: "Is a producer's transaction hanging?",
     },
     Metric {
         name: "sluicegate_consume_lost_messages_total",
         kind: Kind::Counter,
         labels: &["topic"],
-        help: "Messages, at most, that were deleted from Kafka before they were read",
+        help: "Messages deleted from Kafka before they were read, at most",
         question: "Is retention too short?",
     },
     Metric {
         name: "sluicegate_decode_events_total",
         kind: Kind::Counter,
         labels: &["topic", "event_type"],
-        help: "Valid events; types that the mapping does not name are counted as other",
-        question: "What happens, and is a new type in use?",
+        help: "Valid events; types that the mapping does not name count as other",
+        question: "What is happening, and is there a new event type?",
     },
     Metric {
         name: "sluicegate_decode_ignored_total",
         kind: Kind::Counter,
         labels: &["topic"],
-        help: "Valid events that the mapping says to ignore: counted above, and in no table",
+        help: "Valid events that the mapping ignores: counted above, but in no table",
         question: "How much is skipped on purpose?",
     },
     Metric {
         name: "sluicegate_decode_rejected_total",
         kind: Kind::Counter,
         labels: &["topic", "reason"],
-        help: "Faulty messages, when they are found",
+        help: "Faulty messages, counted when they are found",
         question: "Did a producer break?",
     },
     Metric {
         name: "sluicegate_buffer_batches_total",
         kind: Kind::Counter,
         labels: &["sealed_by"],
-        help: "Sealed batches, by what filled them: rows, bytes, age or drain",
-        question: "Does throughput or latency rule?",
+        help: "Sealed batches, by what sealed them: rows, bytes, age or drain",
+        question: "Do size limits or age seal batches?",
     },
     Metric {
         name: "sluicegate_buffer_batch_rows",
@@ -183,7 +178,7 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Histogram,
         labels: &[],
         help: "Bytes of memory that a sealed batch takes",
-        question: "The same for wide rows",
+        question: "Are they large enough, if rows are wide?",
     },
     Metric {
         name: "sluicegate_buffer_batch_age_seconds",
@@ -196,56 +191,56 @@ pub const METRICS: &[Metric] = &[
         name: "sluicegate_buffer_folded_rows_total",
         kind: Kind::Counter,
         labels: &[],
-        help: "Row writes that were saved because several events changed one entity in a batch",
-        question: "What does folding buy?",
+        help: "Row writes saved because several events changed one entity in a batch",
+        question: "What does folding save?",
     },
     Metric {
         name: "sluicegate_buffer_bytes",
         kind: Kind::Gauge,
         labels: &[],
-        help: "Bytes of memory that the batches take that are filled or flushed",
+        help: "Bytes of memory in batches that are being filled or flushed",
         question: "How full are the buffers?",
     },
     Metric {
         name: "sluicegate_buffer_limit_bytes",
         kind: Kind::Gauge,
         labels: &[],
-        help: "The most that it may be: batch.bytes of flush.writers + 2 batches",
-        question: "Is that their bound?",
+        help: "The most that sluicegate_buffer_bytes may be: batch.bytes for each of flush.writers + 2 batches",
+        question: "How near is the limit?",
     },
     Metric {
         name: "sluicegate_flush_rows_total",
         kind: Kind::Counter,
         labels: &["table"],
-        help: "Row writes that are durable",
-        question: "How much goes out, and where to?",
+        help: "Durable row writes",
+        question: "How much goes out, and to which tables?",
     },
     Metric {
         name: "sluicegate_flush_statements_total",
         kind: Kind::Counter,
         labels: &["table"],
         help: "INSERT statements of durable batches",
-        question: "How many rows has a statement?",
+        question: "How many rows does a statement have?",
     },
     Metric {
         name: "sluicegate_flush_statement_bytes_total",
         kind: Kind::Counter,
         labels: &[],
         help: "Bytes of statement text",
-        question: "What does the network carry?",
+        question: "How much does the network carry?",
     },
     Metric {
         name: "sluicegate_flush_statement_duration_seconds",
         kind: Kind::Histogram,
         labels: &["table"],
-        help: "Time that the server took for a statement, looks for stale lines included",
+        help: "Time that the server took for a statement, including searches for stale lines",
         question: "Which table is slow?",
     },
     Metric {
         name: "sluicegate_flush_duration_seconds",
         kind: Kind::Histogram,
         labels: &[],
-        help: "Time from the sealing of a batch until it is durable, retries included",
+        help: "Time from sealing a batch until it is durable, including retries",
         question: "Where does the time go?",
     },
     Metric {
@@ -266,7 +261,7 @@ pub const METRICS: &[Metric] = &[
         name: "sluicegate_flush_writers_busy",
         kind: Kind::Gauge,
         labels: &[],
-        help: "Writers that have a batch",
+        help: "Writers that are writing a batch",
         question: "Is MySQL the limit?",
     },
     Metric {
@@ -280,71 +275,71 @@ pub const METRICS: &[Metric] = &[
         name: "sluicegate_flush_retries_total",
         kind: Kind::Counter,
         labels: &["class"],
-        help: "Failed attempts that were repeated, by the class of docs/errors.md",
-        question: "What is being waited out?",
+        help: "Failed attempts that were retried, by class of error (docs/errors.md)",
+        question: "What keeps failing?",
     },
     Metric {
         name: "sluicegate_flush_refused_events_total",
         kind: Kind::Counter,
         labels: &["table"],
-        help: "Events that passed validation and that the server refused all the same: a fault of the mapping or of a constraint",
+        help: "Events that passed validation but that the server refused: a fault of the mapping or a constraint",
         question: "Did validation miss something?",
     },
     Metric {
         name: "sluicegate_flush_auto_increment_room_ratio",
         kind: Kind::Gauge,
         labels: &["table"],
-        help: "Share of a table's AUTO_INCREMENT numbers that is left; absent where rows have none",
+        help: "Share of a table's AUTO_INCREMENT numbers that is left; absent for tables without AUTO_INCREMENT",
         question: "Will a table run out of ids?",
     },
     Metric {
         name: "sluicegate_flush_dead_letters_total",
         kind: Kind::Counter,
         labels: &["topic", "reason"],
-        help: "Dead letters that are durable",
+        help: "Durable dead letters",
         question: "What could not be loaded?",
     },
     Metric {
         name: "sluicegate_commit_offsets_total",
         kind: Kind::Counter,
         labels: &[],
-        help: "Lists of offsets that Kafka took",
+        help: "Lists of offsets that Kafka acknowledged",
         question: "Is there progress?",
     },
     Metric {
         name: "sluicegate_commit_failures_total",
         kind: Kind::Counter,
         labels: &[],
-        help: "Lists of offsets that Kafka refused; they are repeated",
-        question: "Does Kafka take them?",
+        help: "Lists of offsets that Kafka did not accept; they are retried",
+        question: "Does Kafka accept our offsets?",
     },
     Metric {
         name: "sluicegate_commit_durable_offset",
         kind: Kind::Gauge,
         labels: &["topic", "partition"],
         help: "Offset before which everything is durable",
-        question: "How far is a partition?",
+        question: "How far has a partition been loaded?",
     },
     Metric {
         name: "sluicegate_commit_committed_offset",
         kind: Kind::Gauge,
         labels: &["topic", "partition"],
-        help: "Offset that Kafka has taken",
-        question: "Where would a restart go on?",
+        help: "Offset that Kafka has acknowledged",
+        question: "Where would a restart continue?",
     },
     Metric {
         name: "sluicegate_end_to_end_latency_seconds",
         kind: Kind::Histogram,
         labels: &[],
-        help: "Time from an event's own timestamp until it was durable; of one event in 16",
+        help: "Time from an event's own timestamp until it was durable; measured for one event in 16",
         question: "How old is what the tables show?",
     },
     Metric {
         name: "sluicegate_kafka_to_durable_latency_seconds",
         kind: Kind::Histogram,
         labels: &[],
-        help: "The same from the message's timestamp in Kafka",
-        question: "What of that is sluicegate's?",
+        help: "The same, from the message's timestamp in Kafka",
+        question: "How much of that is sluicegate's?",
     },
 ];
 

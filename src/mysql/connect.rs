@@ -1,4 +1,4 @@
-//! A connection that is fit for flushing: logged in, its session set up, the server known.
+//! Opens connections that are ready for flushing: logged in, session set up, server version known.
 
 use super::dialect::ServerFacts;
 use super::errors::{Late, Unfit, number_of};
@@ -11,23 +11,23 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long a goodbye may take.
+/// How long closing a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// `ER_STATEMENT_TIMEOUT` of MariaDB, `ER_QUERY_TIMEOUT` of MySQL.
 const TIME_IS_UP: [u16; 2] = [1969, 3024];
-/// SQLSTATE of a login that the server denies.
+/// SQLSTATE of a denied login.
 const ACCESS_DENIED: &str = "28000";
 
 impl Server {
     /// Opens a connection and sets up its session.
     ///
     /// # Errors
-    /// Whatever the driver says, or `Io(TimedOut)` after [`Self::connect_timeout`].
+    /// The driver's errors, and `Io(TimedOut)` after [`Self::connect_timeout`].
     pub async fn connect(&self) -> Result<MySqlConnection, sqlx::Error> {
         self.connect_and_ask().await.map(|(connection, _)| connection)
     }
 
-    /// The same, with what the server said about itself meanwhile.
+    /// Like [`Self::connect`], and returns what the server said about itself.
     ///
     /// # Errors
     /// As [`Self::connect`].
@@ -35,7 +35,7 @@ impl Server {
         self.connect_with(true).await
     }
 
-    /// The same without choosing the database, which may not exist yet.
+    /// Like [`Self::connect`], without choosing the database, which may not exist yet.
     ///
     /// # Errors
     /// As [`Self::connect`].
@@ -70,9 +70,9 @@ impl Server {
         connected.map_err(|error| Unfit::plugin(&error).map_or(error, Into::into))
     }
 
-    /// Whether a denied login may only be one that the server has not cached yet. For an account
-    /// with `caching_sha2_password` the server then wants the password itself, over a Unix socket
-    /// in clear; sqlx 0.9 encrypts it, and is denied.
+    /// Whether the server may have denied the login only because it has not cached it yet. For an
+    /// account with `caching_sha2_password` it then asks for the password itself, in the clear over
+    /// a Unix socket; sqlx 0.9 encrypts it and is denied.
     fn is_uncached_login(&self, error: &sqlx::Error) -> bool {
         let denied = error.as_database_error().and_then(DatabaseError::code);
         self.socket.is_some()
@@ -80,7 +80,8 @@ impl Server {
             && denied.is_some_and(|state| state == ACCESS_DENIED)
     }
 
-    /// Logs in over TLS, where sqlx sends the password as the server wants it; then it is cached.
+    /// Logs in over TLS, where sqlx sends the password as the server expects it. The server then
+    /// caches the login.
     async fn cache_login(&self) -> Result<(), sqlx::Error> {
         close(self.options(false).ssl_mode(MySqlSslMode::Required).connect().await?).await;
         Ok(())
@@ -89,7 +90,7 @@ impl Server {
     /// Creates the database if it does not exist.
     ///
     /// # Errors
-    /// Whatever the driver says.
+    /// The driver's.
     pub async fn create_database(&self) -> Result<(), sqlx::Error> {
         let mut connection = self.connect_without_database().await?;
         let name = self.database.replace('`', "``");
@@ -100,7 +101,8 @@ impl Server {
     }
 }
 
-/// Sets up the session in two statements and a look in between, and gives what the server is.
+/// Sets up the session: one statement, a look at the variables, and one more statement for those
+/// that must change. Returns what the server is.
 async fn set_up(
     connection: &mut MySqlConnection,
     lock_wait: Duration,
@@ -109,7 +111,7 @@ async fn set_up(
     let mut shown = look(connection).await?;
     if !session::is_whole(&shown) {
         for lift in session::LIFT_TIME_LIMIT {
-            // The server has one of the two.
+            // Each server knows only one of the two.
             let _ = connection.execute(lift).await;
         }
         shown = look(connection).await?;
@@ -131,21 +133,21 @@ async fn set_up(
     Ok(ServerFacts::new(version, packet.unwrap_or(usize::MAX)))
 }
 
-/// What the session has; nothing if the server's limit on time ended the look.
+/// The session's variables; none if the server's statement timeout ended the query.
 async fn look(connection: &mut MySqlConnection) -> Result<BTreeMap<String, String>, sqlx::Error> {
     let rows = match connection.fetch_all(session::LOOK).await {
         Err(error) if TIME_IS_UP.contains(&number_of(&error)) => Vec::new(),
         looked => looked?,
     };
     let text = |row: &MySqlRow, column| -> Result<String, sqlx::Error> {
-        // The session's character sets are not ours yet.
+        // The session does not use our character sets yet.
         let bytes: Vec<u8> = row.try_get_unchecked(column)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     rows.iter().map(|row| Ok((text(row, 0)?.to_ascii_lowercase(), text(row, 1)?))).collect()
 }
 
-/// Finds the variable that the server refuses to set.
+/// Sets one variable at a time, to find the one that the server refuses.
 async fn set_each(
     connection: &mut MySqlConnection,
     changes: Vec<session::Change>,
@@ -165,8 +167,8 @@ fn passes(error: &sqlx::Error) -> bool {
     matches!(Class::of_error(error), Class::Connection | Class::Contention | Class::Outage)
 }
 
-/// Says goodbye. That the server hangs up before it has heard all of it (as it does over TLS) or
-/// does not answer within a moment changes nothing.
+/// Closes a connection politely. It does not matter if the server hangs up first (over TLS it does)
+/// or does not answer in time.
 pub async fn close(connection: MySqlConnection) {
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection.close()).await;
 }
@@ -174,7 +176,7 @@ pub async fn close(connection: MySqlConnection) {
 /// Asks the server what it is.
 ///
 /// # Errors
-/// Whatever the driver says.
+/// The driver's.
 pub async fn server_facts(connection: &mut MySqlConnection) -> Result<ServerFacts, sqlx::Error> {
     let row = connection
         .fetch_one("SELECT CAST(VERSION() AS CHAR), CAST(@@max_allowed_packet AS SIGNED)")

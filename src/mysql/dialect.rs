@@ -1,6 +1,6 @@
 //! Which server it is, and what follows from that.
 
-/// The variety of SQL that the server speaks.
+/// The SQL dialect that the server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// MySQL 8.0.20 and newer: `INSERT … AS new`, since `VALUES()` is deprecated there.
@@ -10,7 +10,6 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// As people call it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -23,7 +22,6 @@ impl Dialect {
 /// What the server said about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFacts {
-    /// MySQL or MariaDB.
     pub dialect: Dialect,
     /// `VERSION()`.
     pub version: String,
@@ -37,15 +35,15 @@ impl ServerFacts {
         Self { dialect, version, max_allowed_packet }
     }
 
-    /// Whether the server is new enough: MySQL knows the row alias since 8.0.20, MariaDB is
-    /// supported from 10.6 on.
+    /// Whether the server is new enough: MySQL has had row aliases since 8.0.20; MariaDB is
+    /// supported from 10.6.
     #[must_use]
     pub fn is_supported(&self) -> bool {
         let least: [u32; 3] = match self.dialect {
             Dialect::MySql => [8, 0, 20],
             Dialect::MariaDb => [10, 6, 0],
         };
-        // Some servers say 5.5.5- before their version, for old replicas.
+        // For old replicas, MariaDB puts 5.5.5- before its version.
         let version = self.version.trim_start_matches("5.5.5-");
         let digits = |part: &str| {
             let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
@@ -55,7 +53,7 @@ impl ServerFacts {
         [0; 3].map(|_| found.next().unwrap_or(0)) >= least
     }
 
-    /// What its JSON column takes.
+    /// What its JSON columns accept.
     #[must_use]
     pub fn json_limits(&self) -> JsonLimits {
         match self.dialect {
@@ -65,14 +63,14 @@ impl ServerFacts {
     }
 }
 
-/// What the database's JSON column takes; it depends on the server.
+/// What a JSON column accepts; it depends on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JsonLimits {
     /// Nested arrays and objects, the document itself included.
     pub depth: usize,
     /// Length of a key in bytes.
     pub key_bytes: usize,
-    /// Exponent of a zero, less the digits of its fraction: `0.0e400` is a zero that is refused.
+    /// Exponent of a zero, less the digits of its fraction: `0.0e400` is refused, although it is zero.
     pub zero_exponent: usize,
 }
 
@@ -83,7 +81,7 @@ impl JsonLimits {
     /// MariaDB: `json_valid` is false (error 4025) beyond 31 levels; keys and numbers are just
     /// text.
     pub const MARIADB: Self = Self { depth: 31, ..Self::NONE };
-    /// Nothing is refused: for redaction alone.
+    /// No limits: for messages that are only redacted.
     pub(crate) const NONE: Self =
         Self { depth: usize::MAX, key_bytes: usize::MAX, zero_exponent: usize::MAX };
 }

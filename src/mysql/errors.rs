@@ -1,4 +1,4 @@
-//! Errors of the server and the driver, for people: our words, never a value of a statement.
+//! Errors of the server and the driver in our own words, never with a value from a statement.
 
 mod unfit;
 mod words;
@@ -6,7 +6,7 @@ mod words;
 pub(crate) use unfit::Late;
 pub use unfit::Unfit;
 
-/// The server's error number; 0 if it is not the server that says so.
+/// The server's error number; 0 if the error did not come from the server.
 #[must_use]
 pub fn number_of(error: &sqlx::Error) -> u16 {
     let database = error.as_database_error();
@@ -15,29 +15,29 @@ pub fn number_of(error: &sqlx::Error) -> u16 {
         .map_or(0, sqlx::mysql::MySqlDatabaseError::number)
 }
 
-/// An error for people, in our words: nothing of it is what the other side wrote (see
-/// `words`), and neither is what the driver says about an answer.
+/// Describes an error in our own words. It quotes neither the server's message (see `words`) nor what
+/// the driver says about an answer: either may hold values.
 #[must_use]
 pub fn without_values(error: &sqlx::Error) -> String {
     use sqlx::Error;
     match error {
         Error::Database(_) => words::sentence(number_of(error)),
         Error::Io(io) => shown_io(io),
-        // Before anything was sent, so that there is nothing that it could quote.
+        // Happens before we send anything, so it has nothing to quote.
         Error::Tls(tls) => format!("TLS: {tls}; check mysql.tls_mode and the certificates"),
         Error::Configuration(unfit) => match unfit.downcast_ref::<Unfit>() {
             Some(unfit) => unfit.to_string(),
-            None => "the driver does not take the settings of the connection".to_owned(),
+            None => "the driver does not accept the connection settings; check those under mysql".to_owned(),
         },
         Error::Protocol(_) => {
-            "an answer that is cut off or is not MySQL's protocol; check mysql.port and what is in between"
+            "the answer is cut off or is not MySQL's protocol; check mysql.port and any proxy in between"
                 .to_owned()
         }
-        _ => "an answer that does not fit the question; check what is between sluicegate and the server".to_owned(),
+        _ => "the answer does not fit the query; check any proxy between sluicegate and the server".to_owned(),
     }
 }
 
-/// The operating system's texts and our own hold no data; others only count by their kind.
+/// Texts of the operating system and our own hold no data; of any other we show only the kind.
 fn shown_io(error: &std::io::Error) -> String {
     let inner = error.get_ref().map(ToString::to_string).unwrap_or_default();
     let is_ours = error.get_ref().is_some_and(|inner| inner.is::<Late>());
@@ -49,8 +49,8 @@ fn shown_io(error: &std::io::Error) -> String {
     }
 }
 
-/// The column or constraint that a message names, if the message is the server's own word for
-/// word: one that something in between has added to could quote anything.
+/// The column or constraint that a message names, if the message is word for word the server's own.
+/// One that a proxy has added to could quote anything.
 pub(crate) fn named(number: u16, message: &str) -> Option<&str> {
     let (before, after): (&str, &[&str]) = match number {
         1048 => ("Column '", &["' cannot be null"]),
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_driver_says_about_an_answer_is_not_without_values() {
+    fn remarks_of_the_driver_are_not_quoted() {
         use std::io::{Error as IoError, ErrorKind};
         let secret = || "secret".to_owned();
         for error in [

@@ -13,7 +13,7 @@ use socket2::{SockRef, TcpKeepalive};
 use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
-/// A peer that vanished without a word is noticed after about a minute and a half.
+/// We notice a peer that vanished silently after about a minute and a half.
 fn keepalive() -> TcpKeepalive {
     TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(10))
 }
@@ -36,7 +36,7 @@ pub(super) fn set_on_connections_to(port: u16) {
             .and_then(|peer| peer.as_socket())
             .is_some_and(|peer| peer.port() == port);
         if is_peer {
-            // Without them the connection still works, only slower.
+            // If either fails, the connection still works, only slower.
             let _ = socket.set_tcp_nodelay(true);
             let _ = socket.set_tcp_keepalive(&keepalive());
         }

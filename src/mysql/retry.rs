@@ -1,10 +1,9 @@
 //! What to do about an error: one table, and the pauses between attempts.
 //!
-//! Every class but [`Class::Data`] is waited out, for as long as it takes; the class says what to
-//! tell whom. Only two things stop the process with a message: while it runs, a value that the
-//! server refuses and that cannot be blamed on an event; at its start, a login that is refused or
-//! tables that do not fit the mapping, because then a person is there to fix it.
-//! docs/errors.md tells users the same.
+//! Every class but [`Class::Data`] is retried for as long as it takes; the class says what to tell
+//! the operator. Only two things stop the process with a message. While it runs: a refused value
+//! that no event is to blame for. At the start: a refused login or tables that do not fit the
+//! mapping, because then a person is there to fix them. docs/errors.md tells users the same.
 
 mod table;
 
@@ -13,28 +12,27 @@ use std::time::Duration;
 
 pub use table::{Sender, TABLE};
 
-/// What an error of the server means for the batch that met it.
+/// What an error means for the batch that met it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// The connection is gone, or the server does not take any: reconnect.
+    /// The connection is gone, or the server accepts none: reconnect.
     Connection,
     /// Another transaction was in the way.
     Contention,
-    /// The server cannot write now: read-only, full, short of something, locked, broken.
+    /// The server cannot write now: read-only, full, out of a resource, locked, broken.
     Outage,
-    /// The account may not do it, or may not log in (any more).
+    /// The account may not do this, or may not log in (any more).
     Grant,
-    /// The tables are not what the mapping says (any more).
+    /// The tables do not match the mapping (any more).
     Schema,
     /// The server refuses a value: the row is at fault, and so is the mapping that let it pass.
     Data,
-    /// Anything else. It is tried again as well, and said loudly: no event is lost because this
-    /// table lacks a line.
+    /// Anything else. Retried as well, and logged loudly: no event is lost because the table lacks
+    /// a line.
     Unknown,
 }
 
 impl Class {
-    /// Every class.
     pub const ALL: [Self; 7] = [
         Self::Connection,
         Self::Contention,
@@ -45,7 +43,7 @@ impl Class {
         Self::Unknown,
     ];
 
-    /// The line of an error number, if the table has one.
+    /// The table's line for an error number.
     fn line(number: u16) -> Option<&'static (u16, &'static str, Sender, Self)> {
         let found = TABLE.binary_search_by_key(&number, |(number, ..)| *number);
         found.ok().map(|index| &TABLE[index])
@@ -83,7 +81,7 @@ impl Class {
         match error {
             sqlx::Error::Database(_) => Self::of(number_of(error)),
             sqlx::Error::Configuration(error) if error.is::<Unfit>() => Self::Grant,
-            // `Protocol` is what is left of an answer that was cut off, or a proxy's own.
+            // `Protocol`: the answer was cut off, or a proxy made it up.
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_)
@@ -96,13 +94,13 @@ impl Class {
     }
 }
 
-/// Whether smaller transactions may help, and whether the number says nothing else.
+/// Whether an error number says that the transaction was too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TooLarge {
     /// `max_binlog_cache_size`, `max_binlog_stmt_cache_size`, a limit of the cluster.
     Surely,
-    /// What Galera (1180) and group replication (3100) say of it they say of other troubles, too;
-    /// and locks that have no room (1206) are those of this transaction or of others.
+    /// Galera (1180) and group replication (3100) use these numbers for other troubles, too, and the
+    /// locks that ran out of room (1206) may be those of other transactions.
     Perhaps,
     No,
 }
@@ -117,13 +115,11 @@ impl TooLarge {
     }
 }
 
-/// Pauses between attempts: they double from `first` to `longest`, and each is shortened by a
-/// random part of up to a half, so that writers that failed together do not come back together.
+/// Pauses between attempts: they double from `first` to `longest`, and each is shortened at random
+/// by up to half, so that writers that failed together do not retry together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
-    /// The first pause.
     pub first: Duration,
-    /// The longest pause.
     pub longest: Duration,
 }
 

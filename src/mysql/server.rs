@@ -1,34 +1,29 @@
-//! Where the server is and how to get in.
+//! Where the server is and how to log in.
 
 use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the server is and how to get in.
+/// Where the server is and how to log in.
 #[derive(Clone)]
 pub struct Server {
     /// Host name or address; not used with a socket.
     pub host: String,
-    /// TCP port.
     pub port: u16,
     /// Unix socket, instead of TCP.
     pub socket: Option<PathBuf>,
-    /// Account.
     pub user: String,
-    /// Its password.
     pub password: Option<String>,
     /// Database (schema) that holds the tables.
     pub database: String,
-    /// TLS.
     pub tls: Tls,
-    /// How long to wait for a connection.
     pub connect_timeout: Duration,
     /// How long a statement may wait for another transaction's lock, in whole seconds.
     pub lock_wait_timeout: Duration,
 }
 
-/// TLS towards the server.
+/// TLS to the server.
 #[derive(Debug, Clone)]
 pub struct Tls {
     /// Whether to use it, and what to verify.
@@ -48,7 +43,7 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// As it is shown to people: no password.
+    /// For logs and errors: without the password.
     #[must_use]
     pub fn address(&self) -> String {
         match &self.socket {
@@ -60,7 +55,7 @@ impl Server {
     }
 
     pub(super) fn options(&self, with_database: bool) -> MySqlConnectOptions {
-        // As MySQL's own clients do: a Unix socket cannot be listened in on.
+        // Like MySQL's own clients: nothing can listen in on a Unix socket.
         let tls = match self.tls.mode {
             MySqlSslMode::Preferred if self.socket.is_some() => MySqlSslMode::Disabled,
             mode => mode,
@@ -71,7 +66,7 @@ impl Server {
             .username(&self.user)
             .charset("utf8mb4")
             .ssl_mode(tls)
-            // The session is set up by statements of our own.
+            // Our own statements set up the session.
             .pipes_as_concat(false)
             .no_engine_substitution(false)
             .timezone(None)

@@ -2,11 +2,11 @@
 //!
 //! Takes the variables as the server shows them, gives the `SET` for those that differ. Holds true:
 //! every session variable of MySQL 9.7 and MariaDB 10.11 has a decision in [`VARIABLES`] (a test
-//! holds it against both servers), and what is right already is not set, so that no privilege is
-//! asked for that is not needed. Absent: IO.
+//! compares it with both servers), and we do not set what is right already, so that the account
+//! needs no privilege for it. Absent: IO.
 //!
-//! Each statement is a plain list of literals, which proxies can follow: what they cannot read ends
-//! their sharing of connections or is refused.
+//! Each statement is a plain list of literals, which proxies understand. One that they cannot read
+//! they refuse, or stop sharing the connection.
 
 mod variables;
 
@@ -15,54 +15,52 @@ use std::time::Duration;
 
 pub use variables::VARIABLES;
 
-/// What is done about a session variable.
+/// What we do about a session variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// It can change what statements mean or whether they run: it must have this value, as the
-    /// server shows it. Where the account may not set it, the session is refused.
+    /// It can change what statements mean or whether they run, so it must have this value, as the
+    /// server shows it. If the account may not set it, we do not use the session.
     Pinned(&'static str),
-    /// The same, but any of these will do; the first is set.
+    /// Like `Pinned`, but any of these will do; if it has none, we set the first.
     OneOf(&'static [&'static str]),
-    /// The same for a number that may be larger.
+    /// Like `Pinned`, for a number that may be larger.
     AtLeast(u64),
     /// `flush.lock_wait_timeout`.
     LockWait,
-    /// A limit of the server's operator, which is not ours to lift. A statement that meets it fails
-    /// with an error of class outage or connection, and is tried again.
+    /// A limit that the server's operator set, not ours to lift. A statement that exceeds it fails
+    /// with an error of class outage or connection, and is retried.
     Limit,
     /// It changes neither what our statements mean nor whether they run.
     Harmless,
 }
 
-/// Run first, because these could cut short or refuse the look at all others, or let it begin a
-/// transaction, which keeps what it began with. Every account may set them.
+/// Run first, because these could cut short or refuse [`LOOK`], or make it begin a transaction, which
+/// would keep the settings it began with. Every account may set them.
 pub const BEFORE_LOOKING: &str =
     "SET SESSION autocommit = 1, sql_select_limit = 18446744073709551615, sql_big_selects = 1";
 
-/// What lifts the server's limit on the time of statements, which can be too short even for the
-/// look. Each server has one of these and refuses the other.
+/// Lifts the server's statement timeout, which can be too short even for [`LOOK`]. Each server knows
+/// one of these and refuses the other.
 pub const LIFT_TIME_LIMIT: [&str; 2] =
     ["SET SESSION max_statement_time = 0", "SET SESSION max_execution_time = 0"];
 
-/// Whether a look was answered to its end. A server may end one that takes too long without an
-/// error and without its last rows, which come in the order of their names.
+/// Whether the answer to [`LOOK`] is complete. A server may cut off one that takes too long without
+/// an error; rows come in the order of names, so the last ones are missing then.
 #[must_use]
 pub fn is_whole(shown: &BTreeMap<String, String>) -> bool {
     ["autocommit", "unique_checks", "version"].iter().all(|name| shown.contains_key(*name))
 }
 
-/// Shows what the session has, among it what the server is. All of it: the few names in a list are
-/// found by a plan that MariaDB's `optimizer_switch` can lead astray.
+/// Shows all variables of the session, `version` among them. Not just those we need: MariaDB finds a
+/// list of names by a plan that `optimizer_switch` can lead astray.
 pub const LOOK: &str = "SHOW SESSION VARIABLES";
 
 /// A variable that has to change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Its name.
     pub name: &'static str,
-    /// What it has to be, as a literal.
+    /// The value it must have, as a literal.
     pub wanted: String,
-    /// What it is.
     pub found: String,
 }
 
@@ -71,22 +69,22 @@ impl Change {
         format!("{} = {}", self.name, self.wanted)
     }
 
-    /// The statement for this one alone.
+    /// The statement that sets this one alone.
     #[must_use]
     pub fn statement(&self) -> String {
         format!("SET SESSION {}", self.assignment())
     }
 }
 
-/// What has to change, given the names and values that [`LOOK`] shows. A variable that the server
-/// does not have needs nothing.
+/// What has to change, given the names and values that [`LOOK`] shows. Variables that the server does
+/// not have are skipped.
 #[must_use]
 pub fn changes(shown: &BTreeMap<String, String>, lock_wait: Duration) -> Vec<Change> {
     let has_binlog = shown.get("log_bin").is_none_or(|value| value != "OFF");
     let lock_wait = lock_wait.as_secs().max(1).to_string();
     let change = |&(name, decision): &(&'static str, Decision)| {
         let found = shown.get(name)?;
-        // Without a binlog its format is nothing to us.
+        // Without a binlog, its format does not matter.
         if name == "binlog_format" && !has_binlog {
             return None;
         }
@@ -105,7 +103,7 @@ pub fn changes(shown: &BTreeMap<String, String>, lock_wait: Duration) -> Vec<Cha
     VARIABLES.iter().filter_map(change).collect()
 }
 
-/// One statement for all changes; none if there are none.
+/// One statement for all changes; `None` if there are none.
 #[must_use]
 pub fn set(changes: &[Change]) -> Option<String> {
     let list: Vec<String> = changes.iter().map(Change::assignment).collect();

@@ -3,14 +3,14 @@
 use super::Setup;
 use crate::buffer::Batch;
 
-/// All batches that there are. The open one is filled by the pump itself.
+/// All batches. The pump fills the open one itself.
 pub(super) struct Batches {
     pub(super) open: Batch,
     free: Vec<Batch>,
     under_way: usize,
     under_way_bytes: usize,
     writers: usize,
-    /// A free batch holds on to no more than this: as much as one takes while it grows, see
+    /// A free batch keeps no more memory than this: what one takes while it grows, see
     /// `config::check`.
     kept_bytes_max: usize,
 }
@@ -28,7 +28,7 @@ impl Batches {
         }
     }
 
-    /// Batches that were handed to writers and have not come back.
+    /// How many batches writers have.
     pub(super) fn under_way(&self) -> usize {
         self.under_way
     }
@@ -46,7 +46,7 @@ impl Batches {
         self.open.bytes() + self.under_way_bytes
     }
 
-    /// Gives the open batch to be written, and opens a free one; `None` if there is none.
+    /// Hands over the open batch and opens a free one; `None` if none is free.
     pub(super) fn hand_over(&mut self) -> Option<Batch> {
         let batch = std::mem::replace(&mut self.open, self.free.pop()?);
         self.under_way += 1;

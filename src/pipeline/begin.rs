@@ -1,15 +1,15 @@
 //! Where an assigned partition begins.
 //!
 //! Takes what Kafka knows of a partition and `kafka.auto_offset_reset`, gives the offset to read from.
-//! Holds true: a first position is found once, since it is committed before the first message is; a
+//! Holds true: a first position is chosen once, since it is committed before the first message is; a
 //! partition that appears in a topic that the group knows already is read from its first offset, because
-//! its messages are newer than the group's start. Fails where `error` was asked for. Absent: IO.
+//! its messages are newer than the group's start. Fails if the setting is `error`. Absent: IO.
 //!
 //! ```text
 //!           committed   partition holds   begins
 //! usual         120       [100, 200)       120
 //! retention      40       [100, 200)       100   60 messages are gone
-//! truncated     900       [100, 200)       100   deleted and created anew, or a leader that lost records
+//! truncated     900       [100, 200)       100   deleted and recreated, or a leader lost records
 //! new           none      [100, 200)       100 or 200: auto_offset_reset, or the first offset if the
 //!                                          group knows the topic
 //! ```
@@ -21,33 +21,25 @@ use crate::offsets::TopicPartition;
 /// Where a partition begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Begin {
-    /// The partition.
     pub(super) partition: TopicPartition,
     /// The offset to read from.
     pub(super) offset: i64,
-    /// What Kafka has as the group's offset.
+    /// The group's offset in Kafka.
     pub(super) committed: Option<i64>,
-    /// What is remarkable about it.
     pub(super) surprise: Option<Surprise>,
 }
 
-/// A partition does not begin where the group had been.
+/// Why a partition does not begin where the group had been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Surprise {
     /// Messages from `from` on were deleted before they were read.
     Deleted {
-        /// The first of them.
         from: i64,
         /// The first offset that is left.
         first: i64,
     },
     /// The partition ends before the committed offset.
-    Truncated {
-        /// The committed offset.
-        committed: i64,
-        /// Its end.
-        end: i64,
-    },
+    Truncated { committed: i64, end: i64 },
 }
 
 /// No offset to begin from, and `kafka.auto_offset_reset` is `error`.
@@ -55,23 +47,14 @@ pub(super) enum Surprise {
 pub enum NoBegin {
     /// The group is new to the topic.
     #[error(
-        "group has no committed offset for {0}, and kafka.auto_offset_reset is \"error\"; commit one with kafka-consumer-groups --reset-offsets, or set kafka.auto_offset_reset to \"earliest\" or \"latest\""
+        "the group has no committed offset for {0}, and kafka.auto_offset_reset is \"error\"; commit one with kafka-consumer-groups --reset-offsets, or set kafka.auto_offset_reset to \"earliest\" or \"latest\""
     )]
     Uncommitted(TopicPartition),
-    /// The committed offset is not there (any more).
+    /// Kafka does not have the committed offset (any more).
     #[error(
         "the group's offset {committed} for {partition} is out of range: the partition holds {first} to before {end}, and kafka.auto_offset_reset is \"error\"; reset the offset with kafka-consumer-groups, or set kafka.auto_offset_reset to \"earliest\""
     )]
-    OutOfRange {
-        /// The partition.
-        partition: TopicPartition,
-        /// The offset.
-        committed: i64,
-        /// The first offset that is there.
-        first: i64,
-        /// The offset after the last one.
-        end: i64,
-    },
+    OutOfRange { partition: TopicPartition, committed: i64, first: i64, end: i64 },
 }
 
 /// Finds where a partition begins.

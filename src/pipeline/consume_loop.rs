@@ -1,4 +1,4 @@
-//! The consuming thread: gives the pump what Kafka and the writers say, and does what it asks for.
+//! The consuming thread: tells the pump what Kafka and the writers say, and does what it asks for.
 
 mod start;
 
@@ -17,21 +17,21 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
-/// Longest wait for a message: a request to stop is noticed after it.
+/// Longest wait for a message, and so until we notice a request to stop.
 const POLL_IDLE: Duration = Duration::from_millis(100);
-/// The same while a reply is due: librdkafka waits for messages, not for replies.
+/// Longest wait while a reply is due: librdkafka waits for messages, not for replies.
 const POLL_BUSY: Duration = Duration::from_millis(5);
-/// How often statistics are taken.
+/// How often to take statistics.
 const TICK: Duration = Duration::from_secs(1);
-/// Kafka is asked for the ends of partitions once in so many ticks, where that is needed.
+/// After how many ticks to ask Kafka for the ends of partitions, if needed.
 const TICKS_TO_BOUNDS: u32 = 3;
-/// With an end to reach: how often positions are compared with it, and Kafka is asked what other
-/// instances have done.
+/// With an end to reach: how often to compare positions with it, and to ask Kafka what other instances
+/// have done.
 const CHECK_END: Duration = Duration::from_millis(250);
-/// With an end to reach: how long it has to wait for the same before it says so, and again.
+/// With an end to reach: how long to wait for the same thing before saying so, and again.
 const SAY_WAITS: Duration = Duration::from_secs(10);
-/// Messages that are taken before the loop looks for anything else: less than a millisecond of
-/// work, unless they are large.
+/// How many messages to take before doing anything else: less than a millisecond of work, unless they
+/// are large.
 const MESSAGES_AT_ONCE: usize = 64;
 
 pub(super) struct ConsumeLoop {
@@ -46,10 +46,10 @@ pub(super) struct ConsumeLoop {
     ticked: Instant,
     ticks: u32,
     checked_end: Instant,
-    /// What is waited for, and since when or when it was last said.
+    /// What we wait for, and since when, or when we last said so.
     waits: (Waits, Instant),
-    /// Rebalances that the pump does not know of yet: of the first, an assignment, Kafka is asked where
-    /// its partitions begin.
+    /// Rebalances that the pump does not know of yet. The first is an assignment, and we have asked
+    /// Kafka where its partitions begin.
     coming: VecDeque<Rebalance>,
     has_asked: bool,
 }
@@ -72,7 +72,7 @@ impl Port for Link {
 
     fn begin(&mut self, begins: Offsets) {
         if let Err(error) = self.consumer.begin(&begins) {
-            warn!(%error, "consume: librdkafka did not take an offset to begin from");
+            warn!(%error, "consume: librdkafka did not accept an offset to begin from");
         }
     }
 
@@ -83,7 +83,7 @@ impl Port for Link {
     fn set_paused(&mut self, paused: bool) -> bool {
         let done = self.consumer.set_paused(paused);
         if let Err(error) = &done {
-            warn!(%error, paused, "consume: could not pause or resume; retrying");
+            warn!(%error, paused, "consume: cannot pause or resume; retrying");
         }
         done.is_ok()
     }
@@ -126,12 +126,12 @@ impl ConsumeLoop {
                 None => Ok(()),
             },
             Ok(false) => Err(PipelineError::Deadline(self.setup.config.stop_timeout)),
-            // What is under way may be what failed. Its offsets are not committed.
+            // What failed may still be under way. Its offsets are not committed.
             Err(error) => Err(error),
         }
     }
 
-    /// Tells whether everything was done in time.
+    /// Returns whether everything was done in time.
     fn work(&mut self) -> Result<bool, PipelineError> {
         loop {
             if self.stop.is_requested() {
@@ -159,7 +159,7 @@ impl ConsumeLoop {
                         self.replied(reply)?;
                     }
                     if self.pump.is_paused() {
-                        // It hands nothing out, and stays in its group.
+                        // Returns no message, but keeps us in the group.
                         self.poll(Duration::ZERO)?;
                     }
                 }
@@ -168,7 +168,7 @@ impl ConsumeLoop {
         }
     }
 
-    /// How long librdkafka may wait for a message at most.
+    /// How long librdkafka may wait for a message.
     fn patience(&self) -> Duration {
         if self.pump.awaits_reply() || self.has_asked { POLL_BUSY } else { POLL_IDLE }
     }
@@ -184,7 +184,7 @@ impl ConsumeLoop {
         consumer.ask(Question::Bounds(self.pump.unexplained()));
     }
 
-    /// A run that has an end does not wait in silence.
+    /// Says what a run with an end is waiting for.
     fn say_waits(&mut self) {
         let now = clock::now();
         let waits = self.pump.waits();
@@ -195,13 +195,13 @@ impl ConsumeLoop {
             if !waits.others.is_empty() {
                 warn!(
                     partitions = waits.others,
-                    "until the end: waiting until other members of the group have committed the end of their partitions, or give them up; if they are not instances of sluicegate, stop them"
+                    "until the end: waiting for other members of the group to commit the end of their partitions or give them up; if they are not instances of sluicegate, stop them"
                 );
             }
             if !waits.hidden.is_empty() {
                 warn!(
                     partitions = waits.hidden,
-                    "until the end: waiting for the end of an open transaction, past whose start no consumer can read; kafka-transactions.sh can find and abort it"
+                    "until the end: waiting for an open transaction, because no consumer can read past its start; find and abort it with kafka-transactions.sh"
                 );
             }
         }
@@ -232,8 +232,8 @@ impl ConsumeLoop {
         Ok(())
     }
 
-    /// Takes a message, and those that wait behind it: clocks, channels and watermarks are looked
-    /// at once for all of them.
+    /// Takes a message and those that wait behind it, so that we check clocks, channels and watermarks
+    /// once for all of them.
     fn poll(&mut self, timeout: Duration) -> Result<(), PipelineError> {
         let first = match self.link.consumer.poll(timeout) {
             Ok(Some(first)) => first,
@@ -269,7 +269,7 @@ impl ConsumeLoop {
                         self.has_asked = true;
                         self.link.consumer.ask(Question::Beginnings(partitions.clone()));
                     }
-                    // What came later is for when Kafka has answered.
+                    // Later ones wait until Kafka has answered.
                     self.coming.push_front(Rebalance::Assign(partitions));
                     return Ok(());
                 }
@@ -293,7 +293,7 @@ impl ConsumeLoop {
         self.check_kafka()
     }
 
-    /// Whether Kafka is there, and the group takes this instance.
+    /// Whether we reach Kafka, and the group accepts this instance.
     fn check_kafka(&self) -> Result<(), PipelineError> {
         let (consumer, health) = (&self.link.consumer, &self.setup.health);
         let alone = || consumer.is_alone().then(|| "no broker is connected; retrying".to_owned());
@@ -317,7 +317,7 @@ impl ConsumeLoop {
         Ok(())
     }
 
-    /// What librdkafka says when it cannot continue, with what it leaves out.
+    /// Why librdkafka cannot continue, with the details that it leaves out.
     fn stopped_by(&self, error: KafkaError) -> PipelineError {
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         match error.rdkafka_error_code() {
@@ -329,14 +329,14 @@ impl ConsumeLoop {
                 }
             }
             Some(RDKafkaErrorCode::BadMessage) => PipelineError::Kafka(
-                "a record batch fails its checksum (check.crcs), and librdkafka would skip it; repair the partition, or move the group's offset behind it with kafka-consumer-groups".to_owned(),
+                "a record batch fails its checksum (check.crcs), and librdkafka would skip it; repair the partition, or move the group's offset past it with kafka-consumer-groups".to_owned(),
             ),
             _ => error.into(),
         }
     }
 }
 
-/// Why the group does not take this instance, and what to do.
+/// Why the group does not accept this instance, and what to do.
 fn refusal(group: &str, code: RDKafkaErrorCode) -> String {
     let what = match code {
         RDKafkaErrorCode::InconsistentGroupProtocol => {
@@ -349,5 +349,5 @@ fn refusal(group: &str, code: RDKafkaErrorCode) -> String {
         }
         _ => "check kafka.group_id",
     };
-    format!("the group {group} does not take this instance ({code:?}): {what}")
+    format!("the group {group} does not accept this instance ({code:?}): {what}")
 }

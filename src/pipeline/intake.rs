@@ -11,25 +11,20 @@ use crate::redact::{Secrets, mask_key};
 use crate::reject::{Code, Reject};
 use std::sync::Arc;
 
-/// A message, borrowed from wherever it is.
+/// A borrowed message.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'m> {
-    /// Topic.
     pub topic: &'m str,
-    /// Partition.
     pub partition: i32,
-    /// Offset.
     pub offset: i64,
-    /// Key.
     pub key: Option<&'m [u8]>,
-    /// Value; a tombstone has none.
+    /// `None`: a tombstone.
     pub payload: Option<&'m [u8]>,
     /// When the producer or the broker stamped it, in milliseconds since 1970.
     pub timestamp_ms: Option<i64>,
 }
 
 impl<'m> Message<'m> {
-    /// A message of librdkafka's.
     pub(super) fn of(message: &'m impl rdkafka::Message) -> Self {
         Self {
             topic: message.topic(),
@@ -71,7 +66,7 @@ impl Intake {
         }
     }
 
-    /// Appends a message to `batch`, whole or as a dead letter. Its offset is for others to cover.
+    /// Appends a message to `batch`, whole or as a dead letter. The caller covers its offset.
     pub(super) fn take(
         &mut self,
         topic: &Arc<str>,
@@ -94,7 +89,7 @@ impl Intake {
         }
     }
 
-    /// Appends a dead letter for a message that passed validation and was refused all the same.
+    /// Appends a dead letter for a message that passed validation but that the server refused.
     pub(super) fn refuse(
         &mut self,
         topic: &Arc<str>,
@@ -107,7 +102,7 @@ impl Intake {
         self.bury(topic, message, faulty, now, batch);
     }
 
-    /// The id of the event that a message carries, where it can be read.
+    /// The id of the event that a message carries, if we can read it.
     pub(super) fn event_id(&mut self, message: &Message<'_>) -> Option<String> {
         self.flattener.identify(message.payload?).event_id
     }
@@ -123,7 +118,7 @@ impl Intake {
         let Faulty { mut reject, identity, mut payload } = faulty;
         let payload_cut = payload.len() > self.config.dead_letter_payload_bytes;
         payload.truncate(self.config.dead_letter_payload_bytes);
-        // The letter counts what it keeps, not the message that it is of.
+        // The letter's size is what it keeps, not what the message had.
         payload.shrink_to_fit();
         if let Some((end, _)) = reject.text.char_indices().nth(TEXT_CHARS_MAX) {
             reject.text.truncate(end);
@@ -139,7 +134,7 @@ impl Intake {
             event_type: identity.event_type,
             event_id: identity.event_id,
             reject,
-            // Producers stamp what they like.
+            // Producers may stamp anything.
             kafka_timestamp: message
                 .timestamp_ms
                 .map(|ms| ms.saturating_mul(1000))
@@ -149,8 +144,8 @@ impl Intake {
     }
 }
 
-/// A message's key as a dead letter keeps it. Masking may lengthen it, and its column holds so much
-/// and no more, so it is cut before and after.
+/// A message's key as a dead letter keeps it. We cut it before masking and again after, because
+/// masking may lengthen it beyond its column.
 fn kept_key(key: &[u8], secrets: &Secrets) -> Vec<u8> {
     let mut kept = mask_key(&key[..key.len().min(KEY_BYTES_MAX)], secrets);
     kept.truncate(KEY_BYTES_MAX);

@@ -1,58 +1,57 @@
-//! How far behind each partition is, by what librdkafka and Kafka itself say.
+//! How far behind each partition is, according to librdkafka and Kafka itself.
 //!
-//! Takes librdkafka's statistics, and the ends of partitions that were asked for because it does
-//! not know them: it learns an end only by fetching, and fetches neither while it is paused nor
-//! while its queue is full. Gives messages and seconds. Absent: IO, clocks.
+//! Takes librdkafka's statistics, and Kafka's own answers where librdkafka does not know the end: it
+//! learns an end only by fetching, and does not fetch while it is paused or its queue is full. Gives
+//! messages and seconds. Absent: IO, clocks.
 
 use rdkafka::statistics::Partition as Statistics;
 
-/// What is known of an assigned partition.
+/// What we know about an assigned partition.
 #[derive(Debug, Default)]
 pub(super) struct LagTracker {
-    /// When this instance was given it, in milliseconds since 1970.
+    /// When this instance got it, in milliseconds since 1970.
     assigned_ms: i64,
     /// Where this instance began to read it.
     begin: i64,
-    /// What the group has committed, by librdkafka.
+    /// What the group has committed, according to librdkafka.
     committed: Option<i64>,
-    /// The offset of the next message that Kafka will get.
+    /// The offset that Kafka will give to the next message.
     end: Option<i64>,
-    /// How far the end was from what was committed, when the statistics were made. By the time when
-    /// they are looked at, more is committed, but more has come as well.
+    /// How far the end was beyond the committed offset when the statistics were made. Since then more
+    /// has been committed, but more has come as well.
     at_statistics: i64,
-    /// Whether everything up to the end was fetched and handed out. Markers of transactions, which
-    /// nobody commits, may come behind the last message.
+    /// Whether everything up to the end was fetched and handed out. Transaction markers may follow the
+    /// last message, and they do not count.
     is_fetched: bool,
-    /// When nothing waited, the last time.
+    /// When nothing was waiting, the last time.
     quiet_ms: Option<i64>,
-    /// Messages behind the start of an open transaction, which nobody can read yet.
+    /// Messages after the start of an open transaction, which no consumer can read yet.
     unreadable: i64,
 }
 
 /// How far behind a partition is.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(super) struct Lag {
-    /// Messages that are not committed yet; none as long as it is not known.
+    /// Messages that are not committed yet; `None` while we do not know.
     pub(super) messages: Option<i64>,
-    /// How long something has been waiting, at least.
+    /// How long the first of them has been waiting, at most.
     pub(super) seconds: f64,
-    /// Messages that an open transaction hides, which are no lag.
+    /// Messages that an open transaction hides; these are not lag.
     pub(super) unreadable: i64,
 }
 
-/// librdkafka's way to say that it does not know is a negative number.
+/// librdkafka reports an offset that it does not know as a negative number.
 fn offset(offset: i64) -> Option<i64> {
     (offset >= 0).then_some(offset)
 }
 
 impl LagTracker {
-    /// A partition is read from `begin` on.
     pub(super) fn new(begin: i64, now_ms: i64) -> Self {
         Self { begin, assigned_ms: now_ms, ..Self::default() }
     }
 
     pub(super) fn statistics(&mut self, found: &Statistics) {
-        // Up to where there is no open transaction; without transactions the same.
+        // The start of the first open transaction; without one, both are the same.
         let end = offset(found.ls_offset).or(offset(found.hi_offset));
         self.end = self.end.max(end);
         self.committed = offset(found.committed_offset).or(self.committed);
@@ -66,7 +65,7 @@ impl LagTracker {
             end.is_some_and(|end| found.next_offset >= end && found.app_offset >= end);
     }
 
-    /// Kafka says that a partition holds the offsets from `first` to before `end`.
+    /// Kafka's own answer: the partition's first offset and its end.
     pub(super) fn bounds(&mut self, (_, end): (i64, i64)) {
         if self.end < Some(end) {
             self.end = Some(end);
@@ -74,7 +73,7 @@ impl LagTracker {
         }
     }
 
-    /// Whether it is known where the partition ends.
+    /// Whether we know where the partition ends.
     pub(super) fn knows_end(&self) -> bool {
         self.end.is_some()
     }
@@ -84,9 +83,8 @@ impl LagTracker {
         self.unreadable > 0 && self.is_fetched
     }
 
-    /// How far behind the partition is, of which Kafka has acknowledged everything before `committed`, and
-    /// whose last durable message has this time. `all_committed` is whether that goes for everything
-    /// that was handed out.
+    /// How far behind the partition is. Kafka has acknowledged everything before `committed`, which is
+    /// everything handed out if `all_committed`. `durable_ms` is the time of the last durable message.
     pub(super) fn lag(
         &mut self,
         committed: Option<i64>,
@@ -102,8 +100,8 @@ impl LagTracker {
             self.quiet_ms = Some(now_ms);
             return Lag { messages: Some(0), seconds: 0.0, unreadable: self.unreadable };
         }
-        // The first message that waits is no older than the last that is durable, and came after
-        // the last moment in which none waited.
+        // The first waiting message is no older than the last durable one, and came after the last
+        // moment when none was waiting.
         let since = durable_ms.max(self.quiet_ms).unwrap_or(self.assigned_ms);
         let seconds = (now_ms - since).max(0) as f64 / 1e3;
         Lag { messages: Some(messages), seconds, unreadable: self.unreadable }
@@ -116,7 +114,7 @@ mod tests {
 
     const NOW: i64 = 1_700_000_000_000;
 
-    /// Statistics of a partition of which librdkafka knows nothing yet.
+    /// Statistics of a partition that librdkafka knows nothing about yet.
     fn statistics(change: impl FnOnce(&mut Statistics)) -> Statistics {
         let mut found = Statistics {
             next_offset: -1001,
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_open_transaction_hides_is_no_lag_and_is_said() {
+    fn messages_hidden_by_a_transaction_are_reported_and_are_not_lag() {
         let mut tracker = assigned();
         let found = statistics(|found| {
             (found.ls_offset, found.hi_offset) = (400, 450);
@@ -175,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_growing_while_nothing_is_fetched() {
+    fn grows_while_nothing_is_fetched() {
         let mut tracker = assigned();
         let found = statistics(|found| {
             (found.ls_offset, found.committed_offset, found.next_offset) = (500, 400, 450);
@@ -188,20 +186,20 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_older_than_what_is_committed_by_now() {
+    fn commits_are_newer_than_statistics() {
         let mut tracker = assigned();
         let found = statistics(|found| {
             (found.ls_offset, found.next_offset, found.app_offset) = (500, 500, 500);
             found.committed_offset = 450;
         });
         tracker.statistics(&found);
-        // A second later there is as much again, which nobody has told yet.
+        // A second later as much has come again, and no statistics show it yet.
         assert_eq!(tracker.lag(Some(520), false, None, NOW).messages, Some(50));
         assert_eq!(tracker.lag(Some(520), true, None, NOW).messages, Some(0));
     }
 
     #[test]
-    fn a_marker_behind_the_last_message_is_nothing_that_waits() {
+    fn a_marker_after_the_last_message_does_not_wait() {
         let mut tracker = assigned();
         let found = |handed_out| {
             statistics(|found| {

@@ -1,8 +1,8 @@
 //! Which offsets were left out because their records had been deleted.
 //!
-//! Takes the gaps in the offsets of messages, and the first offset of each partition as librdkafka's
-//! statistics know it. Gives the ranges that retention (or an operator) deleted before they were read.
-//! Gaps of other kinds are usual: markers of transactions, and what compaction removed. Absent: IO.
+//! Takes the gaps in the offsets of messages, and the first offset of each partition. Gives the ranges
+//! that retention (or an operator) deleted before they were read. Other gaps are normal: transaction
+//! markers, and what compaction removed. Absent: IO.
 //!
 //! ```text
 //! came 0 … 99, 400     gap [100, 400)
@@ -16,9 +16,7 @@ use std::ops::Range;
 /// Offsets that were deleted before they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lost {
-    /// Their partition.
     pub(super) partition: TopicPartition,
-    /// The first of them.
     pub(super) from: i64,
     /// The offset after the last one.
     pub(super) next: i64,
@@ -31,17 +29,17 @@ impl std::fmt::Display for Lost {
     }
 }
 
-/// How often a gap is held against the first offset: the first statistics and the first answer of Kafka's
-/// may be from before it.
+/// How often to compare a gap with the first offset: the first statistics and Kafka's first answer may
+/// be older than the gap.
 const LOOKS: u32 = 3;
-/// Gaps that are told apart; beyond, they are taken together.
+/// How many gaps to tell apart; any more are merged into the last one.
 const GAPS_MAX: usize = 256;
 
-/// The gaps of a partition that were not explained yet.
+/// The gaps of a partition that are not explained yet.
 #[derive(Debug, Default)]
 pub(super) struct Gaps {
     gaps: Vec<Gap>,
-    /// From the next message that should come to the first offset that is left, where that lies beyond.
+    /// From the next expected message to the first offset left, if that lies beyond it.
     overtaken: Option<Gap>,
 }
 
@@ -62,7 +60,7 @@ impl Gaps {
         }
     }
 
-    /// The first offset of the partition is `first` by now: gives what was deleted of its gaps.
+    /// The first offset of the partition is now `first`. Returns what was deleted of its gaps.
     pub(super) fn held_against(&mut self, first: i64) -> Vec<Range<i64>> {
         let (deleted, others): (Vec<Gap>, Vec<Gap>) =
             self.gaps.iter().partition(|gap| gap.from < first);
@@ -71,8 +69,8 @@ impl Gaps {
         deleted.into_iter().map(|gap| gap.from..gap.next.min(first)).collect()
     }
 
-    /// Nothing of the partition is waiting to be handed out, and its first offset lies beyond the next
-    /// one: gives what was deleted, once that is sure.
+    /// No message of the partition waits in librdkafka, and its first offset lies beyond the next expected
+    /// one. Returns what was deleted, once that is certain.
     pub(super) fn overtaken(&mut self, next: i64, first: i64) -> Option<Range<i64>> {
         let looks = match self.overtaken {
             Some(gap) if gap.from == next => gap.looks + 1,
@@ -83,7 +81,7 @@ impl Gaps {
         is_sure.then_some(next..first)
     }
 
-    /// Whether no gap waits for its explanation.
+    /// Whether every gap is explained.
     pub(super) fn are_explained(&self) -> bool {
         self.gaps.is_empty()
     }
@@ -120,7 +118,7 @@ mod tests {
         assert_eq!(gaps.held_against(9_000), [], "explained before");
     }
 
-    /// No message shows it, if none is left.
+    /// If no message is left, none can show the gap.
     #[test]
     fn everything_was_deleted() {
         let mut gaps = Gaps::default();

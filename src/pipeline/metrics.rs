@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(super) use messages::Tally;
 pub(super) use partition::{PartitionMetrics, PartitionState};
 
-/// Handles of the pipeline.
+/// Metrics of the pipeline.
 #[derive(Debug)]
 pub struct PipelineMetrics {
     messages: MessageMetrics,
@@ -29,13 +29,10 @@ pub struct PipelineMetrics {
     batch_age: Histogram,
     event_latency: Histogram,
     kafka_latency: Histogram,
-    /// Lists of offsets that Kafka took.
     pub commits: Counter,
-    /// Commits that failed.
     pub commit_failures: Counter,
     /// Assignments and revocations.
     pub rebalances: Counter,
-    /// Partitions that this instance has.
     pub partitions: Gauge,
     /// Bytes of values in batches that are filled or flushed.
     pub buffered_bytes: Gauge,
@@ -46,7 +43,7 @@ pub struct PipelineMetrics {
 }
 
 impl PipelineMetrics {
-    /// Takes the handles, and says what does not change.
+    /// Registers the metrics, and sets those that never change.
     #[must_use]
     pub fn new(mapping: &Mapping, config: &Config) -> Self {
         catalog::describe();
@@ -81,7 +78,7 @@ impl PipelineMetrics {
         }
     }
 
-    /// A batch was sealed: passes on what was counted since the last one.
+    /// A batch was sealed: adds what was counted since the last one.
     pub(super) fn sealed(
         &mut self,
         reason: SealReason,
@@ -102,8 +99,8 @@ impl PipelineMetrics {
         self.written.flushed(written, took);
     }
 
-    /// How long these events took until now, when they are durable. Clocks differ: what seems to
-    /// come from the future took no time.
+    /// How long these events took to become durable, which they are now. Clocks differ: an event from
+    /// the future took no time.
     pub fn latencies(&self, samples: &[Sample], now: Micros) {
         for Sample { event, kafka_ms } in samples {
             self.event_latency.record((now - event).max(0) as f64 / 1e6);
@@ -113,7 +110,7 @@ impl PipelineMetrics {
         }
     }
 
-    /// So many records of a topic were deleted before they were read, at most.
+    /// At most this many records of a topic were deleted before they were read.
     pub fn lost(&self, topic: &str, messages: i64) {
         self.messages.lost(topic, messages);
     }

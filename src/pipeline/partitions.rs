@@ -1,9 +1,9 @@
 //! The partitions that this instance has: one record each.
 //!
-//! Takes what comes of a partition, what becomes of its batches, and what Kafka says about it. Gives the
-//! offsets to commit, the lag, and the offsets that were left out. Holds true: no assignment gets the
-//! number of an earlier one, so a batch that lands after its partition was taken away, perhaps given
-//! back, moves no watermark. Absent: IO, the clock.
+//! Takes the messages that come, the batches that are sealed and durable, and what Kafka says. Gives the
+//! offsets to commit, the lag, and the offsets that were left out. Holds true: assignment numbers are
+//! never reused, so a batch that lands after its partition was revoked, and perhaps assigned again,
+//! moves no watermark. Absent: IO, the clock.
 
 use super::lag::LagTracker;
 use super::losses::Gaps;
@@ -22,16 +22,16 @@ pub(super) struct Partition {
     /// What Kafka has acknowledged as committed.
     pub(super) acknowledged: Option<i64>,
     watermark: Watermark,
-    /// The offset of the message that should come next.
+    /// The offset that we expect next.
     next: i64,
     /// Whether messages have come that no sealed batch covers yet.
     is_open: bool,
-    /// The offset that was handed over to be committed last.
+    /// The last offset that was handed over to be committed.
     handed_over: Option<i64>,
     metrics: Option<PartitionMetrics>,
 }
 
-/// How the offset of a message goes with the one before.
+/// How the offset of a message follows the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrival {
     /// It is the next one.
@@ -39,7 +39,7 @@ pub(super) enum Arrival {
     /// The offsets from this one on were left out: markers of transactions, compacted records, or
     /// records that were deleted before they were read.
     Gap { from: i64 },
-    /// It comes again: the partition was truncated, or its topic deleted and created anew.
+    /// It came before: the partition was truncated, or its topic deleted and recreated.
     Back { expected: i64 },
 }
 
@@ -75,13 +75,13 @@ impl Partition {
         }
     }
 
-    /// The offset of the message that should come next.
+    /// The offset that we expect next.
     pub(super) fn next(&self) -> i64 {
         self.next
     }
 
-    /// Nothing is left to read before `offset`: what may come there is no message. Counts only when all
-    /// messages that came are durable.
+    /// There is no message left to read before `offset`. Counts only if all messages that came are
+    /// durable.
     pub(super) fn advance(&mut self, offset: i64) {
         if !self.is_open && self.is_flushed() && offset > self.next {
             self.next = offset;
@@ -94,12 +94,12 @@ impl Partition {
         self.watermark.is_idle()
     }
 
-    /// The watermark, if it was not handed over to be committed yet.
+    /// The watermark, if it has not been handed over to be committed yet.
     fn uncommitted(&self) -> Option<i64> {
         self.watermark.durable().filter(|durable| self.handed_over != Some(*durable))
     }
 
-    /// Brings the partition's gauges up to date.
+    /// Updates the partition's gauges.
     pub(super) fn report(&mut self, now_ms: i64) {
         let durable = self.watermark.durable();
         let all_committed = !self.is_open
@@ -107,7 +107,7 @@ impl Partition {
             && (durable.is_none() || self.acknowledged == durable);
         let lag =
             self.lag.lag(self.acknowledged, all_committed, self.watermark.durable_ms(), now_ms);
-        // What nobody knows is not 0.
+        // Unknown is not 0.
         let Some(messages) = lag.messages else { return };
         self.set_metrics(&PartitionState {
             is_assigned: true,
@@ -119,7 +119,7 @@ impl Partition {
         });
     }
 
-    /// From now on its next owner says how far it is.
+    /// From now on its next owner reports how far it is.
     fn report_as_given_up(&mut self) {
         self.set_metrics(&PartitionState::default());
     }
@@ -139,8 +139,8 @@ pub(super) struct Partitions {
 }
 
 impl Partitions {
-    /// A partition is assigned, of which Kafka has the offset `committed`, and which is read from
-    /// `begin` on. If these differ, `begin` is to be committed.
+    /// A partition is assigned. Kafka has the offset `committed`, and we read from `begin`. If these
+    /// differ, `begin` gets committed.
     pub(super) fn assign(
         &mut self,
         name: TopicPartition,
@@ -155,7 +155,7 @@ impl Partitions {
         id
     }
 
-    /// A partition is taken away. What is under way may still land, to no effect.
+    /// A partition is revoked. What is under way may still land, to no effect.
     pub(super) fn revoke(&mut self, name: &TopicPartition) {
         let revoked = self.ids.remove(name).and_then(|id| self.by_id.remove(&id));
         if let Some(mut partition) = revoked {
@@ -167,8 +167,8 @@ impl Partitions {
         self.by_id.len()
     }
 
-    /// The assignment of a partition. Messages come in runs, so asking [`Self::is`] of the last one
-    /// first saves the search.
+    /// Searches the assignment of a partition. Messages come in runs, so asking [`Self::is`] about the
+    /// last one first saves the search.
     pub(super) fn id(&self, topic: &str, partition: i32) -> Option<AssignmentId> {
         self.by_id.iter().find(|(_, record)| record.is(topic, partition)).map(|(id, _)| *id)
     }
@@ -224,7 +224,7 @@ impl Partitions {
         }
     }
 
-    /// The watermarks that have moved since they were handed over last, to be committed.
+    /// Hands over the watermarks that have moved since the last time, to be committed.
     pub(super) fn hand_over(&mut self) -> Offsets {
         let mut offsets = Offsets::new();
         for partition in self.by_id.values_mut() {
@@ -236,12 +236,12 @@ impl Partitions {
         offsets
     }
 
-    /// Whether a watermark has moved since it was handed over last.
+    /// Whether a watermark has moved since the last time.
     pub(super) fn has_uncommitted(&self) -> bool {
         self.by_id.values().any(|partition| partition.uncommitted().is_some())
     }
 
-    /// A commit failed: the watermarks of these partitions are to be handed over again.
+    /// A commit failed: hand over the watermarks of these partitions again.
     pub(super) fn commit_failed<'p>(&mut self, names: impl Iterator<Item = &'p TopicPartition>) {
         for name in names {
             if let Some(partition) = self.get_mut(name) {

@@ -1,4 +1,4 @@
-//! What is to be done next: the pipeline's logic, without IO and without a clock.
+//! Decides what to do next: the pipeline's logic, without IO and without a clock.
 //!
 //! Takes what happened (a message came, a batch is durable, Kafka replied, partitions change hands, a
 //! stop was requested) and the time, and tells a [`Port`] what to do about it. Holds true: offsets are
@@ -41,32 +41,30 @@ const EXPLAIN_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the pump tells others to do. None of it blocks.
 pub trait Port {
-    /// Write this batch; [`Pump::flushed`] is told when it is durable.
+    /// Write this batch, and tell [`Pump::flushed`] when it is durable.
     fn write(&mut self, batch: SealedBatch);
-    /// Commit these offsets; [`Pump::committed`] is told the outcome. There is one commit at a time.
+    /// Commit these offsets, and tell [`Pump::committed`] the outcome. There is one commit at a time.
     fn commit(&mut self, offsets: Offsets);
-    /// Answer the earliest rebalance that is not answered yet, an assignment: read its partitions from
-    /// these offsets.
+    /// Answer the earliest unanswered rebalance, an assignment: read its partitions from these offsets.
     fn begin(&mut self, begins: Offsets);
-    /// Answer the earliest rebalance that is not answered yet, a revocation.
+    /// Answer the earliest unanswered rebalance, a revocation.
     fn give_up(&mut self);
-    /// Stop fetching, or resume; tells whether that worked.
+    /// Stop fetching, or resume. Returns whether that worked.
     fn set_paused(&mut self, paused: bool) -> bool;
 }
 
-/// What the pump waits for.
+/// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// A message, or anything else that it is to be told of. After this time at the latest
-    /// [`Pump::step`] is due.
+    /// A message or any other news. Call [`Pump::step`] after this time at the latest.
     Poll(Duration),
-    /// The same, but no message can be taken.
+    /// The same, but there is no room for a message.
     Wait(Duration),
     /// Nothing: the work is over. `false` if something was still under way at the deadline.
     Done(bool),
 }
 
-/// A rebalance to be answered.
+/// A rebalance to answer.
 #[derive(Debug)]
 enum Change {
     Assigned(Vec<Begin>),
@@ -80,16 +78,16 @@ enum Phase {
     Stopping,
 }
 
-/// The state of the pipeline. It does nothing by itself; whoever drives it
+/// The state of the pipeline. It does nothing by itself. Its driver
 ///
 /// 1. tells it everything that happens, in the order in which it happens: [`Pump::assigned`],
 ///    [`Pump::revoked`], [`Pump::message`], [`Pump::flushed`], [`Pump::committed`], [`Pump::stop`], and
-///    from time to time what is known of partitions ([`Pump::positions`] and others);
-/// 2. then calls [`Pump::step`], which does through the [`Port`] all that is due;
-/// 3. then waits for what [`Next`] says, no longer than it says, and begins again.
+///    from time to time what it knows about partitions ([`Pump::positions`] and others);
+/// 2. then calls [`Pump::step`], which does everything that is due through the [`Port`];
+/// 3. then waits for what [`Next`] says, no longer than it says, and starts over.
 ///
-/// [`Pump::message`] may be called several times between two steps, as long as it says that there is
-/// room. After [`Next::Done`] or an error nothing more is to be called.
+/// The driver may call [`Pump::message`] several times between two steps, as long as it returns that
+/// there is room. After [`Next::Done`] or an error, it calls nothing more.
 pub struct Pump {
     setup: Setup,
     metrics: PipelineMetrics,
@@ -107,12 +105,11 @@ pub struct Pump {
     until_end: Option<UntilEnd>,
     paused: bool,
     commits: Commits,
-    /// Topics of which it was said that they were deleted.
+    /// Topics already reported as deleted.
     deleted: BTreeSet<Arc<str>>,
 }
 
 impl Pump {
-    /// A pump that has no partitions yet.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
         Self {
@@ -134,13 +131,12 @@ impl Pump {
         }
     }
 
-    /// Makes it stop by itself when everything before these ends is durable.
+    /// Makes the pump stop by itself when everything before this end is durable.
     pub(super) fn stop_at_end(&mut self, end: UntilEnd) {
         self.until_end = Some(end);
     }
 
-    /// A stop was requested. What is under way is finished, if that takes no longer than
-    /// `stop.timeout`.
+    /// A stop was requested. The pump finishes what is under way, within `stop.timeout`.
     pub fn stop(&mut self, now: Now) {
         if !self.timers.is_set(Timer::Stop) {
             info!(
@@ -152,7 +148,7 @@ impl Pump {
         }
     }
 
-    /// A message came. Tells whether there is room for another one before the next [`Self::step`].
+    /// A message came. Returns whether there is room for another one before the next [`Self::step`].
     pub fn message(&mut self, message: &Message<'_>, now: Now) -> bool {
         match self.take(message, now) {
             Arrival::InOrder => {}
@@ -161,8 +157,8 @@ impl Pump {
         self.seal_reason(now).is_none()
     }
 
-    /// Appends a message to the open batch: as rows, as a dead letter, or as a counted skip. Tells how
-    /// its offset goes with the one before.
+    /// Appends a message to the open batch: as rows, as a dead letter, or as a counted skip. Returns how
+    /// its offset follows the one before.
     fn take(&mut self, message: &Message<'_>, now: Now) -> Arrival {
         let Message { topic, partition, offset, timestamp_ms, .. } = *message;
         if !self.partitions.is(self.last, topic, partition) {
@@ -200,7 +196,7 @@ impl Pump {
                 partition = %format_args!("{topic}/{partition}"),
                 offset,
                 expected,
-                "consume: the partition goes back: its topic was deleted and created anew, or a leader lost records; reading from there"
+                "consume: the partition went back: its topic was deleted and recreated, or a leader lost records; reading from there"
             ),
         }
     }
@@ -208,7 +204,7 @@ impl Pump {
     /// A writer is done with a batch.
     ///
     /// # Errors
-    /// When the batch cannot be written, however often it is tried.
+    /// If the batch cannot be written, however often we try.
     pub fn flushed(&mut self, flushed: Flushed, now: Now) -> Result<(), PipelineError> {
         let Flushed { batch, result, sealed_at } = flushed;
         let written = result?;
@@ -225,7 +221,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Whether it is finishing what it has, so that [`Self::positions`] is wanted now.
+    /// Whether the pump is finishing what it has, so that it needs [`Self::positions`] now.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         !matches!(self.phase, Phase::Working)
@@ -233,7 +229,7 @@ impl Pump {
             || self.until_end.as_ref().is_some_and(UntilEnd::is_reached)
     }
 
-    /// Whether consumption is paused, so that polling keeps the membership and brings nothing.
+    /// Whether consumption is paused: polling then returns no messages, but keeps the membership.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.paused
@@ -245,7 +241,7 @@ impl Pump {
         self.batches.under_way() > 0 || self.commits.is_open()
     }
 
-    /// Does what is due, and tells what to wait for.
+    /// Does what is due, and returns what to wait for.
     pub fn step(&mut self, now: Now, port: &mut impl Port) -> Next {
         loop {
             self.commit(now, port);
@@ -257,7 +253,7 @@ impl Pump {
                     } else if let Some(change) = self.changes.pop_front() {
                         self.change(change, now, port);
                     } else if self.until_end.as_ref().is_some_and(UntilEnd::is_reached) {
-                        // However long the server takes: no stop was requested.
+                        // No deadline here: no stop was requested.
                         if !self.seal_open(now, port) || self.batches.under_way() > 0 {
                             return self.wait_for_a_writer(now, port);
                         }
@@ -314,7 +310,7 @@ impl Pump {
                 end.interrupted();
             }
         }
-        // While every writer is busy, age seals nothing.
+        // While every writer is busy, age does not seal a batch.
         let timers = match self.batches.has_idle_writer() {
             true => &[Timer::CommitAgain, Timer::BatchAge][..],
             false => &[Timer::CommitAgain],
@@ -322,15 +318,15 @@ impl Pump {
         Next::Poll(self.timers.until(timers, now.at))
     }
 
-    /// Every batch is under way. Nothing is read any more; if that takes long, the partitions are
-    /// paused, so that the consumer can be polled and stays in its group.
+    /// Every batch is under way, so we stop reading. If that takes long, we pause the partitions, so that
+    /// we can poll the consumer and stay in the group.
     fn wait_for_a_writer(&mut self, now: Now, port: &mut impl Port) -> Next {
         if !self.paused {
             self.timers.set_if_unset(Timer::Pause, now.at + PAUSE_AFTER);
             if self.timers.expire(Timer::Pause, now.at) {
                 self.paused = port.set_paused(true);
                 if self.paused {
-                    info!("consume: paused, the writers are behind");
+                    info!("consume: paused; the writers are behind");
                     self.metrics.paused.set(1.0);
                 }
             }
@@ -343,8 +339,8 @@ impl Pump {
         Next::Wait(self.timers.until(&timers, now.at))
     }
 
-    /// Whether the open batch is to be sealed, and why. Old age alone is no reason while every
-    /// writer is busy: it would only wait for one. Meanwhile it grows, and costs less a row.
+    /// Whether to seal the open batch, and why. Age alone is not a reason while every writer is busy: the
+    /// batch would only wait for one. Meanwhile it grows, and costs less a row.
     fn seal_reason(&self, now: Now) -> Option<SealReason> {
         let age = now.at.saturating_duration_since(self.opened?);
         let open = &self.batches.open;
@@ -364,7 +360,7 @@ impl Pump {
         self.metrics.sealed(reason, open, age, &mut self.tally);
         self.partitions.sealed(open.ranges());
         if rows == 0 {
-            // Nothing but tombstones and ignored events: there is nothing to wait for.
+            // Only tombstones and ignored events: there is nothing to write.
             self.partitions.flushed(open.ranges());
             self.batches.open.clear();
             return true;
@@ -379,7 +375,7 @@ impl Pump {
         true
     }
 
-    /// Seals what is open, if anything is; tells whether nothing is open any more.
+    /// Seals the open batch unless it is empty. Returns whether nothing is open any more.
     fn seal_open(&mut self, now: Now, port: &mut impl Port) -> bool {
         self.batches.open.is_empty() || self.seal(SealReason::Drain, now, port)
     }

@@ -1,12 +1,12 @@
 //! A batch that the server refuses → the same batch without the events at fault.
 //!
-//! What the server refuses is rows, what can be a dead letter is messages, and in between rows of
-//! one entity were folded. So the batch's messages are read from Kafka once more and the batch is
-//! built again, without the events of the refused rows. This is for faults of the mapping and for
-//! constraints that it knows nothing of; it takes time, and nobody but the refused pays for it.
+//! The server refuses rows, but only messages can become dead letters, and rows of one entity have been
+//! folded in between. So we read the batch's messages from Kafka again and rebuild the batch without
+//! the events of the refused rows. This is for faults of the mapping and for constraints that it does
+//! not know. It takes time, but only batches with refused rows need it.
 //!
-//! Holds true: a message is blamed only if the server refuses a row that is its alone; everything
-//! else of the batch is written.
+//! Holds true: a message is blamed only if the server refuses a row that comes from it alone;
+//! everything else of the batch is written.
 
 use super::intake::{Intake, Message};
 use super::{Now, Setup};
@@ -28,7 +28,7 @@ pub(super) struct Rescuer {
     intake: Intake,
 }
 
-/// A message of the batch, and what is known about it.
+/// A message of the batch, and the verdict on it.
 struct Suspect {
     message: OwnedMessage,
     topic: Arc<str>,
@@ -37,9 +37,9 @@ struct Suspect {
 }
 
 enum Verdict {
-    /// The server takes it, as far as is known.
+    /// The server accepts it, as far as we know.
     Fine,
-    /// It shares a refused row with others: to be tried alone.
+    /// It shares a refused row with others: try it alone.
     Unsure,
     /// The server refuses it.
     Refused(Reject),
@@ -62,11 +62,10 @@ impl Rescuer {
             table = refused.table,
             number = refused.number,
             rows = refused.rows.len(),
-            "flush: the server refuses rows that passed validation; the batch is written without their events, which become dead letters"
+            "flush: the server refused rows that passed validation; writing the batch without their events, which become dead letters"
         );
         let Some(mut suspects) = self.messages(batch, partitions).await else {
-            // The rest must not be lost with them: what is left of these messages in Kafka is read again
-            // after the next start, and only that.
+            // Save the rest now: after the next start we can only read what Kafka still has of it.
             let refused_rows = refused.rows.iter().map(|row| (row.table, row.row)).collect();
             writer.flush(&batch.without(&self.setup.mapping, &refused_rows)).await?;
             return Err(refused);
@@ -80,7 +79,7 @@ impl Rescuer {
         Ok(written)
     }
 
-    /// Writes everything but the unsure, as often as that brings up another refused row.
+    /// Writes everything but the unsure, and starts over if that reveals another refused row.
     async fn write_the_fine(
         &mut self,
         writer: &mut Writer,
@@ -90,10 +89,10 @@ impl Rescuer {
     ) -> Result<Written, Refused> {
         let mut rebuilt: Option<Batch> = None;
         loop {
-            let of = rebuilt.as_ref().unwrap_or(batch);
-            let found = accuse(&self.setup.mapping, of, &refused.rows, suspects);
+            let tried = rebuilt.as_ref().unwrap_or(batch);
+            let found = accuse(&self.setup.mapping, tried, &refused.rows, suspects);
             if found.is_empty() {
-                // Nobody can be blamed for it, so a person has to look.
+                // No message is to blame, so a person has to look.
                 return Err(refused);
             }
             for (table, at) in found {
@@ -134,13 +133,13 @@ impl Rescuer {
         writer.flush(&letter).await
     }
 
-    /// The messages of a batch, from Kafka. `None` if they are not all there any more.
+    /// Reads the messages of a batch from Kafka. `None` if Kafka no longer has all of them.
     async fn messages(
         &mut self,
         batch: &Batch,
         partitions: &[Option<TopicPartition>],
     ) -> Option<Vec<Suspect>> {
-        // What was lost meanwhile is written by its next owner.
+        // The next owner writes what was lost meanwhile.
         let with_owner = batch.ranges().iter().zip(partitions);
         let wanted = with_owner.filter_map(|(range, owner)| {
             let OffsetRange { from, next, messages, .. } = *range;
@@ -149,18 +148,18 @@ impl Rescuer {
         let wanted: Vec<Wanted> = wanted.collect();
         let properties = self.setup.config.kafka.properties();
         let (send, messages) = oneshot::channel();
-        // Not a task of the runtime, which would wait for it when the process is to end.
+        // Not a task of the runtime, which would wait for it before the process can end.
         std::thread::Builder::new()
             .name("reread".to_owned())
             .spawn(move || {
-                // Nobody listens any more only if the pipeline has ended.
+                // Fails only if the pipeline has ended.
                 let _ = send.send(reread(&properties, &wanted));
             })
             .ok()?;
         let messages = match messages.await.ok()? {
             Ok(messages) => messages,
             Err(error) => {
-                error!(%error, "flush: the messages of the refused batch cannot be read again; writing what the server takes of it, and stopping");
+                error!(%error, "flush: cannot read the messages of the refused batch again; writing the rows that the server accepts, then stopping");
                 return None;
             }
         };
@@ -194,12 +193,12 @@ impl Rescuer {
             event_id = suspect.event_id,
             table = self.setup.mapping.tables[table].name,
             reason = %reject,
-            "flush: an event is a dead letter because the server refuses it"
+            "flush: the server refuses an event, which becomes a dead letter"
         );
     }
 }
 
-/// Finds the messages behind refused rows and changes their verdicts; gives table and place of
+/// Finds the messages behind refused rows and changes their verdicts. Returns the table and index of
 /// each.
 fn accuse(
     mapping: &Mapping,
@@ -242,9 +241,9 @@ fn reject(mapping: &Mapping, row: &RefusedRow) -> Reject {
     if row.number == NO_PARTITION {
         return partition_missing(&mapping.tables[row.table], row);
     }
-    let what = row.what.as_ref().map_or(String::new(), |what| format!(" on account of {what}"));
+    let what = row.what.as_ref().map_or(String::new(), |what| format!(" because of {what}"));
     let text = format!(
-        "table {} refused the row{what}: error {}; the mapping lets pass what the table does not take",
+        "table {} refused the row{what} (error {}): the mapping accepts a value that the table does not",
         mapping.tables[row.table].name, row.number
     );
     Reject::new(Code::ServerRefused, text)

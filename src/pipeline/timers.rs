@@ -1,19 +1,18 @@
-//! What the pump does at a certain time, if nothing makes it do so before.
+//! The pump's deadlines.
 
 use std::time::{Duration, Instant};
 
-/// One of the pump's deadlines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
     /// The open batch is old enough (`batch.age`).
     BatchAge,
     /// Every batch has been under way for so long that consumption is paused.
     Pause,
-    /// A failed commit is repeated.
+    /// A failed commit is retried.
     CommitAgain,
     /// Revoked partitions are given up, flushed or not (`kafka.revoke_timeout`).
     GiveUp,
-    /// A stop no longer tries to explain why offsets were left out.
+    /// A stop no longer tries to explain gaps.
     Explain,
     /// The stop is over, flushed or not (`stop.timeout`).
     Stop,
@@ -35,7 +34,7 @@ impl Timers {
         self.0[timer as usize].get_or_insert(at);
     }
 
-    /// Brings a timer that is set forward.
+    /// Moves a timer forward if it is set, never back.
     pub(super) fn hasten(&mut self, timer: Timer, at: Instant) {
         if let Some(due) = &mut self.0[timer as usize] {
             *due = at.min(*due);
@@ -55,7 +54,7 @@ impl Timers {
         self.0[timer as usize].is_some_and(|due| due <= now)
     }
 
-    /// Clears a timer that has gone off; tells whether it had.
+    /// Clears a timer if it has gone off, and returns whether it had.
     pub(super) fn expire(&mut self, timer: Timer, now: Instant) -> bool {
         let is_over = self.is_over(timer, now);
         if is_over {

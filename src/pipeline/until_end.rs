@@ -1,4 +1,4 @@
-//! When everything that was there at the start has been done, and what of it could not be.
+//! When everything that existed at the start has been loaded, and what could not be.
 
 use super::joined;
 use super::losses::Lost;
@@ -7,45 +7,45 @@ use rdkafka::statistics::Statistics;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What was there at the start, and which partitions have been consumed up to its end.
+/// What existed at the start, and which partitions have been consumed up to that end.
 #[derive(Debug)]
 pub(super) struct UntilEnd {
     /// First and next offset at the start.
     bounds: Bounds,
     pending: BTreeSet<TopicPartition>,
-    /// Came to us since the group was last asked what it has committed: their owner before may have
-    /// done them.
+    /// Came to us since we last asked what the group has committed: the previous owner may have finished
+    /// them.
     inherited: BTreeSet<TopicPartition>,
-    /// What the group had committed beyond the end: messages that are gone had these offsets, and those
-    /// that are there now are still to be read.
+    /// What the group had committed beyond the end: these offsets belong to messages that are gone, and
+    /// the present ones have not been read.
     outlived: Offsets,
     /// How many statistics in a row said that nothing is left of a partition.
     quiet: BTreeMap<TopicPartition, u32>,
-    /// How many answers in a row said that a partition is gone, or ends before the end at the start.
+    /// How many answers in a row said that a partition is gone, or ends before its end at the start.
     shortened: BTreeMap<TopicPartition, u32>,
-    /// What was there at the start and cannot be loaded any more, for people.
+    /// What existed at the start and can no longer be loaded, in words.
     left_out: Vec<String>,
 }
 
-/// Partitions that neither reading nor writing brings to their end, for people; empty if there are none.
+/// Partitions that we cannot bring to their end ourselves, as lists for the log. Empty if there are none.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Waits {
-    /// They are not ours.
+    /// Those of other members of the group.
     pub(super) others: String,
-    /// An open transaction hides what is left of them.
+    /// Our own, where an open transaction hides the rest.
     pub(super) hidden: String,
 }
 
-/// librdkafka purges its queue when partitions are paused or change hands, and its statistics tell so
-/// only after a moment. So many in a row have to agree that everything was handed out.
+/// How many statistics in a row must agree that everything was handed out: librdkafka purges its queue
+/// when partitions are paused or change hands, and its statistics show that only after a moment.
 const QUIET_STATISTICS: u32 = 3;
-/// So many answers in a row have to agree that a topic is gone: a broker that has just started may not
-/// know all of them yet.
+/// How many answers in a row must agree that a topic is gone: a broker that has just started may not
+/// know all topics yet.
 const SHORTENED_ANSWERS: u32 = 2;
 
 impl UntilEnd {
-    /// From the first and next offsets of every partition. Empty ones are done already, and so are
-    /// those that the group has committed up to the end, no less and no more.
+    /// Takes the first and next offsets of every partition. Empty ones are done already, and so are
+    /// those that the group has committed exactly up to the end.
     pub(super) fn new(bounds: &Bounds, committed: &Offsets) -> Self {
         let with_messages = bounds.iter().filter(|(_, (first, end))| first < end);
         let bounds: Bounds = with_messages.map(|(key, both)| (key.clone(), *both)).collect();
@@ -66,28 +66,28 @@ impl UntilEnd {
         this
     }
 
-    /// A partition is ours from now on.
+    /// From now on a partition is ours.
     pub(super) fn inherited(&mut self, partition: &TopicPartition) {
         if self.pending.contains(partition) {
             self.inherited.insert(partition.clone());
         }
     }
 
-    /// A partition goes to another instance: done is what that one commits.
+    /// A partition goes to another instance: from now on only that one's commits count.
     pub(super) fn given_up(&mut self, partition: &TopicPartition) {
         if self.bounds.contains_key(partition) {
             self.pending.insert(partition.clone());
         }
     }
 
-    /// Everything of a partition up to and with `offset` has been consumed.
+    /// Everything of a partition up to and including `offset` has been consumed.
     pub(super) fn consumed(&mut self, partition: &TopicPartition, offset: i64) {
         if self.bounds.get(partition).is_some_and(|(_, end)| offset + 1 >= *end) {
             self.pending.remove(partition);
         }
     }
 
-    /// The group has committed these offsets, by whichever instance.
+    /// The group has committed these offsets, through any instance.
     pub(super) fn committed(&mut self, committed: &Offsets) {
         let (bounds, outlived) = (&self.bounds, &self.outlived);
         let is_left = |key: &TopicPartition| {
@@ -99,8 +99,7 @@ impl UntilEnd {
         self.inherited.clear();
     }
 
-    /// librdkafka has read up to the end without handing out a message: what is left was removed by
-    /// compaction.
+    /// librdkafka has read up to the end without handing out a message: compaction removed what was left.
     pub(super) fn statistics(
         &mut self,
         statistics: &Statistics,
@@ -121,7 +120,7 @@ impl UntilEnd {
         }
     }
 
-    /// Partitions changed hands or were paused: what librdkafka had in its queue is fetched again.
+    /// Partitions changed hands or were paused: librdkafka fetches again what it had in its queue.
     pub(super) fn interrupted(&mut self) {
         self.quiet.clear();
     }
@@ -137,14 +136,14 @@ impl UntilEnd {
         self.consumed(&lost.partition, lost.next - 1);
     }
 
-    /// What there is by now of partitions that were not read up to their end.
+    /// What Kafka has now of partitions that were not read up to their end.
     pub(super) fn present(&mut self, bounds: &Bounds, missing: &BTreeSet<Arc<str>>) {
         for partition in self.pending.clone() {
             let (first, end) = self.bounds[&partition];
             let what = match bounds.get(&partition) {
                 _ if missing.contains(&partition.topic) => "the topic was deleted",
                 Some((_, now)) if *now < end => {
-                    "the partition was truncated, or its topic deleted and created anew"
+                    "the partition was truncated, or its topic deleted and recreated"
                 }
                 Some(_) => {
                     self.shortened.remove(&partition);
@@ -156,7 +155,7 @@ impl UntilEnd {
             *answers += 1;
             if *answers >= SHORTENED_ANSWERS {
                 self.left_out
-                    .push(format!("{partition}, of offsets {first} to {}: {what}", end - 1));
+                    .push(format!("{partition}, among offsets {first} to {}: {what}", end - 1));
                 self.pending.remove(&partition);
                 self.bounds.remove(&partition);
             }
@@ -168,7 +167,7 @@ impl UntilEnd {
         self.pending.iter()
     }
 
-    /// What is waited for.
+    /// What we wait for and cannot bring about ourselves.
     pub(super) fn waits(
         &self,
         is_ours: impl Fn(&TopicPartition) -> bool,
@@ -179,7 +178,7 @@ impl UntilEnd {
         Waits { others: joined(others), hidden: joined(hidden) }
     }
 
-    /// Partitions of which the group's offsets say more than the messages that come.
+    /// Partitions that the group's offsets tell us more about than messages do.
     pub(super) fn to_ask(
         &self,
         is_ours: impl Fn(&TopicPartition) -> bool,
@@ -188,12 +187,12 @@ impl UntilEnd {
         pending.filter(move |key| !is_ours(key) || self.inherited.contains(*key))
     }
 
-    /// Whether nothing that was there at the start is left to consume.
+    /// Whether nothing that existed at the start is left to consume.
     pub(super) fn is_reached(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// What was there at the start and was not loaded: it is gone, or the run was stopped before.
+    /// What existed at the start and was not loaded: it is gone, or the run was stopped before.
     pub(super) fn take_left_out(&mut self) -> Vec<String> {
         let mut left_out = std::mem::take(&mut self.left_out);
         left_out.extend(self.pending.iter().map(|partition| {
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_waited_for_is_told_apart() {
+    fn waits_for_others_and_for_transactions_differ() {
         let bounds = (0..4).map(|number| (partition(number), (0, 10))).collect();
         let mut end = UntilEnd::new(&bounds, &BTreeMap::from([(partition(0), 10)]));
         let waits = |end: &UntilEnd| end.waits(|key| key.partition < 3, |key| key.partition != 1);
@@ -240,7 +239,7 @@ mod tests {
         assert_eq!(waits(&end), Waits::default());
     }
 
-    /// The partition was truncated, or its topic deleted and created anew.
+    /// The partition was truncated, or its topic deleted and recreated.
     #[test]
     fn an_offset_beyond_the_end_says_nothing() {
         let bounds = BTreeMap::from([(partition(0), (0, 10))]);
@@ -265,7 +264,7 @@ mod tests {
         assert!(end.is_reached());
     }
 
-    /// No message and, for seconds, no statistics would tell.
+    /// No message would tell us, and for seconds no statistics either.
     #[test]
     fn another_instance_may_have_done_it_before_it_came_to_us() {
         let bounds = BTreeMap::from([(partition(0), (0, 10)), (partition(1), (0, 10))]);
@@ -328,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_is_gone_or_begins_anew_is_left_out() {
+    fn a_deleted_or_recreated_topic_is_left_out() {
         let other = TopicPartition { topic: "post".into(), partition: 0 };
         let bounds = BTreeMap::from([(partition(0), (0, 10)), (other, (0, 10))]);
         let mut end = UntilEnd::new(&bounds, &BTreeMap::new());

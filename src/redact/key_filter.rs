@@ -1,7 +1,6 @@
-//! A quick no to most keys that are not wanted.
+//! Quickly rules out most keys that are not in a set.
 
-/// Tells most keys that are not in a set from those that may be, by length and first byte. Letters
-/// in either case are the same to it.
+/// Rules out most keys that are not in a set, by length and first byte. Ignores case.
 #[derive(Debug, Clone, Default)]
 pub struct KeyFilter {
     /// By length, modulo 32: a bit for each first byte, modulo 32.

@@ -2,14 +2,14 @@
 //!
 //! A broken message may still be read by a person, and may still hold a password. Looking for the
 //! names of secrets in it fails open: there is always one more way to write a name (XML, a comment,
-//! percent signs, base64, another alphabet). So the question is put the other way round: **what a
-//! strict JSON parser has understood is kept, less its secrets; everything else becomes `*`.**
+//! percent signs, base64, another alphabet). So we turn the question around: **we keep what a strict
+//! JSON parser understands, less its secrets; everything else becomes `*`.**
 //!
-//! * Understood is what stands before the last comma, colon or bracket that had its place. Where a
-//!   broken value or key ends is a guess, so it goes as a whole, and all behind it.
+//! * The parser understands everything before the last comma, colon or bracket in its proper place.
+//!   Where a broken value or key ends is a guess, so we mask all of it and everything after it.
 //! * A member whose key names a secret loses its value. In a broken message brackets prove nothing,
 //!   so an object or array takes the rest of the message with it.
-//! * A text that names a secret (`"note": "token=…"`) takes the rest with it, too.
+//! * A string that names a secret (`"note": "token=…"`) takes the rest with it, too.
 //!
 //! ```text
 //! {"password": "hunter2", "a": 1,}         →   {"password": *********, "a": 1,*
@@ -18,13 +18,13 @@
 //! <password>hunter2</password>             →   ****************************
 //! ```
 //!
-//! What names a secret is as generous as [`Secrets::are_named_in`]. What cannot be seen is what a
-//! valid message would not show either: a text in another encoding inside a JSON string.
+//! [`Secrets::are_named_in`] decides what names a secret. Like in a valid message, it does not see a
+//! secret in another encoding inside a JSON string.
 
 use super::Secrets;
 use std::ops::Range;
 
-/// A copy of `bytes` with all masked that is not understood or secret, byte for byte.
+/// A copy of `bytes` in which everything secret or not understood is masked, byte for byte.
 #[must_use]
 pub fn mask(bytes: &[u8], secrets: &Secrets) -> Vec<u8> {
     let mut reader = Reader { bytes, at: 0, secrets, understood: 0, values: Vec::new() };
@@ -37,8 +37,8 @@ pub fn mask(bytes: &[u8], secrets: &Secrets) -> Vec<u8> {
     masked
 }
 
-/// A copy of a message's key. It is mostly an id and no JSON: one in the characters of ids that
-/// names no secret stays as it is, any other is masked like a message.
+/// A masked copy of a message's key. Most keys are ids, not JSON: a key made of the characters of ids
+/// that names no secret stays as it is; any other is masked like a message.
 #[must_use]
 pub fn mask_key(key: &[u8], secrets: &Secrets) -> Vec<u8> {
     let is_of_id = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/@|+#".contains(byte);
@@ -84,7 +84,7 @@ struct Reader<'m> {
     bytes: &'m [u8],
     at: usize,
     secrets: &'m Secrets,
-    /// Up to here.
+    /// The end of what is understood.
     understood: usize,
     /// Values of secrets.
     values: Vec<Range<usize>>,
@@ -150,7 +150,7 @@ impl Reader<'_> {
         self.at += rest.iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
     }
 
-    /// The token that starts here, unless none does. There is a byte here.
+    /// The token that starts here, if one does. Must not be called at the end of the message.
     fn token(&mut self) -> Option<Token> {
         let start = self.at;
         self.at += 1;
@@ -175,7 +175,7 @@ impl Reader<'_> {
     }
 }
 
-/// The place behind the quote that closes the string whose opening quote stands at `start`.
+/// The index after the closing quote of the string that opens at `start`.
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..)?) {

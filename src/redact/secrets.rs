@@ -34,7 +34,7 @@ pub const SECRET_KEYS: [&str; 19] = [
 pub struct Secrets {
     /// In lower case.
     keys: Vec<Box<[u8]>>,
-    /// [`folded`], for texts that are in doubt.
+    /// [`folded`], for texts that we do not trust.
     folded: Vec<Box<str>>,
     filter: KeyFilter,
 }
@@ -59,8 +59,8 @@ impl Secrets {
         secrets
     }
 
-    /// Two characters beyond ASCII are letters of it in another case: K (Kelvin, three bytes) and
-    /// ſ (long s, two bytes). With them a key is longer, and begins otherwise.
+    /// Two characters outside ASCII are ASCII letters in another case: K (Kelvin, three bytes) and
+    /// ſ (long s, two bytes). A key written with them is longer and may begin with another byte.
     fn filter_in_any_case(&mut self, key: &[u8]) {
         let count = |letter| key.iter().filter(|byte| **byte == letter).count();
         let (longest, first) = (key.len() + 2 * count(b'k') + count(b's'), key.first().copied());
@@ -89,10 +89,9 @@ impl Secrets {
         is_one(key) || !key.is_ascii() && is_one(&key.replace(KELVIN, "k").replace(LONG_S, "s"))
     }
 
-    /// Whether a text may name a secret: far more generous than [`Self::contains`], for texts that
-    /// nothing vouches for. A name counts inside of other words, in any case, in full width, and
-    /// with anything but letters and digits in it or without: `accessToken`, `X-API-KEY`,
-    /// `new_password2`.
+    /// Whether a text may name a secret. Far broader than [`Self::contains`], for texts that we do not
+    /// trust: a name counts inside other words, in any case, in full width, with or without signs
+    /// between its letters: `accessToken`, `X-API-KEY`, `new_password2`.
     #[must_use]
     pub fn are_named_in(&self, text: &str) -> bool {
         let text = folded(text);
@@ -110,7 +109,7 @@ fn folded(text: &str) -> String {
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - FULL_WIDTH).unwrap_or(c),
         c => c,
     };
-    // Long s and sharp s have no lower case but themselves, so to upper case first.
+    // Long s and sharp s stay as they are in lower case, so to upper case first.
     let all = text.chars().map(narrow).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     all.filter(|c| c.is_alphanumeric()).collect()
 }
@@ -121,7 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The filter says no to none of the ways to write a secret key.
+        /// The filter rules out no secret key, however it is written.
         #[test]
         fn any_way_to_write_a_key(
             key in prop::sample::select(&SECRET_KEYS[..]),
@@ -162,7 +161,7 @@ mod tests {
         }
     }
 
-    /// The list for people is this one.
+    /// The list in the documentation is this one.
     #[test]
     fn the_keys_are_documented() {
         let docs = include_str!("../../docs/dead-letters.md");

@@ -82,7 +82,7 @@ async fn check(server: Server, fault: Fault, classes: &[&str], trouble: Trouble)
     assert_eq!(rebalances(), rebalances_before, "{context}: it stays in its group");
     let log = service.log_text();
     let is_said = classes.iter().any(|class| log.contains(&format!(r#""class":"{class}""#)));
-    assert!(is_said && log.contains("works again"), "{context}: {log}");
+    assert!(is_said && log.contains("flush: recovered"), "{context}: {log}");
     run.end().await.assert();
 }
 

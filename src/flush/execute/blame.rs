@@ -1,4 +1,4 @@
-//! Who is to blame for what the server refuses: the schema, a table that takes no row, or a row.
+//! Who is to blame for what the server refuses: the schema, a table that refuses every row, or a row.
 
 use super::super::cause::Cause;
 use super::super::rehearse::{Rehearsal, is_own_rule};
@@ -15,9 +15,9 @@ use std::sync::Arc;
 pub const NO_PARTITION: u16 = 1526;
 
 impl Transaction<'_, '_> {
-    /// A value was refused. Fails if no row is to blame for that: the schema is not the one that
-    /// values were validated for (any more), or the table refuses a row of our own just the same.
-    /// Else gives the schema.
+    /// A value was refused. Fails if no row is to blame for it: the schema is not (or no longer) the
+    /// one that we validated values for, or the table refuses a row of our own just the same.
+    /// Otherwise returns the schema.
     pub(super) async fn acquit(
         &mut self,
         table: Option<TableId>,
@@ -36,7 +36,7 @@ impl Transaction<'_, '_> {
                 Err(Cause::own(table, Class::Schema, refuses_all(name, number, &live)))
             }
             Err(cause) if cause.class != Class::Data => Err(cause),
-            // A row of our own is fine, or is refused for another reason.
+            // Our own row is accepted, or refused for another reason.
             _ => {
                 self.simple("ROLLBACK TO SAVEPOINT rehearsal").await?;
                 Ok(live)
@@ -44,7 +44,7 @@ impl Transaction<'_, '_> {
         }
     }
 
-    /// The same cause, or what the schema itself says is wrong with it, in our own words.
+    /// Explains a cause of class schema in our own words, if the schema itself shows what is wrong.
     pub(super) async fn explain(&mut self, table: Option<TableId>, cause: Cause) -> Cause {
         if cause.class != Class::Schema {
             return cause;
@@ -55,7 +55,7 @@ impl Transaction<'_, '_> {
         }
     }
 
-    /// Reads the schema; fails if it is not (any more) one that takes what the mapping writes.
+    /// Reads the schema; fails if it does not (or no longer) accept what the mapping writes.
     async fn read_schema(&mut self, table: Option<TableId>) -> Result<LiveSchema, Cause> {
         let mapping = &self.session.plan.mapping;
         let read = within(
@@ -74,19 +74,19 @@ impl Transaction<'_, '_> {
     }
 }
 
-/// No row of this table is to blame for an error.
+/// Says that no row of this table is to blame for an error.
 fn refuses_all(table: &str, number: u16, live: &LiveSchema) -> String {
     match schema::partition_fix(table, live).filter(|_| number == NO_PARTITION) {
         Some(fix) => format!(
-            "table {table} has no partition for the present time (error {number}); add one: {fix}"
+            "table {table} has no partition for the current time (error {number}); add one: {fix}"
         ),
         None => format!(
-            "table {table} refuses every row, one of sluicegate's own as well (error {number}), so no event is to blame; look at its columns' defaults and its triggers"
+            "table {table} refuses every row, even one of sluicegate's own (error {number}), so no event is to blame; check its triggers and column defaults"
         ),
     }
 }
 
-/// A row that the server refuses, and what a person needs to know about it.
+/// A refused row, with what a person needs to know about it.
 pub(super) fn refused_row(
     (id, table): (TableId, &Table),
     rows: &Rows,

@@ -1,12 +1,12 @@
-//! Lines of an older creation event than the one that their entity's row names by now.
+//! Lines of an older creation event than the one that their entity's row names now.
 //!
-//! They are looked for wherever a creation was written, because only the server knows whether
-//! there was another one. Looking is a plain read, a third of the work of a `DELETE` that finds
-//! nothing, and it is exact: whoever writes lines of an entity has its row locked since before,
-//! as this transaction has now, so what it reads of them is committed or its own.
+//! We look for them after every creation, because only the server knows whether there was another
+//! one. Looking is a plain read, a third of the work of a `DELETE` that finds nothing. And it is
+//! exact: every transaction locks an entity's row before it writes the entity's lines, and this one
+//! holds that lock, so all lines that it reads are committed or its own.
 //!
-//! Each table's index is named. Left to its statistics, which may say that a table is empty, a
-//! server reads all lines once an entity.
+//! The statements name each table's index. Going by its statistics, which may call a table empty, a
+//! server would read all lines once for every entity.
 
 use super::push_text;
 use crate::buffer::{Batch, NULL, Rows};
@@ -14,22 +14,20 @@ use crate::mapping::{Mapping, Table, TableId, TableKind};
 use std::ops::Range;
 
 /// Entities in one statement. Few enough that MariaDB does not turn the list into a derived table
-/// (`in_predicate_conversion_threshold`), many enough that there are few statements.
+/// (`in_predicate_conversion_threshold`), many enough to need few statements.
 const IDS_MAX: usize = 500;
 
 /// A table of lines, and the table of the entities that own them.
 #[derive(Debug, Clone, Copy)]
 pub struct StaleLines<'m> {
-    /// The table of lines.
     pub table: TableId,
-    /// The table of the entities.
     pub parent: TableId,
     lines: &'m Table,
     owner: &'m Table,
 }
 
 impl<'m> StaleLines<'m> {
-    /// Every table of lines of a mapping.
+    /// All tables of lines of a mapping.
     pub fn all(mapping: &'m Mapping) -> impl Iterator<Item = Self> {
         let tables = &mapping.tables;
         tables.iter().enumerate().filter_map(|(table, lines)| match lines.kind {
@@ -40,8 +38,8 @@ impl<'m> StaleLines<'m> {
         })
     }
 
-    /// The statements that name the entities with stale lines among those that a batch creates, as
-    /// far as their rows are at `places` in the order of keys.
+    /// The queries for entities with stale lines, among those that a batch creates and whose rows are
+    /// at `places` in the order of keys.
     ///
     /// Lines are numbered from 1 and those of the newest creation have its version, so an entity
     /// has stale ones if its last line has another version. That line alone is read.

@@ -1,33 +1,30 @@
-//! Servers that answer but cannot be used with this account, in our words.
+//! Servers that answer but that we cannot use with this account.
 
 use crate::mysql::session::Change;
 use std::time::Duration;
 
-/// Why a connection is of no use. Waiting does not help; a person has to change something.
+/// Why we cannot use a connection. Waiting does not help; a person has to change something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// The session has a value that would make statements mean something else or fail.
     #[error(
-        "the session variable {name} is {found} and has to be {wanted}, but the server refuses to set it for this account (error {number}); run SET GLOBAL {name} = {wanted} on the server, or GRANT SESSION_VARIABLES_ADMIN (MySQL) or BINLOG ADMIN (MariaDB) to the account"
+        "the session variable {name} is {found} but must be {wanted}, and this account may not set it (error {number}); run SET GLOBAL {name} = {wanted} on the server, or GRANT SESSION_VARIABLES_ADMIN (MySQL) or BINLOG ADMIN (MariaDB) to the account"
     )]
     Variable {
-        /// Its name.
         name: &'static str,
-        /// What it has to be.
         wanted: String,
-        /// What it is.
         found: String,
         /// The server's error number.
         number: u16,
     },
-    /// The session's variables are not shown, so that they cannot be made ours.
+    /// The server does not show the session's variables, so we cannot tell which to set.
     #[error(
-        "the server did not show its session variables; SHOW SESSION VARIABLES has to work through whatever is between sluicegate and the server"
+        "the server did not show its session variables; make SHOW SESSION VARIABLES work through any proxy between sluicegate and the server"
     )]
     Hidden,
-    /// The account logs in by a plugin that the driver does not have.
+    /// The driver lacks the account's authentication plugin.
     #[error(
-        "the account logs in by the plugin {0}, which sluicegate does not have; give the account one that it has with ALTER USER … IDENTIFIED WITH caching_sha2_password (MySQL) or IDENTIFIED VIA mysql_native_password (MariaDB)"
+        "the account uses the authentication plugin {0}, which sluicegate does not support; change it with ALTER USER … IDENTIFIED WITH caching_sha2_password (MySQL) or IDENTIFIED VIA mysql_native_password (MariaDB)"
     )]
     Plugin(String),
 }
@@ -39,7 +36,7 @@ impl Unfit {
         Self::Variable { name, wanted, found: plain(&found), number }
     }
 
-    /// The plugin that a driver's error is about, if it is about one.
+    /// The plugin that a driver's error names, if any.
     pub(in crate::mysql) fn plugin(error: &sqlx::Error) -> Option<Self> {
         let sqlx::Error::Protocol(text) = error else { return None };
         if text.contains("mysql_cleartext_plugin disabled") {
@@ -56,7 +53,7 @@ impl From<Unfit> for sqlx::Error {
     }
 }
 
-/// A wait that we ended ourselves.
+/// A timeout of our own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Late {
     #[error("no connection within {0:?} (mysql.connect_timeout)")]
@@ -71,8 +68,8 @@ impl From<Late> for sqlx::Error {
     }
 }
 
-/// What the other side calls a name or a setting's value, cut to what those are made of. It is
-/// never a whole text, whatever the other side sends.
+/// A name or a setting's value from the other side, cut where a character does not belong in one. So
+/// it never shows a whole text, whatever the other side sends.
 fn plain(text: &str) -> String {
     const LENGTH_MAX: usize = 200;
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || "_-+:.,".contains(*c);

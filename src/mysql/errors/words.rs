@@ -1,12 +1,12 @@
-//! Error numbers → sentences of ours.
+//! Error numbers → our own sentences.
 //!
 //! A server's or a proxy's own message can quote the statement with its values, whatever the
-//! number (Vitess appends `Sql: … BindVars: {…}` to all of them), so none of it is ever shown:
-//! what is said follows from the number alone, and from nothing else that came over the wire.
+//! number (Vitess appends `Sql: … BindVars: {…}` to all of them), so we never show it: our sentence
+//! depends on the number alone, and on nothing else that came over the wire.
 
 use crate::mysql::Class;
 
-/// What an error number means, and what to do, for people.
+/// What an error number means, and what to do.
 #[must_use]
 pub(super) fn sentence(number: u16) -> String {
     let name = Class::name_of(number).unwrap_or("not in sluicegate's table");
@@ -22,14 +22,12 @@ fn words(number: u16) -> &'static str {
 const fn of_class(class: Class) -> &'static str {
     match class {
         Class::Connection => {
-            "the connection is gone or was refused; check the server, the network and what is in between"
+            "the connection is gone or was refused; check the server, the network and any proxy in between"
         }
         Class::Contention => "another transaction or a change of the schema was in the way",
         Class::Outage => "the server cannot write now; its own log says why",
         Class::Grant => "the account may not do this; check its grants and its login",
-        Class::Schema => {
-            "the tables are not what the mapping says; `sluicegate check` names the fix"
-        }
+        Class::Schema => "the tables do not match the mapping; `sluicegate check` names the fix",
         Class::Data => "the server refuses a value",
         Class::Unknown => {
             "look the number up in the error reference of the server or proxy, and report it to sluicegate"
@@ -50,26 +48,26 @@ const WORDS: &[(u16, &str)] = &[
         "the server denies the login; check mysql.user and mysql.password, and the account's host",
     ),
     (1046, "no database is chosen; check mysql.database"),
-    (1047, "the cluster's node does not take statements now; it may have left its cluster"),
-    (1048, "a column takes no NULL"),
-    (1049, "there is no such database; `sluicegate migrate` creates it, or check mysql.database"),
+    (1047, "the cluster node does not accept statements now; it may have left its cluster"),
+    (1048, "a column does not accept NULL"),
+    (1049, "the database does not exist; run `sluicegate migrate`, or check mysql.database"),
     (1050, "the table exists already"),
     (1054, "a column is missing; `sluicegate check` names it"),
     (1062, "a row repeats a unique key of your own"),
     (
         1104,
-        "the session limits how many rows may be looked at (max_join_size, sql_big_selects); something between sluicegate and the server undoes its session settings",
+        "the session limits how many rows a query may read (max_join_size, sql_big_selects); something between sluicegate and the server undoes its session settings",
     ),
     (1114, "a table or its disk is full; free some space"),
     (
         1118,
-        "a row is too long for the table: its ROW_FORMAT or columns of your own leave too little room; ROW_FORMAT=DYNAMIC keeps long texts apart",
+        "a row is too long for the table: its ROW_FORMAT or columns of your own leave too little room; ROW_FORMAT=DYNAMIC stores long texts elsewhere",
     ),
     (
         1129,
         "the server has blocked this host after failed connections; run FLUSH HOSTS or TRUNCATE performance_schema.host_cache",
     ),
-    (1130, "the server does not take connections from this host; check the account's host"),
+    (1130, "the server does not accept connections from this host; check the account's host"),
     (
         1142,
         "the account may not do this to the table; GRANT SELECT, INSERT, UPDATE, DELETE on the database to it",
@@ -82,12 +80,12 @@ const WORDS: &[(u16, &str)] = &[
     (1153, "a statement is larger than max_allowed_packet; raise it"),
     (
         1175,
-        "the session refuses statements that name no key (sql_safe_updates); something between sluicegate and the server undoes its session settings",
+        "the session refuses statements without a key (sql_safe_updates); something between sluicegate and the server undoes its session settings",
     ),
     (1176, "an index that a statement names is missing; `sluicegate check` names it"),
     (
         1184,
-        "the server ended the new connection; if it ends all of them, its init_connect may fail, which its own log says",
+        "the server closed the new connection; if it closes all of them, its init_connect may be failing; its own log says why",
     ),
     (
         1197,
@@ -99,15 +97,15 @@ const WORDS: &[(u16, &str)] = &[
     ),
     (
         1205,
-        "another transaction holds a lock for longer than flush.lock_wait_timeout; SHOW PROCESSLIST and SHOW ENGINE INNODB STATUS name it",
+        "another transaction has held a lock for longer than flush.lock_wait_timeout; find it with SHOW PROCESSLIST and SHOW ENGINE INNODB STATUS",
     ),
     (
         1206,
         "the server has no memory for more locks; raise innodb_buffer_pool_size or lower batch.rows",
     ),
-    (1213, "two transactions waited for each other, and this one gave way"),
-    (1223, "a session holds FLUSH TABLES WITH READ LOCK; it has to let go"),
-    (1226, "the account has used up what it may do an hour; raise its limits"),
+    (1213, "a deadlock with another transaction; the server rolled this one back"),
+    (1223, "a session holds FLUSH TABLES WITH READ LOCK; run UNLOCK TABLES there"),
+    (1226, "the account has used up its hourly limit; raise it"),
     (1227, "the account lacks a privilege that this needs; check its grants"),
     (
         1290,
@@ -115,17 +113,17 @@ const WORDS: &[(u16, &str)] = &[
     ),
     (1317, "the statement was killed"),
     (1451, "a foreign key of your own refers to the row; drop the key"),
-    (1452, "a foreign key of your own refers to a row that is not there yet; drop the key"),
+    (1452, "a foreign key of your own refers to a row that does not exist yet; drop the key"),
     (1467, "the table's AUTO_INCREMENT column has no numbers left; make it BIGINT UNSIGNED"),
     (
         1524,
-        "the server has not loaded the plugin that the account logs in by; load it or change the account",
+        "the server has not loaded the account's authentication plugin; load it or change the account",
     ),
-    (1526, "no partition takes the row's time; add a partition for it"),
+    (1526, "no partition covers the row's time; add one"),
     (1665, "binlog_format is STATEMENT, which cannot log READ COMMITTED; set it to ROW"),
     (
         1698,
-        "the account logs in by the server's operating system, not by a password; give it a password",
+        "the account logs in through the server's operating system, not with a password; give it a password",
     ),
     (
         1705,
@@ -133,7 +131,7 @@ const WORDS: &[(u16, &str)] = &[
     ),
     (
         1785,
-        "a table has an engine without transactions; ALTER TABLE … ENGINE=InnoDB, `sluicegate check` names it",
+        "a table has an engine without transactions; `sluicegate check` names it; run ALTER TABLE … ENGINE=InnoDB",
     ),
     (1792, "the transaction is read-only; check which server this is"),
     (1820, "the account's password has expired; set a new one"),
@@ -148,7 +146,7 @@ const WORDS: &[(u16, &str)] = &[
     (3024, "the server ended the statement after its max_execution_time"),
     (
         3098,
-        "group replication does not take writes to this table: it lacks a primary key, InnoDB or a plain foreign key",
+        "group replication does not accept writes to this table: it lacks a primary key, InnoDB or a plain foreign key",
     ),
     (
         3100,
@@ -159,7 +157,7 @@ const WORDS: &[(u16, &str)] = &[
     (3159, "the account has to use TLS; check mysql.tls_mode"),
     (
         3231,
-        "the transaction is larger than the cluster takes; raise group_replication_transaction_size_limit, or lower batch.rows or batch.bytes",
+        "the transaction is larger than the cluster accepts; raise group_replication_transaction_size_limit, or lower batch.rows or batch.bytes",
     ),
     (3572, "another transaction holds a lock"),
     (4025, "a CHECK constraint refuses a value"),

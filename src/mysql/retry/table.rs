@@ -1,4 +1,4 @@
-//! The numbers.
+//! Error numbers and their classes.
 
 use super::Class::{self, Connection, Contention, Data, Grant, Outage, Schema};
 use Sender::{Both, MariaDb, MySql, Proxy};
@@ -8,7 +8,7 @@ use Sender::{Both, MariaDb, MySql, Proxy};
 pub enum Sender {
     /// MySQL and MariaDB.
     Both,
-    /// MySQL. Where MariaDB has another error by that number, none of our statements can meet it.
+    /// MySQL. If MariaDB uses the number for another error, none of our statements can meet that.
     MySql,
     /// MariaDB, likewise.
     MariaDb,
@@ -16,15 +16,15 @@ pub enum Sender {
     Proxy,
 }
 
-/// Number, name, sender, class; in the order of numbers. What is not here is [`Class::Unknown`].
+/// Number, name, sender, class; in the order of numbers. Any other number is [`Class::Unknown`].
 ///
 /// The table holds every error of MySQL 9.7 and MariaDB 10.11 that connecting, setting up the
-/// session or a flush can meet, on a single server as well as in a cluster. `Data` holds only what
-/// follows from the values of the row at hand, its time among them (a partition). What also depends on
-/// other rows (a foreign key) or on what an operator still has to do (a larger limit) is waited out.
+/// session or a flush can meet, on a single server as well as in a cluster. `Data` holds only errors
+/// that the row's own values cause, its time included (a partition). Errors that also depend on other
+/// rows (a foreign key) or on the operator (a larger limit) are waited out.
 #[rustfmt::skip]
 pub const TABLE: &[(u16, &str, Sender, Class)] = &[
-    // Errors of the operating system, which the servers hand on by numbers of their own.
+    // Errors of the operating system, which the servers pass on under numbers of their own.
     (1, "EE_CANTCREATEFILE", Both, Outage),
     (2, "EE_READ", Both, Outage),
     (3, "EE_WRITE", Both, Outage),
@@ -35,7 +35,7 @@ pub const TABLE: &[(u16, &str, Sender, Class)] = &[
     (27, "EE_SYNC", Both, Outage),
     (29, "EE_FILENOTFOUND", Both, Outage),
     // Errors that MySQL and MariaDB share.
-    // One of the storage engine's that has no number of the server's; MySQL says 1467.
+    // From the storage engine; MariaDB has no number of its own for it. MySQL says 1467.
     (167, "HA_ERR_AUTOINC_ERANGE", MariaDb, Schema),
     (1012, "ER_CANT_FIND_SYSTEM_REC", Both, Outage),
     (1015, "ER_CANT_LOCK", Both, Outage),
@@ -76,7 +76,7 @@ pub const TABLE: &[(u16, &str, Sender, Class)] = &[
     (1082, "ER_NO_SUCH_INDEX", Both, Schema),
     (1099, "ER_TABLE_NOT_LOCKED_FOR_WRITE", Both, Outage),
     (1100, "ER_TABLE_NOT_LOCKED", Both, Outage),
-    // Settings of the session that are pinned, undone by something in between; see 1175.
+    // A session setting that we pin and something in between undoes; so is 1175.
     (1104, "ER_TOO_BIG_SELECT", Both, Outage),
     (1109, "ER_UNKNOWN_TABLE", Both, Schema),
     (1114, "ER_RECORD_FILE_FULL", Both, Outage),
@@ -91,7 +91,7 @@ pub const TABLE: &[(u16, &str, Sender, Class)] = &[
     (1143, "ER_COLUMNACCESS_DENIED_ERROR", Both, Grant),
     (1146, "ER_NO_SUCH_TABLE", Both, Schema),
     (1152, "ER_ABORTING_CONNECTION", Both, Connection),
-    // The server's limit was lowered under us, or one row is larger than it.
+    // The server's limit was lowered after we connected, or a single row exceeds it.
     (1153, "ER_NET_PACKET_TOO_LARGE", Both, Outage),
     (1154, "ER_NET_READ_ERROR_FROM_PIPE", Both, Connection),
     (1155, "ER_NET_FCNTL_ERROR", Both, Connection),
@@ -114,11 +114,11 @@ pub const TABLE: &[(u16, &str, Sender, Class)] = &[
     (1205, "ER_LOCK_WAIT_TIMEOUT", Both, Contention),
     (1206, "ER_LOCK_TABLE_FULL", Both, Contention),
     (1213, "ER_LOCK_DEADLOCK", Both, Contention),
-    // A foreign key: the other row may only be late, and it is not ours to say so.
+    // A foreign key: the other row may just be late; we cannot tell.
     (1216, "ER_NO_REFERENCED_ROW", Both, Schema),
     (1217, "ER_ROW_IS_REFERENCED", Both, Schema),
     (1223, "ER_CANT_UPDATE_WITH_READLOCK", Both, Outage),
-    // So many statements an hour.
+    // A limit on statements per hour.
     (1226, "ER_USER_LIMIT_REACHED", Both, Outage),
     (1227, "ER_SPECIFIC_ACCESS_DENIED_ERROR", Both, Grant),
     (1251, "ER_NOT_SUPPORTED_AUTH_MODE", Both, Grant),
@@ -214,7 +214,7 @@ pub const TABLE: &[(u16, &str, Sender, Class)] = &[
     (1969, "ER_STATEMENT_TIMEOUT", MariaDb, Outage),
     (1977, "ER_CANNOT_CONVERT_CHARACTER", MariaDb, Data),
     (1978, "ER_INVALID_DEFAULT_VALUE_FOR_FIELD", MariaDb, Schema),
-    // Numbers of MySQL's client, which proxies send for a server that they cannot reach.
+    // Numbers of MySQL's client, which proxies send when they cannot reach a server.
     (2002, "CR_CONNECTION_ERROR", Proxy, Connection),
     (2003, "CR_CONN_HOST_ERROR", Proxy, Connection),
     (2006, "CR_SERVER_GONE_ERROR", Proxy, Connection),

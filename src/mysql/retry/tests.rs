@@ -91,7 +91,7 @@ fn every_other_number_is_unknown() {
     }
 }
 
-/// The page for users tells of a number where it tells of its class, and nowhere else.
+/// docs/errors.md lists each number under its class, and nowhere else.
 #[test]
 fn the_page_for_users_is_the_table() {
     let page = include_str!("../../../docs/errors.md");

@@ -1,4 +1,4 @@
-//! Every session variable of MySQL 9.7 and MariaDB 10.11, with what is done about it and why.
+//! Every session variable of MySQL 9.7 and MariaDB 10.11, with what we do about it and why.
 
 use super::Decision::{self, AtLeast, Harmless, Limit, LockWait, OneOf, Pinned};
 
@@ -20,14 +20,14 @@ pub const VARIABLES: &[(&str, Decision)] = &[
     ("binlog_annotate_row_events", Harmless),
     ("binlog_direct_non_transactional_updates", Harmless),
     ("binlog_format", OneOf(&["ROW", "MIXED"])), // READ COMMITTED cannot write a statement binlog (1665)
-    ("binlog_row_image", Harmless), // what replicas read; theirs to bear
+    ("binlog_row_image", Harmless), // only replicas read it
     ("binlog_row_value_options", Harmless),
     ("binlog_rows_query_log_events", Harmless),
     ("binlog_transaction_compression", Harmless),
     ("binlog_transaction_compression_level_zstd", Harmless),
     ("block_encryption_mode", Harmless),
     ("bulk_insert_buffer_size", Harmless),
-    ("character_set_client", Pinned("binary")), // statement text is read as bytes: a tenth of the server's time
+    ("character_set_client", Pinned("binary")), // the server reads statement text as bytes, which saves a tenth of its time
     ("character_set_connection", Pinned("utf8mb4")), // literals are UTF-8
     ("character_set_database", Harmless), // the migrations state theirs
     ("character_set_filesystem", Harmless),
@@ -52,7 +52,7 @@ pub const VARIABLES: &[(&str, Decision)] = &[
     ("default_collation_for_utf8mb4", Harmless), // columns bring their own
     ("default_master_connection", Harmless),
     ("default_regex_flags", Harmless),
-    ("default_storage_engine", Pinned("InnoDB")), // the list of migrations is kept as safely as the tables
+    ("default_storage_engine", Pinned("InnoDB")), // the list of migrations is as safe as the tables
     ("default_table_encryption", Harmless),
     ("default_tmp_storage_engine", Harmless), // no temporary tables
     ("default_week_format", Harmless),
@@ -192,7 +192,7 @@ pub const VARIABLES: &[(&str, Decision)] = &[
     ("pseudo_thread_id", Harmless),
     ("query_alloc_block_size", Harmless),
     ("query_cache_strip_comments", Harmless),
-    ("query_cache_type", Harmless), // the server drops what changed
+    ("query_cache_type", Harmless), // the server drops cached results that have changed
     ("query_cache_wlock_invalidate", Harmless),
     ("query_prealloc_size", Harmless),
     ("rand_seed1", Harmless), // nothing is random
@@ -221,9 +221,9 @@ pub const VARIABLES: &[(&str, Decision)] = &[
     ("show_create_table_verbosity", Harmless),
     ("show_gipk_in_create_table_and_information_schema", Harmless),
     ("skip_parallel_replication", Harmless),
-    ("skip_replication", Harmless), // the operator's
+    ("skip_replication", Harmless), // the operator's choice
     ("slow_query_log", Harmless),
-    ("sort_buffer_size", AtLeast(262_144)), // MariaDB's least is too small for a list of columns (1038)
+    ("sort_buffer_size", AtLeast(262_144)), // MariaDB's minimum is too small for a list of columns (1038)
     ("sql_auto_is_null", Pinned("OFF")), // IS NULL means NULL
     ("sql_big_selects", Pinned("ON")), // lifts max_join_size
     ("sql_buffer_result", Harmless), // only speed
@@ -270,7 +270,7 @@ pub const VARIABLES: &[(&str, Decision)] = &[
     ("wsrep_causal_reads", Harmless),
     ("wsrep_dirty_reads", Harmless), // a node that is not part of the cluster still refuses writes
     ("wsrep_gtid_seq_no", Harmless),
-    ("wsrep_on", Harmless), // a node that is off is the operator's
+    ("wsrep_on", Harmless), // a node that is off is the operator's choice
     ("wsrep_osu_method", Harmless), // the operator's way to change tables
     ("wsrep_retry_autocommit", Harmless),
     ("wsrep_sync_wait", Harmless), // stricter reads only

@@ -1,4 +1,4 @@
-//! What comes before the group is joined.
+//! What happens before joining the group.
 
 use super::ConsumeLoop;
 use crate::clock;
@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tracing::{info, warn};
 
-/// The pause before Kafka is asked again.
+/// The pause before asking Kafka again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl ConsumeLoop {
@@ -33,7 +33,7 @@ impl ConsumeLoop {
             info!(
                 messages = expected,
                 partitions = bounds.len(),
-                "processing until the present end"
+                "processing up to the current end"
             );
             self.pump.stop_at_end(UntilEnd::new(&bounds, &committed));
         }
@@ -44,7 +44,7 @@ impl ConsumeLoop {
     }
 
     /// The first and next offsets of all partitions, and those that the group has committed. Asks until
-    /// Kafka answers; `None` if it is to stop meanwhile.
+    /// Kafka answers; `None` if a stop is requested meanwhile.
     fn present_end(&self, topics: &[&str]) -> Result<Option<(Bounds, Offsets)>, PipelineError> {
         let reader = self.link.consumer.reader()?;
         let (bounds, committed) = loop {
@@ -60,7 +60,7 @@ impl ConsumeLoop {
         self.setup.health.set_trouble(Trouble::Kafka, None);
         let exists = |topic: &&&str| bounds.keys().any(|partition| *partition.topic == ***topic);
         for topic in topics.iter().filter(|topic| !exists(topic)) {
-            warn!(topic, "the topic does not exist; there is nothing to process in it");
+            warn!(topic, "the topic does not exist; nothing to process");
         }
         if bounds.is_empty() {
             return Err(PipelineError::Kafka(format!(
@@ -71,7 +71,7 @@ impl ConsumeLoop {
         Ok(Some((bounds, committed)))
     }
 
-    /// Kafka is not ready: says so, and waits a moment.
+    /// Says that Kafka is not ready, and waits a moment.
     fn wait_for_kafka(&self, error: &KafkaError) -> Result<(), PipelineError> {
         let waited = self.started.elapsed();
         if self.setup.config.start_timeout.is_some_and(|limit| waited >= limit) {
@@ -86,7 +86,7 @@ impl ConsumeLoop {
         Ok(())
     }
 
-    /// Where a group begins at the end, what is there now would be skipped, and the run would end well.
+    /// Fails if the group would begin at the end: the run would skip every message and report success.
     fn refuse_to_skip(&self, bounds: &Bounds, committed: &Offsets) -> Result<(), PipelineError> {
         let mut skipped = 0;
         for (partition, &(first, end)) in bounds {
@@ -106,7 +106,7 @@ impl ConsumeLoop {
         }
         let group = &self.setup.config.kafka.group_id;
         Err(PipelineError::Kafka(format!(
-            "the group {group} has no committed offsets and kafka.auto_offset_reset is \"latest\", so --until-end would skip the {skipped} messages that are there; set kafka.auto_offset_reset to \"earliest\""
+            "the group {group} has no committed offsets and kafka.auto_offset_reset is \"latest\", so --until-end would skip all {skipped} messages; set kafka.auto_offset_reset to \"earliest\""
         )))
     }
 }

@@ -25,7 +25,6 @@ struct TopicTally {
 }
 
 impl Tally {
-    /// Nothing counted yet.
     #[must_use]
     pub(in crate::pipeline) fn new(mapping: &Mapping) -> Self {
         Self { events: vec![0; mapping.labels.len()], topics: hashbrown::HashMap::default() }
@@ -56,7 +55,7 @@ impl Tally {
     }
 }
 
-/// Handles by topic and event type.
+/// Metrics by topic and event type.
 #[derive(Debug)]
 pub(super) struct MessageMetrics {
     topics: HashMap<String, TopicMetrics>,
@@ -72,7 +71,7 @@ impl MessageMetrics {
         }
     }
 
-    /// Passes on what was counted, and sets it back.
+    /// Adds the tally to the counters, and resets it.
     pub(super) fn add(&mut self, tally: &mut Tally) {
         for (counter, count) in self.events.iter().zip(&mut tally.events) {
             if *count > 0 {
@@ -87,7 +86,7 @@ impl MessageMetrics {
         }
     }
 
-    /// So many records of a topic were deleted before they were read, at most.
+    /// At most this many records of a topic were deleted before they were read.
     pub(super) fn lost(&self, topic: &str, messages: i64) {
         if let Some(metrics) = self.topics.get(topic) {
             metrics.lost.increment(u64::try_from(messages).unwrap_or(0));
@@ -95,7 +94,7 @@ impl MessageMetrics {
     }
 }
 
-/// Handles of one topic.
+/// Metrics of one topic.
 #[derive(Debug)]
 struct TopicMetrics {
     messages: Counter,

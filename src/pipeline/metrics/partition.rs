@@ -3,7 +3,6 @@
 use crate::offsets::TopicPartition;
 use metrics::{Gauge, gauge};
 
-/// Handles of one partition.
 #[derive(Debug)]
 pub(in crate::pipeline) struct PartitionMetrics {
     assigned: Gauge,
@@ -14,20 +13,19 @@ pub(in crate::pipeline) struct PartitionMetrics {
     committed: Gauge,
 }
 
-/// How far a partition is, as far as it is known.
+/// How far a partition is, as far as we know.
 #[derive(Debug, Default, Clone, Copy)]
 pub(in crate::pipeline) struct PartitionState {
-    /// Whether this instance has it.
     pub(in crate::pipeline) is_assigned: bool,
     /// Messages that are not committed yet.
     pub(in crate::pipeline) lag: i64,
-    /// How long something has been waiting.
+    /// How long the first of them has been waiting, at most.
     pub(in crate::pipeline) lag_seconds: f64,
     /// Messages that an open transaction hides.
     pub(in crate::pipeline) unreadable: i64,
     /// The offset before which everything is durable.
     pub(in crate::pipeline) durable: Option<i64>,
-    /// The offset that Kafka has.
+    /// The offset that Kafka has acknowledged.
     pub(in crate::pipeline) committed: Option<i64>,
 }
 

@@ -97,7 +97,7 @@ fn gaps_and_returns_are_noticed() {
     check(1, Arrival::InOrder);
 }
 
-/// Markers at the end of a partition are no messages, but their offsets are committed.
+/// Markers at the end of a partition are not messages, but their offsets are committed.
 #[test]
 fn the_end_is_reached_only_when_all_before_it_is_durable() {
     let mut partitions = Partitions::default();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::warn;
 
-/// The pause before a failed commit is repeated.
+/// The pause before retrying a failed commit.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
 /// The same when a stop or a rebalance waits for it.
 const COMMIT_AGAIN_SOON: Duration = Duration::from_millis(100);
@@ -22,7 +22,7 @@ pub(super) struct Commits {
     is_open: bool,
     /// Whether `/readyz` says that offsets are not committed.
     in_trouble: bool,
-    /// Partitions whose last commit failed; [`Timer::CommitAgain`] repeats it.
+    /// Partitions whose last commit failed; [`Timer::CommitAgain`] retries it.
     failed: Vec<TopicPartition>,
 }
 
@@ -47,12 +47,12 @@ impl Pump {
             self.commits.is_open = true;
             port.commit(offsets);
         } else if std::mem::take(&mut self.commits.in_trouble) {
-            // What could not be committed is another instance's by now.
+            // What could not be committed belongs to another instance now.
             self.setup.health.set_trouble(Trouble::Commit, None);
         }
     }
 
-    /// Kafka has answered a commit. What failed is repeated.
+    /// Kafka has answered a commit. We retry what failed.
     pub fn committed(&mut self, outcome: CommitOutcome, now: Now) {
         let CommitOutcome { acknowledged, failed, gone, error } = outcome;
         self.commits.is_open = false;
@@ -63,7 +63,7 @@ impl Pump {
             if self.deleted.insert(Arc::clone(topic)) {
                 warn!(
                     topic = &**topic,
-                    "commit: the topic does not exist any more, so its offsets are not committed"
+                    "commit: the topic no longer exists; not committing its offsets"
                 );
             }
         }
@@ -82,8 +82,8 @@ impl Pump {
         let error = error.unwrap_or_default();
         self.commits.in_trouble = true;
         self.metrics.commit_failures.increment(1);
-        warn!(error, "commit: Kafka did not take the offsets; retrying");
-        health.set_trouble(Trouble::Commit, Some(format!("offsets are not committed: {error}")));
+        warn!(error, "commit: Kafka did not accept the offsets; retrying");
+        health.set_trouble(Trouble::Commit, Some(format!("cannot commit offsets: {error}")));
         self.commits.failed.extend(failed.into_keys());
         self.timers.set(Timer::CommitAgain, now.at + self.commit_pause());
     }
@@ -95,7 +95,7 @@ impl Pump {
         }
     }
 
-    /// A commit that waits for its repetition is wanted sooner in this phase.
+    /// Brings the retry of a failed commit forward, if this phase wants it sooner.
     pub(super) fn hasten_commit(&mut self, now: Now) {
         self.timers.hasten(Timer::CommitAgain, now.at + self.commit_pause());
     }

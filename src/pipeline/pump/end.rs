@@ -1,4 +1,4 @@
-//! `--until-end`: what is left to do, asked and told.
+//! `--until-end`: what is left to do.
 
 use super::Pump;
 use crate::offsets::{Bounds, Offsets, TopicPartition};
@@ -12,7 +12,7 @@ impl Pump {
         self.until_end.iter().flat_map(UntilEnd::pending).cloned().collect()
     }
 
-    /// What there is by now of the partitions that have not been read up to the end.
+    /// What Kafka has now of the partitions that have not been read up to the end.
     pub(in crate::pipeline) fn present_ends(
         &mut self,
         bounds: &Bounds,
@@ -23,18 +23,18 @@ impl Pump {
         }
     }
 
-    /// What was there at the start and was not loaded, if anything.
+    /// What existed at the start and was not loaded, if anything.
     pub(in crate::pipeline) fn left_out(&mut self) -> Option<Vec<String>> {
         self.until_end.as_mut().map(UntilEnd::take_left_out).filter(|left| !left.is_empty())
     }
 
-    /// The partitions that other instances have to do, or may have done.
+    /// The partitions that other instances have to finish, or may have finished.
     pub(in crate::pipeline) fn left_to_others(&self) -> Vec<TopicPartition> {
         let ends = self.until_end.iter();
         ends.flat_map(|end| end.to_ask(|name| self.partitions.contains(name))).cloned().collect()
     }
 
-    /// What neither reading nor writing brings.
+    /// What we wait for and cannot bring about ourselves.
     pub(in crate::pipeline) fn waits(&self) -> Waits {
         let is_ours = |name: &_| self.partitions.contains(name);
         let is_hidden =
@@ -42,7 +42,7 @@ impl Pump {
         self.until_end.as_ref().map_or_else(Waits::default, |end| end.waits(is_ours, is_hidden))
     }
 
-    /// The group has committed these offsets, by whichever instance.
+    /// The group has committed these offsets, through any instance.
     pub(in crate::pipeline) fn done_by_others(&mut self, committed: &Offsets) {
         if let Some(end) = &mut self.until_end {
             end.committed(committed);

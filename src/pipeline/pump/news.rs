@@ -1,4 +1,4 @@
-//! What librdkafka and Kafka say about partitions from time to time, and what the gauges show of it.
+//! What librdkafka and Kafka report about partitions from time to time, and the gauges that show it.
 
 use super::Pump;
 use crate::offsets::{Bounds, Offsets, TopicPartition};
@@ -10,7 +10,6 @@ use std::ops::Range;
 use tracing::error;
 
 impl Pump {
-    /// librdkafka's view of things.
     pub(in crate::pipeline) fn statistics(&mut self, statistics: &Statistics) {
         for (topic, found) in &statistics.topics {
             for found in found.partitions.values() {
@@ -56,7 +55,7 @@ impl Pump {
             from = lost.from,
             to = lost.next - 1,
             messages = lost.next - lost.from,
-            "consume: records were deleted before they were read (retention, or kafka-delete-records); so many messages are lost at most"
+            "consume: records were deleted before they were read (retention or kafka-delete-records); at most this many messages are lost"
         );
         self.metrics.lost(&lost.partition.topic, lost.next - lost.from);
         if let Some(end) = &mut self.until_end {
@@ -64,8 +63,8 @@ impl Pump {
         }
     }
 
-    /// Up to where each partition was handed out, markers of transactions included. What lies between
-    /// the last message and there is committed as well, so that it is not read again.
+    /// The offset after the last one handed out of each partition, transaction markers included. We commit
+    /// that, rather than the offset after the last message, so that markers are not read again.
     pub fn positions(&mut self, positions: &Offsets) {
         for (name, position) in positions {
             let Some(partition) = self.partitions.get_mut(name) else { continue };
@@ -76,7 +75,7 @@ impl Pump {
         }
     }
 
-    /// The partitions whose bounds librdkafka does not tell, or not any more.
+    /// The partitions whose bounds librdkafka does not report (any more).
     pub(in crate::pipeline) fn unknown_bounds(&self) -> Vec<TopicPartition> {
         self.partitions
             .iter()
@@ -85,7 +84,7 @@ impl Pump {
             .collect()
     }
 
-    /// Kafka's own word on the bounds of partitions.
+    /// Kafka's own answer about the bounds of partitions.
     pub(in crate::pipeline) fn bounds(&mut self, bounds: &Bounds) {
         for (name, bounds) in bounds {
             let Some(partition) = self.partitions.get_mut(name) else { continue };
@@ -95,7 +94,7 @@ impl Pump {
         }
     }
 
-    /// When it is about to end: the partitions of which offsets did not come, and it is not known why.
+    /// When the run is about to end: the partitions with gaps that are not explained yet.
     pub(in crate::pipeline) fn unexplained(&self) -> Vec<TopicPartition> {
         if !self.is_draining() {
             return Vec::new();
@@ -104,12 +103,12 @@ impl Pump {
         unexplained.map(|partition| partition.name.clone()).collect()
     }
 
-    /// Whether no offsets are left out without a known reason.
+    /// Whether every gap is explained.
     pub(super) fn gaps_are_explained(&self) -> bool {
         self.partitions.iter().all(|partition| partition.gaps.are_explained())
     }
 
-    /// Of assigned partitions, the one whose next message is not there any more.
+    /// The assigned partition whose next message no longer exists.
     pub(in crate::pipeline) fn out_of_range(&self, bounds: &Bounds) -> Option<NoBegin> {
         bounds.iter().find_map(|(partition, &(first, end))| {
             let committed = self.partitions.get(partition)?.next();
@@ -119,7 +118,7 @@ impl Pump {
         })
     }
 
-    /// Brings gauges up to date.
+    /// Updates the gauges.
     pub(in crate::pipeline) fn report(&mut self, now: Now) {
         self.metrics.buffered_bytes.set(self.batches.bytes() as f64);
         self.partitions.iter_mut().for_each(|partition| partition.report(now.micros / 1000));

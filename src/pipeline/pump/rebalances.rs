@@ -12,11 +12,11 @@ use crate::pipeline::{Now, joined};
 use tracing::{error, info, warn};
 
 impl Pump {
-    /// Partitions are given to this instance. Answered through [`Port::begin`] when everything that is
-    /// to be done before is done.
+    /// This instance gets partitions. The pump answers through [`Port::begin`] once everything before is
+    /// done.
     ///
     /// # Errors
-    /// When there is no offset to begin from and `kafka.auto_offset_reset` is `error`.
+    /// If there is no offset to begin from and `kafka.auto_offset_reset` is `error`.
     pub fn assigned(&mut self, facts: &[PartitionFacts]) -> Result<(), NoBegin> {
         let reset = self.setup.config.kafka.reset;
         let begins = facts.iter().map(|facts| begin::begin(facts, reset));
@@ -24,8 +24,8 @@ impl Pump {
         Ok(())
     }
 
-    /// Partitions are to be given up; if they are `lost`, another instance has them already. Answered
-    /// through [`Port::give_up`] when everything that is to be done before is done.
+    /// This instance has to give up partitions; if they are `lost`, other instances have them already.
+    /// The pump answers through [`Port::give_up`] once everything before is done.
     pub fn revoked(&mut self, partitions: Vec<TopicPartition>, lost: bool) {
         self.changes.push_back(Change::Revoked { partitions, lost });
     }
@@ -46,7 +46,7 @@ impl Pump {
             Change::Revoked { partitions, lost: true } => {
                 warn!(
                     partitions = joined(&partitions),
-                    "rebalance: lost, their next owner has them"
+                    "rebalance: lost; other instances have them already"
                 );
                 self.release(&partitions, port);
             }
@@ -58,7 +58,7 @@ impl Pump {
         }
     }
 
-    /// Partitions are this instance's from now on.
+    /// From now on these partitions are ours.
     fn begin(&mut self, begins: Vec<Begin>, now: Now, port: &mut impl Port) {
         info!(
             partitions = joined(begins.iter().map(|begin| &begin.partition)),
@@ -91,7 +91,7 @@ impl Pump {
                 %partition,
                 committed,
                 end,
-                "consume: the partition ends before the group's offset: its topic was deleted and created anew, or a leader lost records; reading from its first offset"
+                "consume: the partition ends before the group's offset: its topic was deleted and recreated, or a leader lost records; reading from its first offset"
             ),
         }
     }
@@ -111,7 +111,7 @@ impl Pump {
         self.revoked_partitions().iter().all(|name| self.is_flushed(name))
     }
 
-    /// The time for giving up is over, or everything is done.
+    /// Everything is done, or the time for it is over.
     pub(super) fn give_up(&mut self, port: &mut impl Port) {
         let is_left = |name: &&TopicPartition| !self.is_flushed(name);
         let left: Vec<&TopicPartition> = self.revoked_partitions().iter().filter(is_left).collect();
@@ -127,7 +127,7 @@ impl Pump {
         }
     }
 
-    /// From now on these partitions are another instance's.
+    /// From now on these partitions belong to other instances.
     fn release(&mut self, partitions: &[TopicPartition], port: &mut impl Port) {
         for partition in partitions {
             self.partitions.revoke(partition);

@@ -3,7 +3,7 @@ use crate::redact::SECRET_KEYS;
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
-/// What must never be left.
+/// Must never be left.
 const VALUE: &str = "S3CR3T";
 
 fn masked(text: &str) -> String {
@@ -34,7 +34,7 @@ fn values_of_secrets_go_alone() {
     check(r#"{"PASSWORD" :"a\"b","x":1"#, r#"{"PASSWORD" :******,"x":*"#);
     check(r#"{"token": 12.5, "a": 1,}"#, r#"{"token": ****, "a": 1,*"#);
     check(r#"{"tok\u0065n": null, "d":"#, r#"{"tok\u0065n": ****, "d":"#);
-    // In doubt it is a secret.
+    // When in doubt, it is a secret.
     check(r#"{"tax_id_country": "DE", "b": 1,}"#, r#"{"tax_id_country": ****, "b": 1,*"#);
 }
 
@@ -47,7 +47,7 @@ fn secrets_with_brackets_take_the_rest() {
     check(r#"{"audit": [], "c": 2,}"#, r#"{"audit":*************"#);
 }
 
-/// Those of the module's head and of the documentation.
+/// The examples in the module's head and in the documentation.
 #[test]
 fn the_examples() {
     let (module, docs) =
@@ -67,7 +67,7 @@ fn valid_documents_are_read_to_the_end() {
     check("12", "12");
 }
 
-/// Each is a way to write a name, its value, or what stands between them.
+/// Each is a way to write a name, its value, or what comes between them.
 #[test]
 fn no_way_to_write_a_secret_survives() {
     let aligned = format!("{{\n  \"password\"{}: \"S3CR3T\",\n}}", " ".repeat(64));
@@ -175,7 +175,7 @@ proptest! {
         prop_assert!(!masked(&text).contains(VALUE), "{}\n{}", text, masked(&text));
     }
 
-    /// A byte that is lost, changed or too many shows no more of a secret.
+    /// A lost, changed or extra byte shows no more of a secret.
     #[test]
     fn no_secret_survives_a_byte(
         name in prop::sample::select(&SECRET_KEYS[..]),
@@ -198,7 +198,7 @@ proptest! {
             "{}", String::from_utf8_lossy(&bytes));
     }
 
-    /// All is understood of what is JSON, and only of that.
+    /// The reader understands all of a text if it is JSON, and only then.
     #[test]
     fn understands_what_a_parser_does(
         text in "[\\[\\]{}:,\"\\\\ 1e.\\-tun/b]{0,12}|\\[(\"[a-z\\\\\"\u{0}-\u{1f}é]{0,4}\",?|-?[0-9.eE+]{1,4},?|null|true){0,3}\\]",
@@ -209,7 +209,7 @@ proptest! {
         reader.read();
         let is_json = serde_json::from_str::<IgnoredAny>(&text).is_ok();
         let is_understood = reader.understood == text.len() && !text.is_empty();
-        // A text such as `[` is understood and yet not finished.
+        // A text such as `[` is understood, but not finished.
         prop_assert!(!is_json || is_understood || text.contains("\\u"), "{}", text);
         prop_assert!(!is_understood || is_json || text.ends_with(['[', '{', ',', ':']), "{}", text);
     }

@@ -25,12 +25,12 @@ async fn one_of_several_deleted_with_a_commit_pending() {
     let instance = Instance::started(&world, PAUSED).await;
     delete_topic(&world, "user").await;
     locked.close().await.unwrap();
-    instance.says("does not exist any more").await;
+    instance.says("topic no longer exists").await;
     Group::new(&world).is_done().await;
     let what = || format!("{:?}\n{}", instance.get("/readyz"), instance.log());
     until(what, async || instance.is_ready()).await;
     let log = instance.stop();
-    let said = log.matches("does not exist any more").count();
+    let said = log.matches("topic no longer exists").count();
     assert_eq!(said, 1, "{log}");
     let others = messages.iter().filter(|message| message.topic != "user");
     let expected = fold::of(others, world.server).tables;
@@ -135,7 +135,7 @@ async fn compacted(server: Server) {
     locked.close().await.unwrap();
     let (status, log) = instance.end();
     assert_eq!(status.code(), Some(1), "{log}");
-    assert!(log.contains("Kafka has removed"), "{log}");
+    assert!(log.contains("Kafka no longer has"), "{log}");
     let ids: Vec<String> = world
         .rows("user_events")
         .await

@@ -75,7 +75,7 @@ async fn left_open() {
     let labels = format!("{{topic=\"{}\",partition=\"0\"}}", world.topic("user"));
     let series = format!("sluicegate_consume_unreadable_messages{labels}");
     assert_eq!(metrics.value(&series), Some(31.0), "{metrics:?}");
-    instance.says("waiting for the end of an open transaction").await;
+    instance.says("waiting for an open transaction").await;
     open.commit_transaction(WAIT).unwrap();
     instance.finish();
     assert_loaded("after the transaction's end", &world, &messages).await;

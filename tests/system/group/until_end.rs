@@ -170,7 +170,7 @@ async fn another_member_that_commits_nothing() {
     let instance = Instance::until_end(&world);
     let said = || {
         let _ = polled();
-        instance.log().contains("waiting until other members of the group")
+        instance.log().contains("waiting for other members of the group")
     };
     until(|| instance.log(), async || said()).await;
     drop(other);

@@ -195,7 +195,7 @@ async fn a_table_without_a_partition_for_the_present_waits(server: Server) {
     has_rows(&world, "user_logins", 1).await;
     world.execute_sql(["ALTER TABLE user_logins DROP PARTITION p1"]).await;
     world.produce(vec![login("second", "2026-01-06T08:00:00Z")]).await;
-    let error = warning(&run, "user_logins has no partition for the present time");
+    let error = warning(&run, "user_logins has no partition for the current time");
     assert_eq!(world.count("dead_letters").await, 0, "{error}");
     world.execute_sql([fix(&error)]).await;
     has_rows(&world, "user_logins", 2).await;
