@@ -123,7 +123,7 @@ impl Check<'_> {
     }
 
     fn brokers(&mut self, key: &str, servers: &str) {
-        const FORM: &str = "give HOST:PORT, separated by commas";
+        const FORM: &str = "give HOST:PORT, or several separated by commas";
         let mut brokers = servers.split(',').map(str::trim).filter(|broker| !broker.is_empty());
         let is_port = |port: &str| port.parse().is_ok_and(|port: u16| port > 0);
         let is_broker = |broker: &str| {

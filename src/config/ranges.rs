@@ -21,7 +21,7 @@ const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Every setting that does not allow any text.
+/// Every setting that is not free text.
 pub(super) const RANGES: [(&str, Range); 22] = [
     ("kafka.auto_offset_reset", Words(&["earliest", "latest", "error"])),
     ("kafka.security_protocol", Words(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"])),
@@ -55,7 +55,7 @@ pub(super) const RANGES: [(&str, Range); 22] = [
     ("stop.timeout", Millis(SECOND, HOUR)),
 ];
 
-/// `None`: any text.
+/// `None`: free text.
 pub(super) fn range(key: &str) -> Option<Range> {
     RANGES.iter().find(|(name, _)| *name == key).map(|(_, range)| *range)
 }

@@ -25,7 +25,7 @@ use tracing::warn;
 /// Letters per transaction.
 const REPLAY_LETTERS: u32 = 500;
 
-/// How many letters of a replay ended how.
+/// The outcome of a replay, in numbers of letters.
 #[derive(Debug, Default, serde::Serialize)]
 pub struct Outcome {
     pub loaded: usize,
