@@ -98,7 +98,7 @@ pub(crate) enum Command {
         /// Stop once everything now in the topics is loaded and committed
         #[arg(long)]
         until_end: bool,
-        /// Refuse to start rather than apply pending migrations
+        /// Refuse to start if migrations are pending, instead of applying them
         #[arg(long)]
         no_migrate: bool,
     },
@@ -123,13 +123,13 @@ pub(crate) enum Command {
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
-        /// Which shell
+        /// The shell to complete for
         shell: Shell,
     },
     /// Print the manual page, or write one for each subcommand
     #[command(after_help = MAN_EXAMPLES)]
     Man {
-        /// Where to write them
+        /// Write all manual pages here instead of printing one
         #[arg(long, value_name = "DIRECTORY")]
         directory: Option<PathBuf>,
     },

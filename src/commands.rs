@@ -23,10 +23,10 @@ use std::fmt::Display;
 /// The mapping that the configuration asks for.
 ///
 /// # Errors
-/// With every fault in the mapping files.
+/// Every fault in the mapping files.
 pub fn mapping(config: &Config) -> anyhow::Result<Mapping> {
     load_mapping(config)
-        .map_err(|faults| anyhow::anyhow!("the mapping has faults:\n{}", lines(&faults)))
+        .map_err(|faults| anyhow::anyhow!("the mapping is invalid:\n{}", lines(&faults)))
 }
 
 fn load_mapping(config: &Config) -> Result<Mapping, Vec<MappingError>> {
@@ -39,38 +39,37 @@ fn load_mapping(config: &Config) -> Result<Mapping, Vec<MappingError>> {
 /// All faults of a configuration as one error.
 #[must_use]
 pub fn config_error(faults: &[ConfigError]) -> anyhow::Error {
-    anyhow::anyhow!("the configuration has faults:\n{}", lines(faults))
+    anyhow::anyhow!("the configuration is invalid:\n{}", lines(faults))
 }
 
-/// What a server said about itself and its tables.
+/// What a server said about itself and its tables, and what does not fit.
 #[derive(Debug)]
 pub struct Inspected {
     facts: ServerFacts,
     live: LiveSchema,
     greatest_ids: Vec<Option<u64>>,
     mismatches: Vec<Mismatch>,
-    /// What the account may not do.
+    /// The writes that the account has no grant for.
     denied: Vec<String>,
 }
 
-/// A server that rows can be written to.
+/// A server whose schema and grants fit the mapping.
 #[derive(Debug)]
 pub struct Fit {
-    /// What the server is.
     pub facts: ServerFacts,
     /// See [`crate::flush::Plan::greatest_ids`].
     pub greatest_ids: Vec<Option<u64>>,
-    /// What works now, but a person should know.
+    /// What works now, but needs attention.
     pub warnings: Vec<Mismatch>,
-    /// The share of its AUTO_INCREMENT numbers that each table has left.
+    /// The share of AUTO_INCREMENT numbers that each table has left.
     pub room: Vec<(String, f64)>,
 }
 
-/// Connects once, asks the server what it is, compares its schema with the mapping, and rehearses
-/// what will be written.
+/// Connects once, reads the server's facts and schema, compares the schema with the mapping, and
+/// rehearses the writes.
 ///
 /// # Errors
-/// When the server cannot be reached or asked, or cannot write now.
+/// If the server cannot be reached, queried or written to.
 pub async fn inspect(config: &Config, mapping: &Mapping) -> Result<Inspected, sqlx::Error> {
     let mut connection = config.server.connect().await?;
     let inspected = inspect_on(&mut connection, config, mapping).await?;
@@ -105,7 +104,7 @@ async fn inspect_on(
                 }
                 _ => {
                     let refused = refused_rehearsal(mapping, &live, &refusal);
-                    // What is refused now need not be said as a warning.
+                    // The refusal replaces a warning with the same fix.
                     mismatches.retain(|known| known.fix.is_none() || known.fix != refused.fix);
                     mismatches.push(refused);
                 }
@@ -120,13 +119,14 @@ fn name_of(mapping: &Mapping, table: Option<TableId>) -> &str {
     table.map_or(dead_letter::TABLE, |table| &mapping.tables[table].name)
 }
 
-/// A rehearsed row that a rule of the user's own refuses for its values is only said: an event's row
-/// has others.
+/// If the user's own CHECK or trigger refuses the rehearsed row for its values, that is only a warning:
+/// an event's row has other values.
 fn refused_rehearsal(mapping: &Mapping, live: &LiveSchema, refusal: &Refusal) -> Mismatch {
     let table = name_of(mapping, refusal.table);
     let Refusal { step, number, text, class, .. } = refusal;
     if *class == Class::Contention {
-        let problem = format!("another session has it locked, so it was not rehearsed: {text}");
+        let problem =
+            format!("another session has it locked, so the rehearsal was skipped: {text}");
         return Mismatch::warning(table, problem, None);
     }
     let has_triggers = live.tables.get(table).is_some_and(|table| !table.triggers.is_empty());
@@ -134,32 +134,34 @@ fn refused_rehearsal(mapping: &Mapping, live: &LiveSchema, refusal: &Refusal) ->
         let rest = if refusal.may_be_own_rule() {
             "events that it refuses become dead letters (server_refused)"
         } else {
-            "events that it refuses in the same way are waited out, since it may refuse every row"
+            "sluicegate retries events that it refuses in the same way, since it may refuse every row"
         };
         let problem = format!(
-            "a CHECK or trigger refuses a row of sluicegate's own (rolled back, to {step}): {text}; {rest}"
+            "a CHECK or trigger refuses sluicegate's test row (to {step}, rolled back): {text}; {rest}"
         );
         return Mismatch::warning(table, problem, None);
     }
     let (hint, fix) = match (class, *number) {
         (Class::Data, NO_PARTITION) => (String::new(), schema::partition_fix(table, live)),
         (Class::Data, _) => (
-            "; look at the table's defaults, triggers and generated columns, since it refuses every row"
+            "; every row is refused, so check the table's defaults, triggers and generated columns"
                 .to_owned(),
             None,
         ),
-        _ => (format!("; see {number} in docs/errors.md, on the server or the proxy"), None),
+        _ => {
+            (format!("; docs/errors.md explains {number}; fix it on the server or the proxy"), None)
+        }
     };
     let problem =
-        format!("a row of sluicegate's own is refused (rolled back, to {step}): {text}{hint}");
+        format!("the server refuses sluicegate's test row (to {step}, rolled back): {text}{hint}");
     Mismatch { severity: Severity::Refused, place: table.to_owned(), problem, fix }
 }
 
 impl Inspected {
-    /// What the server is, if rows can be written to it.
+    /// The server, if it fits.
     ///
     /// # Errors
-    /// When it is too old, or with everything that does not fit.
+    /// If it is too old; else everything that does not fit.
     pub fn fit(self) -> anyhow::Result<Fit> {
         let Self { facts, live, greatest_ids, mismatches, denied } = self;
         if !facts.is_supported() {
@@ -168,11 +170,11 @@ impl Inspected {
         let (refused, warnings): (Vec<_>, Vec<_>) =
             mismatches.into_iter().partition(Mismatch::is_refused);
         if !refused.is_empty() {
-            anyhow::bail!("the schema does not take what the mapping writes:\n{}", lines(&refused));
+            anyhow::bail!("the schema does not fit the mapping:\n{}", lines(&refused));
         }
         if !denied.is_empty() {
             anyhow::bail!(
-                "the account may not write every table (`sluicegate check` names the GRANT):\n{}",
+                "the account may not write to every table (`sluicegate check` prints the GRANT):\n{}",
                 lines(&denied)
             );
         }
@@ -181,7 +183,7 @@ impl Inspected {
     }
 }
 
-/// The same for a command that does not wait for the server.
+/// [`inspect`] for a command that does not retry.
 async fn inspect_now(config: &Config, mapping: &Mapping) -> anyhow::Result<Fit> {
     let inspected =
         inspect(config, mapping).await.map_err(|error| anyhow::anyhow!(without_values(&error)));
@@ -200,7 +202,7 @@ fn lines(faults: &[impl Display]) -> String {
     faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n")
 }
 
-/// A table without lines whose columns `numbers` are right-aligned.
+/// A table without borders; the columns `numbers` are right-aligned.
 fn table(head: &[&str], numbers: std::ops::Range<usize>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(head.to_vec());

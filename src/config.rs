@@ -1,6 +1,6 @@
 //! Raw configuration → checked configuration. The only reader of the environment.
 //!
-//! Takes defaults, one TOML file, the environment and flags, in rising order. Gives a [`Config`] in
+//! Takes defaults, one TOML file, the environment and flags; later ones win. Gives a [`Config`] in
 //! which durations are [`Duration`]s and sizes are bytes. Fails with every [`ConfigError`] at once:
 //! origin, key, and how to fix it. Holds true: nothing in here shows a secret.
 
@@ -25,51 +25,44 @@ use toml::Value;
 
 pub use layers::{ConfigError, Origin};
 
-/// The file that is read if it is there and no other is named.
+/// The file that is read if it exists and --config names no other.
 pub const DEFAULT_FILE: &str = "sluicegate.toml";
 
-/// What the process runs with.
+/// The checked settings.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the events come from.
     pub kafka: Kafka,
-    /// Where the rows go.
     pub server: Server,
-    /// When a batch is sealed.
     pub batch: Limits,
-    /// How batches are written.
     pub flush: Flush,
-    /// Mapping files of the user's own.
     pub mapping_directory: Option<PathBuf>,
-    /// What the process is to get by with, in bytes.
+    /// For the whole process, in bytes.
     pub memory_limit: usize,
-    /// The memory that there is for one message.
+    /// Memory for one message.
     pub message_limits: MessageLimits,
     /// How much of a faulty message a dead letter keeps, in bytes.
     pub dead_letter_payload_bytes: usize,
-    /// Where status, metrics and health are served; `None` if they are not.
+    /// Where status, metrics and health are served; `None` if `off`.
     pub http: Option<Http>,
-    /// Logs.
     pub log: Log,
-    /// How long the start may wait for MySQL and Kafka; `None` for as long as it takes.
+    /// How long the start may wait for MySQL and Kafka; `None`: without limit.
     pub start_timeout: Option<Duration>,
-    /// How long stopping may take.
     pub stop_timeout: Duration,
 }
 
 /// Where a group without a committed offset begins: `kafka.auto_offset_reset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OffsetReset {
-    /// The first offset that is there.
+    /// The first offset that the broker still has.
     Earliest,
-    /// The end.
+    /// The end of the partition.
     Latest,
-    /// Nowhere: it stops, and leaves it to a person.
+    /// Nowhere: the run stops with an error.
     Error,
 }
 
 impl OffsetReset {
-    /// As librdkafka calls it.
+    /// Its name in librdkafka.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -79,7 +72,7 @@ impl OffsetReset {
         }
     }
 
-    /// By any of librdkafka's names.
+    /// Takes each of librdkafka's names.
     fn named(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "earliest" | "smallest" | "beginning" => Some(Self::Earliest),
@@ -90,58 +83,49 @@ impl OffsetReset {
     }
 }
 
-/// The Kafka side.
 #[derive(Clone)]
 pub struct Kafka {
-    /// Brokers to begin with, `HOST:PORT` with commas between.
+    /// The brokers to start from, `HOST:PORT`, separated by commas.
     pub bootstrap_servers: String,
-    /// The consumer group.
     pub group_id: String,
-    /// Where a group without a committed offset begins.
     pub reset: OffsetReset,
-    /// librdkafka's other properties, derived ones and the user's own.
+    /// librdkafka's other properties, both derived and the user's own.
     pub(crate) passed_on: BTreeMap<String, String>,
-    /// Topics to subscribe to; empty means those of the mapping.
+    /// Topics to subscribe to; empty: those of the mapping.
     pub topics: Vec<String>,
-    /// What the names of all topics begin with in Kafka, but not in the mapping and in event types.
+    /// Prefix of all topics' names in Kafka, but not in the mapping and in event types.
     pub topic_prefix: String,
-    /// How long a rebalance may wait for the flush of what is given up.
+    /// How long a rebalance may wait until the revoked partitions are flushed.
     pub revoke_timeout: Duration,
 }
 
-/// The flush stage.
 #[derive(Debug, Clone, Copy)]
 pub struct Flush {
-    /// Connections that write at the same time.
+    /// Connections, each with a batch of its own.
     pub writers: usize,
-    /// Limits of one statement, before the server's own packet limit.
+    /// Limits of one statement; the server's packet limit may be lower.
     pub statement: StatementLimits,
-    /// How long a statement may take before its connection is given up.
+    /// A statement that takes longer costs its connection.
     pub statement_timeout: Duration,
-    /// Pauses between attempts.
     pub backoff: Backoff,
 }
 
-/// The HTTP port.
 #[derive(Debug, Clone)]
 pub struct Http {
-    /// Where it listens.
     pub address: SocketAddr,
-    /// Names of its host, beside `localhost` and IP addresses.
+    /// Names of its host, besides `localhost` and IP addresses.
     pub hosts: Vec<String>,
 }
 
-/// Logs.
 #[derive(Debug, Clone)]
 pub struct Log {
-    /// JSON lines rather than text for people.
+    /// JSON lines instead of text.
     pub json: bool,
-    /// Which events are logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    /// In the syntax of `tracing_subscriber::EnvFilter`.
     pub filter: String,
 }
 
 impl Kafka {
-    /// All of librdkafka's properties.
     #[must_use]
     pub fn properties(&self) -> BTreeMap<String, String> {
         let mut properties = self.passed_on.clone();
@@ -155,7 +139,7 @@ impl Kafka {
         properties
     }
 
-    /// The names in Kafka of the topics to subscribe to, given those of the mapping.
+    /// The topics to subscribe to, as Kafka names them; `mapped` are the mapping's.
     #[must_use]
     pub fn subscription(&self, mapped: &[&str]) -> Vec<String> {
         let own = self.topics.iter().map(String::as_str);
@@ -163,7 +147,7 @@ impl Kafka {
         names.into_iter().map(|name| format!("{}{name}", self.topic_prefix)).collect()
     }
 
-    /// The name in the mapping of a topic in Kafka.
+    /// A Kafka topic's name in the mapping.
     #[must_use]
     pub fn mapped_name<'t>(&self, topic: &'t str) -> &'t str {
         topic.strip_prefix(self.topic_prefix.as_str()).unwrap_or(topic)
@@ -171,7 +155,7 @@ impl Kafka {
 }
 
 impl Flush {
-    /// Batches that exist at the same time: one that fills, one that waits, one a writer.
+    /// Batches in memory: one that fills, one that waits, one per writer.
     #[must_use]
     pub fn batches(&self) -> usize {
         self.writers + 2
@@ -185,25 +169,24 @@ impl std::fmt::Debug for Kafka {
     }
 }
 
-/// Where settings come from besides the defaults. It holds secrets, so it has no `Debug`.
+/// Where settings come from besides the defaults. No `Debug`: it holds secrets.
 #[derive(Default)]
 pub struct Sources {
-    /// The file named by `--config`; without it [`DEFAULT_FILE`], if there is one.
+    /// The file that `--config` names; else [`DEFAULT_FILE`], if it exists.
     pub file: Option<PathBuf>,
-    /// Environment variables.
     pub environment: Vec<(String, String)>,
     /// `--set KEY=VALUE` and other flags: flag, key, value.
     pub flags: Vec<(String, String, String)>,
 }
 
-/// Every setting with its value and its origin, for people. It holds secrets, so it has no `Debug`.
+/// Every setting with its value and origin, for printing. No `Debug`: it holds secrets.
 pub struct Effective(BTreeMap<String, (Value, Origin)>);
 
 impl Sources {
-    /// The process's environment and the given file and flags.
+    /// The process's environment, with this file and these flags.
     #[must_use]
     pub fn of_process(file: Option<PathBuf>, flags: Vec<(String, String, String)>) -> Self {
-        // A variable that is no text cannot be one of ours.
+        // A variable that is not text cannot be one of ours.
         let text = |s: std::ffi::OsString| s.into_string().ok();
         #[expect(clippy::disallowed_methods, reason = "here they become settings")]
         let environment =
@@ -211,10 +194,10 @@ impl Sources {
         Self { file, environment: environment.collect(), flags }
     }
 
-    /// Reads everything.
+    /// Reads and checks everything.
     ///
     /// # Errors
-    /// With every fault found; the effective settings come with them as far as they could be read.
+    /// Every fault found; the effective settings come with them, as far as they could be read.
     pub fn load(&self) -> (Result<Config, Vec<ConfigError>>, Effective) {
         let mut layers = layers::Layers::default();
         match &self.file {
@@ -236,33 +219,33 @@ impl Sources {
 }
 
 impl Effective {
-    /// Whether somebody gave a setting a value, rather than leave the default.
+    /// Whether a setting was given a value.
     #[must_use]
     pub fn is_set(&self, key: &str) -> bool {
         self.0.get(key).is_some_and(|(_, origin)| *origin != Origin::Default)
     }
 
-    /// The settings as TOML, one a line, each with its origin; secrets masked.
+    /// The settings as TOML, one per line with its origin; secrets masked.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         let mut section = "";
         let mut lines = Vec::new();
-        // By section: a section that comes twice is not TOML.
+        // By section: TOML allows each section once.
         let mut settings: Vec<_> =
             self.0.iter().map(|(key, set)| (section_of(key), key, set)).collect();
-        settings.sort_unstable_by_key(|(of, key, _)| (*of, *key));
-        for (of, key, (value, origin)) in settings {
-            if of != section {
-                lines.push((format!("\n[{of}]"), String::new()));
-                section = of;
+        settings.sort_unstable_by_key(|(section, key, _)| (*section, *key));
+        for (its_section, key, (value, origin)) in settings {
+            if its_section != section {
+                lines.push((format!("\n[{its_section}]"), String::new()));
+                section = its_section;
             }
-            let name = &key[of.len() + 1..];
+            let name = &key[section.len() + 1..];
             let name = if name.contains('.') { format!("{name:?}") } else { name.to_owned() };
             let is_secret =
                 secret::is_secret(key) || value.as_str().is_some_and(secret::holds_login);
             if is_secret && value.as_str() != Some("") {
-                // As a comment, so that the text is good as a file.
+                // A comment, so that the output is a valid file.
                 lines.push((format!("# {name} = \"***\""), format!("# not shown; {origin}")));
             } else {
                 let range = ranges::range(key).map_or(String::new(), |range| format!("; {range}"));

@@ -1,33 +1,32 @@
-//! Whether the process can do its work, as `/readyz` tells it.
+//! Whether the process can do its work, for `/readyz`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Whether the process can do its work, for `/readyz`.
 #[derive(Debug, Default)]
 pub struct Health {
     assigned: AtomicBool,
     troubles: Mutex<BTreeMap<Trouble, String>>,
 }
 
-/// Who waits for something to be over.
+/// The part of the process that is in trouble, that is, retrying something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
     /// The preparation of the tables.
     Start,
-    /// A writer.
+    /// The writer with this number.
     Writer(usize),
-    /// The connection to Kafka, and what has to be asked of it before messages can be read.
+    /// The connection to Kafka, and the queries before messages can be read.
     Kafka,
-    /// The group, which does not take this instance.
+    /// The group, which does not accept this instance.
     Group,
     /// The commit of offsets.
     Commit,
 }
 
 impl Trouble {
-    /// What it has trouble with.
+    /// The server at fault.
     const fn with(self) -> &'static str {
         match self {
             Self::Start | Self::Writer(_) => "MySQL",
@@ -37,12 +36,12 @@ impl Trouble {
 }
 
 impl Health {
-    /// The group has given this instance its partitions.
+    /// Whether the group has assigned this instance its partitions.
     pub fn set_assigned(&self, assigned: bool) {
         self.assigned.store(assigned, Ordering::Relaxed);
     }
 
-    /// Something is being waited out; `None` when it is over.
+    /// `None` when the trouble is over.
     pub fn set_trouble(&self, trouble: Trouble, text: Option<String>) {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         match text {
@@ -51,10 +50,10 @@ impl Health {
         }
     }
 
-    /// `Ok` when the process consumes and flushes, else what it waits for.
+    /// `Ok` if the process consumes and flushes.
     ///
     /// # Errors
-    /// With what is being waited for.
+    /// What it waits for.
     pub fn ready(&self) -> Result<(), String> {
         let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((trouble, text)) = troubles.first_key_value() {

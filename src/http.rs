@@ -1,8 +1,8 @@
 //! Metrics, health and the status page over HTTP.
 //!
-//! The page and its JSON are for browsers, so they answer only under names that are known to be this
-//! host's. Scrapers and probes ask by the name of a service as often as by an address, and get
-//! counts and one word: `/metrics`, `/healthz` and `/readyz` answer under any name.
+//! The page and its JSON are for browsers, so they answer only under this host's known names. Scrapers
+//! and probes often use the name of a service, and get only counts or one line: `/metrics`, `/healthz`
+//! and `/readyz` answer under any name.
 
 mod hosts;
 
@@ -30,21 +30,21 @@ const PAGE: &str = include_str!("status/page.html");
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Connections at the same time. Each takes a file, and MySQL and Kafka need theirs.
+/// Open connections. Each takes a file descriptor, and MySQL and Kafka need some, too.
 const CONNECTIONS_MAX: usize = 64;
-/// Bytes of a request's head that are kept for it.
+/// The largest head of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// From a connection to the end of its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// From a connection to the end of its answer.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// After a connection for which no file was left.
+/// The pause after a failed accept, when file descriptors have run out.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
 /// Installs the recorder for all metrics of the process.
 ///
 /// # Errors
-/// When there is one already.
+/// If one is installed already.
 pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
     let full = |name: &str| Matcher::Full(name.to_owned());
     PrometheusBuilder::new()
@@ -56,17 +56,15 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
         .install_recorder()
 }
 
-/// Listens on `address`.
-///
 /// # Errors
-/// When it cannot listen there.
+/// If it cannot listen on `address`.
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Serves until the process ends; the page under these names of the host, see `http::hosts`.
+/// Serves until the process ends. The page answers under these names only, see `http::hosts`.
 pub async fn serve(listener: TcpListener, board: Arc<Board>, names: Vec<String>) {
-    // It also empties histograms into their buckets while nothing scrapes.
+    // Also moves samples into their histograms' buckets when nothing scrapes.
     tokio::spawn(Arc::clone(&board).watch());
     let routes = Router::new()
         .route("/", get(page))
@@ -85,15 +83,15 @@ pub async fn serve(listener: TcpListener, board: Arc<Board>, names: Vec<String>)
                 open.push_back(tokio::spawn(answer(stream, service.clone())).abort_handle());
             }
             Err(error) => {
-                tracing::warn!(%error, "http: a connection could not be accepted");
+                tracing::warn!(%error, "http: cannot accept a connection");
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }
     }
 }
 
-/// Ends the oldest connection if there are too many. An answer takes milliseconds, so that is one
-/// that sends nothing or reads nothing, and it does not keep others waiting.
+/// Closes the oldest connection if there are too many. An answer takes milliseconds, so the oldest is
+/// one that sends or reads nothing, and would keep others waiting.
 fn make_room(open: &mut VecDeque<AbortHandle>) {
     open.retain(|connection| !connection.is_finished());
     if open.len() >= CONNECTIONS_MAX
@@ -111,7 +109,7 @@ async fn answer(stream: TcpStream, service: TowerToHyperService<Router>) {
         .max_buf_size(HEAD_BYTES_MAX)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    // What goes wrong with a connection is its other end's concern.
+    // Errors of a connection are the client's concern.
     let _ = tokio::time::timeout(CONNECTION_TIMEOUT, served).await;
 }
 
@@ -123,7 +121,7 @@ async fn only_as_ours(
     if hosts::is_ours(request.uri(), request.headers(), &names) {
         return next.run(request).await;
     }
-    let text = "The Host header has a name that this instance does not know. Open it by its IP address, or add the name to the setting http.hosts.\n";
+    let text = "This instance does not know the name in the Host header. Use its IP address, or add the name to the setting http.hosts.\n";
     (StatusCode::MISDIRECTED_REQUEST, typed("text/plain; charset=utf-8"), text).into_response()
 }
 

@@ -133,7 +133,7 @@ fn usable(settings: Settings) -> Result<(Config, Effective), Usage> {
 
 fn sources(settings: Settings) -> anyhow::Result<Sources> {
     let mut flags = Vec::new();
-    // clap forgets what stands before a subcommand if the option comes again behind it.
+    // clap drops the values before a subcommand if the option is repeated after it.
     let set = all_of("--set", std::env::args_os());
     debug_assert!(settings.set.iter().all(|known| set.contains(known)));
     for (index, set) in set.into_iter().enumerate() {
@@ -193,7 +193,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Runtime::new().context("starting the async runtime")
 }
 
-/// Gives what keeps the last warnings.
+/// Returns the last warnings, for the status page.
 fn start_logging(log: &Log) -> Recent {
     // The filter has been checked with the configuration.
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));

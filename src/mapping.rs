@@ -1,9 +1,9 @@
 //! The mapping: which event writes which value into which column. Data, not code.
 //!
-//! Takes TOML files, one a domain, and gives a [`Mapping`] in which every name is resolved to an
-//! index, so that the hot path only indexes. Holds true: what a [`Mapping`] describes is complete
-//! and consistent in itself; whether the database agrees is for the schema check to say. Fails with
-//! every [`MappingError`] at once: file, line, key, and the likely fix.
+//! Takes TOML files, one per domain, and gives a [`Mapping`] in which every name is resolved to an
+//! index, so that the hot path only indexes. Holds true: a [`Mapping`] is complete and consistent in
+//! itself; the schema check compares it with the database. Fails with every [`MappingError`] at once:
+//! file, line, key, and the likely fix.
 
 mod columns;
 mod compile;
@@ -25,7 +25,7 @@ pub use plan::{
 };
 pub use table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
 
-/// The domains that are built in: file name and text.
+/// The built-in domains: file name and text.
 pub const BUILT_IN: [(&str, &str); 7] = [
     ("community.toml", include_str!("domains/community.toml")),
     ("order.toml", include_str!("domains/order.toml")),
@@ -36,15 +36,14 @@ pub const BUILT_IN: [(&str, &str); 7] = [
     ("user.toml", include_str!("domains/user.toml")),
 ];
 
-/// Everything that the mapping files say, compiled.
+/// The mapping files, compiled.
 #[derive(Debug)]
 pub struct Mapping {
-    /// Every table, in the order in which a batch is flushed: logs first, then entities, each
-    /// before its lines.
+    /// Every table, in the order of a flush: logs first, then entities, each before its lines.
     pub tables: Vec<Table>,
-    /// Plans by Kafka topic.
+    /// By topic.
     pub topics: FxHashMap<String, TopicPlan>,
-    /// What events are counted as.
+    /// The labels under which events are counted.
     pub labels: Vec<Label>,
     /// Keys to redact.
     pub secrets: crate::redact::Secrets,
@@ -54,45 +53,41 @@ pub struct Mapping {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {key}: {problem}")]
 pub struct MappingError {
-    /// File name, or the built-in one.
     pub file: String,
-    /// Line in the file, from 1.
+    /// From 1; 0 for the file as a whole.
     pub line: usize,
-    /// The key or name that the fault is about.
+    /// The key or value at fault.
     pub key: String,
-    /// What is wrong and the likely fix.
+    /// What is wrong, and the likely fix.
     pub problem: String,
 }
 
 impl Mapping {
-    /// The built-in domains.
-    ///
-    /// # Errors
-    /// Never with the files of a released version; a test compiles them.
+    /// The built-in domains. A test holds that they compile.
     pub fn built_in() -> Result<Self, Vec<MappingError>> {
         Self::compile(BUILT_IN)
     }
 
-    /// The built-in domains with the `*.toml` files of `directory` in their place, where the topic
-    /// is the same, or beside them.
+    /// The built-in domains and the `*.toml` files of `directory`, which win where the topic is the
+    /// same.
     ///
     /// # Errors
-    /// With every fault in the files and in their names.
+    /// Every fault in the files and in their names.
     pub fn with_directory(directory: &Path) -> Result<Self, Vec<MappingError>> {
         directory::compile(directory)
     }
 
-    /// Compiles files, given as name and text.
+    /// Compiles files, each given as name and text.
     ///
     /// # Errors
-    /// With every fault found.
+    /// Every fault found.
     pub fn compile<'f>(
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
     ) -> Result<Self, Vec<MappingError>> {
         compile::compile(files)
     }
 
-    /// The Kafka topics of the mapping, sorted.
+    /// Sorted.
     #[must_use]
     pub fn topic_names(&self) -> Vec<&str> {
         let mut names: Vec<_> = self.topics.keys().map(String::as_str).collect();
@@ -100,7 +95,6 @@ impl Mapping {
         names
     }
 
-    /// The table of this name.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<TableId> {
         self.tables.iter().position(|table| table.name == name)

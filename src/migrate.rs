@@ -1,11 +1,11 @@
-//! The tables' creation and change: plain SQL files, each of which can be repeated.
+//! Creates and changes the tables: plain SQL files, each of which can be repeated.
 //!
 //! Any number of instances may start at once, on any number of a cluster's nodes. `GET_LOCK` lets
-//! them take turns where they meet on one node; it is local to that node, an error in a cluster's
-//! strict modes, and not needed: a file changes nothing the second time, it is noted as applied
-//! after that, and whoever was in another's way looks again until nothing is pending.
+//! those on the same node take turns. It does not reach other nodes, and a cluster's strict modes
+//! refuse it, but it is not needed: a file changes nothing the second time, it is recorded only after
+//! it was applied, and an instance that collides with another retries until nothing is pending.
 //!
-//! The notes are sqlx's (`_sqlx_migrations`), so that its command-line tool reads them.
+//! The records are sqlx's (`_sqlx_migrations`), so that its command-line tool reads them.
 
 use crate::clock;
 use crate::mysql::without_values;
@@ -21,26 +21,26 @@ use tracing::{debug, info};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
-/// How long all of it may take when others are in the way.
+/// How long to retry while others are in the way.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long to wait for the lock before looking whether there is anything left to do.
+/// How long to wait for the lock before checking again what is pending.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// Pauses before looking again.
+/// Pauses between retries.
 const PAUSES: Backoff =
     Backoff { first: Duration::from_millis(50), longest: Duration::from_secs(2) };
 
-/// Unknown database, or one that the account does not see because it does not exist.
+/// 1049 unknown database, 1044 denied: the account does not see a database that does not exist.
 const NO_DATABASE: [u16; 2] = [1044, 1049];
 const NO_SUCH_TABLE: u16 = 1146;
-/// What another one at the same work causes: 1020 record changed, 1050 table exists, 1060 column
-/// exists, 1061 key exists, 1062 noted already, 1091 dropped already, 1205 lock wait, 1213
+/// Errors that another instance's migration causes: 1020 record changed, 1050 table exists, 1060 column
+/// exists, 1061 key exists, 1062 recorded already, 1091 dropped already, 1205 lock wait, 1213
 /// deadlock or lost certification, 1412 definition changed, 1684 definition being changed, 3101
 /// rolled back by the group, 1317 a statement that a cluster aborted for another node's change.
 const IN_THE_WAY: [u16; 12] =
     [1020, 1050, 1060, 1061, 1062, 1091, 1205, 1213, 1317, 1412, 1684, 3101];
 
-/// The notes, as sqlx makes them.
-const NOTES: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
+/// The table of records, as sqlx creates it.
+const RECORDS: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     version BIGINT PRIMARY KEY,
     description TEXT NOT NULL,
     installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -51,35 +51,25 @@ const NOTES: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
 
 /// Why the tables could not be brought up to date.
 ///
-/// Its text is ours; the driver's error is kept from the chain of causes, since that is printed.
+/// Its text is ours. The driver's error is not in the chain of causes, since that is printed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The server said no.
     #[error("{}", without_values(.0))]
     Server(sqlx::Error),
-    /// A migration failed.
     #[error("migration {version} ({name}): {}", without_values(.error))]
-    Migration {
-        /// Its number.
-        version: i64,
-        /// What it does.
-        name: String,
-        /// What the server said.
-        error: sqlx::Error,
-    },
-    /// What was applied is not what this version has.
+    Migration { version: i64, name: String, error: sqlx::Error },
+    /// The applied migration has another text than this version's.
     #[error(
-        "migration {0} was applied by a sluicegate that had another text for it; restore the database, or use the version that made its tables"
+        "migration {0} was applied by a sluicegate that has another text for it; use the version that created the tables, or restore the database"
     )]
     Changed(i64),
-    /// Others are in the way for too long.
+    /// Others were in the way for too long.
     #[error(
-        "others have been changing this database for {PATIENCE:?} and migrations are still pending; SHOW PROCESSLIST names them"
+        "other sessions have been changing this database for {PATIENCE:?}, and migrations are still pending; SHOW PROCESSLIST lists them"
     )]
     Locked,
-    /// There is something to do, but it must not be done now.
     #[error(
-        "{0} migrations are pending and --no-migrate was given; run `sluicegate migrate` first"
+        "{0} migrations are pending, but --no-migrate was given; run `sluicegate migrate` first"
     )]
     Pending(usize),
 }
@@ -90,18 +80,13 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Creates the database if need be, and applies what is pending; gives the number applied.
-///
-/// # Errors
-/// As [`Error`].
+/// Creates the database if it does not exist, and applies what is pending. Returns how many were
+/// applied.
 pub async fn migrate(server: &Server) -> Result<usize, Error> {
     migrate_as(server, true).await
 }
 
-/// The same where the lock is of no use, as between two nodes of a cluster.
-///
-/// # Errors
-/// As [`Error`].
+/// [`migrate`] without the lock, as between two nodes of a cluster.
 pub async fn migrate_without_lock(server: &Server) -> Result<usize, Error> {
     migrate_as(server, false).await
 }
@@ -123,13 +108,11 @@ async fn migrate_as(server: &Server, with_lock: bool) -> Result<usize, Error> {
             Err(error) if !error.is_in_the_way() => break Err(error),
             _ if clock::now() > deadline => break Err(Error::Locked),
             Ok(Turn::Locked) => {
-                info!(
-                    "migrations: another instance is applying them; looking again when it is done"
-                );
+                info!("migrations: another instance is applying them; waiting");
             }
             Err(error) => {
                 attempt += 1;
-                debug!(%error, "migrations: another instance was in the way; looking again");
+                debug!(%error, "migrations: another instance was in the way; retrying");
                 let random = RandomState::new().hash_one(attempt);
                 tokio::time::sleep(PAUSES.pause(attempt, random)).await;
             }
@@ -142,21 +125,20 @@ async fn migrate_as(server: &Server, with_lock: bool) -> Result<usize, Error> {
     result
 }
 
-/// How one look ended.
 enum Turn {
-    /// Nothing is pending any more.
+    /// Nothing is pending any longer.
     Done,
     /// Another instance holds the lock.
     Locked,
 }
 
-/// Looks what is pending, and applies it under the lock if there is one.
+/// Applies what is pending, under the lock if there is one.
 async fn turn(
     connection: &mut MySqlConnection,
     lock: Option<&str>,
     applied: &mut usize,
 ) -> Result<Turn, Error> {
-    // Without need of it there is no lock: behind ProxySQL it ends the sharing of connections.
+    // Takes the lock only if needed: behind ProxySQL it ends the sharing of connections.
     if pending(connection).await?.is_empty() {
         return Ok(Turn::Done);
     }
@@ -178,9 +160,9 @@ async fn turn(
 
 enum Lock {
     Taken,
-    /// By another instance.
+    /// Another instance has it.
     Held,
-    /// The server has no such lock for us.
+    /// The server refuses it.
     Useless,
 }
 
@@ -192,13 +174,13 @@ async fn take(connection: &mut MySqlConnection, name: &str) -> Lock {
         Ok(Some(_)) => Lock::Held,
         Ok(None) => Lock::Useless,
         Err(error) => {
-            debug!(error = without_values(&error), "migrations: going on without GET_LOCK");
+            debug!(error = without_values(&error), "migrations: continuing without GET_LOCK");
             Lock::Useless
         }
     }
 }
 
-/// A name for `GET_LOCK`: at most 64 characters, none of which needs an escape.
+/// At most 64 characters, none of which needs an escape.
 fn lock_name(database: &str) -> String {
     let name = format!("sluicegate migrate {database}");
     let plain = name.chars().map(|c| if c == '\'' || c == '\\' { '_' } else { c });
@@ -206,7 +188,7 @@ fn lock_name(database: &str) -> String {
 }
 
 async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<(), Error> {
-    connection.execute(NOTES).await?;
+    connection.execute(RECORDS).await?;
     for migration in pending(connection).await? {
         let started = clock::now();
         let done = connection.execute(migration.sql.clone()).await;
@@ -215,25 +197,25 @@ async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<
             name: migration.description.to_string(),
             error,
         })?;
-        if note(connection, migration, started.elapsed()).await? {
+        if record(connection, migration, started.elapsed()).await? {
             *applied += 1;
         }
     }
     Ok(())
 }
 
-/// Notes a migration as applied; gives whether this is the first such note.
-async fn note(
+/// Records a migration as applied. Returns false if another instance did so first.
+async fn record(
     connection: &mut MySqlConnection,
     migration: &Migration,
     took: Duration,
 ) -> Result<bool, Error> {
-    // One that an earlier version left half done.
+    // A record that an earlier version left unfinished.
     sqlx::query("DELETE FROM _sqlx_migrations WHERE version = ? AND success = 0")
         .bind(migration.version)
         .execute(&mut *connection)
         .await?;
-    let noted = sqlx::query(
+    let recorded = sqlx::query(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
          VALUES (?, ?, 1, ?, ?)",
     )
@@ -243,17 +225,15 @@ async fn note(
     .bind(i64::try_from(took.as_nanos()).unwrap_or(i64::MAX))
     .execute(&mut *connection)
     .await;
-    match noted {
+    match recorded {
         Ok(_) => Ok(true),
         Err(error) if number_of(&error) == 1062 => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Fails if there is something to migrate.
-///
 /// # Errors
-/// [`Error::Pending`], or whatever the server says.
+/// [`Error::Pending`] if migrations are pending.
 pub async fn refuse_pending(server: &Server) -> Result<(), Error> {
     let mut connection = server.connect().await?;
     let pending = pending_on(&mut connection).await?;
@@ -261,10 +241,10 @@ pub async fn refuse_pending(server: &Server) -> Result<(), Error> {
     if pending == 0 { Ok(()) } else { Err(Error::Pending(pending)) }
 }
 
-/// Number of migrations that are not applied yet.
+/// How many migrations are pending.
 ///
 /// # Errors
-/// Whatever the server says, or that the applied ones are not those of this version.
+/// [`Error::Changed`], too.
 pub async fn pending_on(connection: &mut MySqlConnection) -> Result<usize, Error> {
     Ok(pending(connection).await?.len())
 }
@@ -288,12 +268,12 @@ async fn pending(connection: &mut MySqlConnection) -> Result<Vec<&'static Migrat
             Some(_) => return Err(Error::Changed(migration.version)),
         }
     }
-    // What is left is of a newer version; whether its tables fit, the schema's check says.
+    // The rest is of a newer version; the schema check tells whether its tables fit.
     Ok(pending)
 }
 
 impl Error {
-    /// Whether another one at the same work can have caused it.
+    /// Whether another instance's migration may have caused it.
     fn is_in_the_way(&self) -> bool {
         match self {
             Self::Server(error) | Self::Migration { error, .. } => {

@@ -1,10 +1,10 @@
-//! Does the live schema take what the mapping writes?
+//! Compares the live schema with the mapping.
 //!
 //! Takes the mapping and what `information_schema` says, gives every [`Mismatch`] at once, each
-//! with the statement that would fix it. Holds true: against a schema without refused mismatches, a
-//! row that leaves flatten is not refused, and a key stops exactly the duplicates it is meant to.
-//! A fix never narrows a column, and keeps its comment, default and collation. Fails only in
-//! [`read()`], which asks the server; the rest is pure.
+//! with the statement that would fix it. Holds true: without refused mismatches the server takes every
+//! row that leaves flatten, and a key catches exactly the duplicates it should. A fix never narrows a
+//! column, and keeps its comment, default and collation. Fails only in [`read()`], which queries the
+//! server; the rest is pure.
 
 mod columns;
 mod ddl;
@@ -29,31 +29,27 @@ pub use live::{
 };
 pub use read::read;
 
-/// What a mismatch means for a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// A row would be lost, changed or blamed wrongly, or writing would stop.
+    /// Stops a start: a row would be lost, changed or blamed wrongly, or writing would stop.
     Refused,
-    /// It works now. A person should know.
+    /// Works now, but needs attention.
     Warning,
 }
 
-/// Something that does not fit.
+/// A point in which the schema does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Whether it stops a start.
     pub severity: Severity,
-    /// Table, or table and column, or the server.
+    /// The table, `table.column`, or the server.
     pub place: String,
-    /// What does not fit.
     pub problem: String,
-    /// The statement that fixes it, or what to do where no statement does; `None` where nothing
-    /// needs to be done.
+    /// The statement that fixes it, or what to do where no statement would; `None` if there is nothing
+    /// to do.
     pub fix: Option<String>,
 }
 
 impl Mismatch {
-    /// Stops a start.
     pub fn refused(
         place: impl Into<String>,
         problem: impl Into<String>,
@@ -63,7 +59,6 @@ impl Mismatch {
         Self { severity: Severity::Refused, place, problem, fix }
     }
 
-    /// Is only said.
     pub fn warning(
         place: impl Into<String>,
         problem: impl Into<String>,
@@ -72,14 +67,13 @@ impl Mismatch {
         Self { severity: Severity::Warning, place: place.into(), problem: problem.into(), fix }
     }
 
-    /// Whether it is about a table, or about one of its columns.
+    /// Whether it is about this table or one of its columns.
     #[must_use]
     pub fn is_of(&self, table: &str) -> bool {
         let rest = self.place.strip_prefix(table);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
-    /// Whether it stops a start.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.severity == Severity::Refused
@@ -96,14 +90,14 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// A table that is written to, as far as its checks have something in common.
+/// What the checks need to know of a table that is written to, a mapped one or `dead_letters`.
 struct Wanted<'m> {
     name: &'m str,
     /// The columns that statements name.
     columns: Vec<&'m str>,
-    /// The columns of the key that makes writing a row again harmless.
+    /// The columns of the key that makes it harmless to write a row again.
     key: Vec<&'m str>,
-    /// The mapped table; none for dead letters.
+    /// `None` for dead letters.
     table: Option<&'m Table>,
 }
 
@@ -128,7 +122,7 @@ impl<'m> Wanted<'m> {
         Self { name: dead_letter::TABLE, columns, key: dead_letter::KEY.to_vec(), table: None }
     }
 
-    /// The name that the key has in a new table.
+    /// The key's name in a new table.
     fn key_name(&self) -> String {
         format!("uq_{}", self.name)
     }
@@ -137,8 +131,7 @@ impl<'m> Wanted<'m> {
         self.table.is_some_and(|table| matches!(table.kind, TableKind::Lines { .. }))
     }
 
-    /// Whether statements look rows up by the key and name it: those about lines, and about the
-    /// entities that own them.
+    /// Whether statements name the key to look rows up: those for lines, and for entities with lines.
     fn is_key_named(&self) -> bool {
         self.table.is_some_and(|table| match &table.kind {
             TableKind::Lines { .. } => true,
@@ -148,7 +141,7 @@ impl<'m> Wanted<'m> {
     }
 }
 
-/// Everything in `live` that does not take what `mapping` writes, what stops a start first.
+/// Everything in `live` that does not fit `mapping`; what stops a start comes first.
 #[must_use]
 pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
@@ -170,7 +163,7 @@ pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
     mismatches
 }
 
-/// What [`check`] finds that stops a start.
+/// The part of [`check`] that stops a start.
 #[must_use]
 pub fn refused(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
     let mut mismatches = check(mapping, live);
@@ -178,21 +171,21 @@ pub fn refused(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
     mismatches
 }
 
-/// The greatest id that each table of the mapping can give a row, where the server numbers rows.
+/// Per table of the mapping, the greatest id that fits, where the server numbers rows.
 #[must_use]
 pub fn greatest_ids(mapping: &Mapping, live: &LiveSchema) -> Vec<Option<u64>> {
     let ids = |table: &Table| Some(live.tables.get(&table.name)?.ids.as_ref()?.greatest);
     mapping.tables.iter().map(ids).collect()
 }
 
-/// The statement that adds a partition for the rows that no other takes, where a table can have one.
+/// The statement that adds a partition for rows that fit no other, if the table can have one.
 #[must_use]
 pub fn partition_fix(table: &str, live: &LiveSchema) -> Option<String> {
     partitions::last_partition(table, live.tables.get(table)?.partitions.as_ref())
 }
 
 impl LiveSchema {
-    /// The share of its AUTO_INCREMENT numbers that each table has left.
+    /// The share of AUTO_INCREMENT numbers that each table has left.
     pub fn room_left(&self) -> impl Iterator<Item = (String, f64)> {
         let share = |(name, table): (&String, &LiveTable)| {
             Some((name.clone(), table.ids.as_ref()?.share_left()))
@@ -206,7 +199,7 @@ const MIGRATE: &str = "sluicegate migrate";
 fn missing(name: &str, fix: String) -> Mismatch {
     Mismatch::refused(
         name,
-        "there is no such table (`sluicegate migrate` creates the built-in ones)",
+        "the table does not exist (`sluicegate migrate` creates the built-in ones)",
         fix,
     )
 }
@@ -217,7 +210,6 @@ fn create(table: &Table) -> String {
     if is_built_in { MIGRATE.to_owned() } else { ddl::create_table(&Wanted::of(table), table) }
 }
 
-/// A name as statements quote it.
 fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
@@ -227,7 +219,7 @@ fn quoted_list<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 }
 
 impl Dialect {
-    /// The last moment that a TIMESTAMP holds, in seconds since 1970; MariaDB has extended it in 11.5.
+    /// The last second that fits a TIMESTAMP, since 1970; MariaDB 11.5 extended the range.
     fn timestamp_ends(self, version: &str) -> i64 {
         let mut parts = version.trim_start_matches("5.5.5-").split(['.', '-']);
         let mut part = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0_u32);

@@ -1,4 +1,4 @@
-//! `sluicegate check`: everything that can be wrong before the start, at once.
+//! `sluicegate check`: lists everything that would go wrong at the start.
 
 use super::{Inspected, load_mapping};
 use crate::config::{Config, ConfigError};
@@ -12,15 +12,16 @@ use crate::schema;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::mysql::MySqlConnection;
 
-/// What a check found: what is well, what works but should be known, and what is not well, with what
-/// to do about it.
+/// Said of a schema without problems.
+pub const SCHEMA_FITS: &str = "schema: fits the mapping";
+
+/// What a check found, one sentence each.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// What is well.
     pub fine: Vec<String>,
-    /// What works now, but a person should know.
+    /// What works now, but needs attention.
     pub warnings: Vec<String>,
-    /// What is not.
+    /// What does not work, and how to fix it.
     pub problems: Vec<String>,
 }
 
@@ -90,7 +91,7 @@ async fn check_mysql(config: &Config, mapping: &Mapping, findings: &mut Findings
     match migrate::pending_on(&mut connection).await {
         Ok(0) => findings.fine("migrations: all applied"),
         Ok(pending) => findings.problem(format!(
-            "migrations: {pending} are pending; `sluicegate migrate` applies them, and so does `run` without --no-migrate"
+            "migrations: {pending} pending; apply them with `sluicegate migrate`, or let `run` do it (without --no-migrate)"
         )),
         Err(error) => findings.problem(format!("migrations: {error}")),
     }
@@ -122,12 +123,12 @@ async fn check_inspected(
     let (refused, warnings): (Vec<_>, Vec<_>) =
         mismatches.into_iter().partition(schema::Mismatch::is_refused);
     if refused.is_empty() {
-        findings.fine("schema: fits the mapping");
+        findings.fine(SCHEMA_FITS);
     }
     findings.warnings.extend(warnings.iter().map(|warning| format!("schema: {warning}")));
     findings.problems.extend(refused.iter().map(|mismatch| format!("schema: {mismatch}")));
     if denied.is_empty() {
-        findings.fine("grants: enough to write every table");
+        findings.fine("grants: enough to write to every table");
         return;
     }
     let account = account(connection).await.unwrap_or_else(|| format!("'{}'", server.user));
@@ -138,7 +139,7 @@ async fn check_inspected(
     ));
 }
 
-/// The account that the server took us for, as a GRANT names it.
+/// The account that the server matched us to, in the syntax of GRANT.
 async fn account(connection: &mut MySqlConnection) -> Option<String> {
     let account = sqlx::query_scalar("SELECT CAST(CURRENT_USER() AS CHAR)");
     let account: String = account.fetch_one(connection).await.ok()?;
@@ -146,11 +147,11 @@ async fn account(connection: &mut MySqlConnection) -> Option<String> {
     Some(format!("'{user}'@'{host}'"))
 }
 
-/// Whether an error is of the connection, and no answer about a topic.
+/// Whether no broker could be reached, as opposed to an answer about a topic.
 fn is_unreachable(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
-    let away = [AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve];
-    error.rdkafka_error_code().is_some_and(|code| away.contains(&code))
+    let unreachable = [AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve];
+    error.rdkafka_error_code().is_some_and(|code| unreachable.contains(&code))
 }
 
 fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
@@ -165,7 +166,7 @@ fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
     let mapped = mapping.topic_names();
     for topic in topics.iter().filter(|topic| !mapped.contains(&config.kafka.mapped_name(topic))) {
         findings.problem(format!(
-            "Kafka: no mapping knows the topic {topic}, so its messages would be dead letters; check kafka.topics and mapping.directory"
+            "Kafka: no mapping file covers the topic {topic}, so its messages would become dead letters; check kafka.topics and mapping.directory"
         ));
     }
     let mut partitions = Vec::new();
@@ -197,6 +198,6 @@ fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
             config.kafka.group_id,
             committed.len()
         )),
-        Err(error) => findings.problem(format!("Kafka: group: {error}; allow READ on the group")),
+        Err(error) => findings.problem(format!("Kafka: group: {error}; grant READ on the group")),
     }
 }

@@ -7,26 +7,24 @@ mod replay;
 mod store;
 
 use crate::config::Config;
-
 use crate::mysql::close;
 use crate::mysql::without_values;
 use anyhow::{Context, anyhow, bail};
 use sqlx::mysql::MySqlConnection;
 use std::collections::BTreeMap;
 use std::io::Write;
-
 use store::{Filter, Stored};
 
 pub use args::{Command, Reference, Which};
 pub use replay::{Outcome, replay};
 
-/// Letters of one number that are shown: more than a few are not looked at one by one.
+/// `show` prints at most this many letters of one id.
 const SHOWN_MAX: u32 = 20;
 
-/// Does what `command` says.
+/// Runs the command.
 ///
 /// # Errors
-/// When the server cannot be reached, or there is no such letter.
+/// If the server cannot be reached, or has no such letter.
 pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
     let server = &config.server;
     let connected = server.connect().await.map_err(|error| anyhow!(without_values(&error)));
@@ -51,7 +49,7 @@ pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
         Command::Purge { which, unreplayed, yes } => {
             if unreplayed && !yes && which.is_all() {
                 bail!(
-                    "--unreplayed alone would delete every letter, and with it what was never loaded; say which (an address, --until 90days, --topic, --reason), or --yes"
+                    "--unreplayed alone would delete every letter, including messages that were never loaded; say which ones (an address, --until 90days, --topic, --reason), or add --yes"
                 );
             }
             let filter = which.filter((!unreplayed).then_some(true));
@@ -76,7 +74,7 @@ async fn list(
         // JSON lines stay JSON lines.
         let _ = writeln!(
             std::io::stderr(),
-            "the newest {shown} of {all}; --limit shows more, `dead-letters count` how many of which reason"
+            "showing the newest {shown} of {all}; --limit shows more, `dead-letters count` groups them by reason"
         );
     }
     Ok(())
@@ -90,7 +88,7 @@ async fn show(
     let filter = args::with(Filter::default(), [letter]);
     let letters = store::list(connection, &filter, true, SHOWN_MAX).await.map_err(said)?;
     if letters.is_empty() {
-        bail!("there is no such dead letter; `sluicegate dead-letters list` shows them");
+        bail!("no such dead letter; `sluicegate dead-letters list` shows all");
     }
     for (index, letter) in letters.iter().enumerate() {
         if index > 0 && !json {
@@ -101,7 +99,7 @@ async fn show(
     if letters.len() > 1 {
         let _ = writeln!(
             std::io::stderr(),
-            "{} letters have this number; only the address is unique",
+            "{} letters have this id; only the address is unique",
             letters.len()
         );
     }
@@ -117,13 +115,15 @@ async fn purge(
     let purged = store::purge(connection, filter).await.map_err(said)?;
     print::say(&format!("{purged} dead letters deleted"))?;
     if purged == 0 && !unreplayed {
-        let _ =
-            writeln!(std::io::stderr(), "those that have not been replayed stay; see --unreplayed");
+        let _ = writeln!(
+            std::io::stderr(),
+            "letters that were not replayed are kept; --unreplayed deletes them, too"
+        );
     }
     Ok(())
 }
 
-/// What is deleted does not come back, so a number has to mean one letter.
+/// A delete is final, so an id has to mean one letter.
 async fn refuse_shared_ids(
     connection: &mut MySqlConnection,
     filter: &Filter,
@@ -133,13 +133,13 @@ async fn refuse_shared_ids(
     }
     let by_id = Filter { addresses: Vec::new(), ..filter.clone() };
     let letters = store::list(connection, &by_id, false, u32::MAX).await.map_err(said)?;
-    let mut of_id: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let mut addresses_of: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for Stored { id, address, .. } in &letters {
-        of_id.entry(*id).or_default().push(address.to_string());
+        addresses_of.entry(*id).or_default().push(address.to_string());
     }
-    match of_id.iter().find(|(_, addresses)| addresses.len() > 1) {
+    match addresses_of.iter().find(|(_, addresses)| addresses.len() > 1) {
         Some((id, addresses)) => bail!(
-            "{} letters have the number {id}: {}; name them by address",
+            "{} letters have the id {id}: {}; give their addresses instead",
             addresses.len(),
             addresses.join(", ")
         ),
@@ -147,7 +147,7 @@ async fn refuse_shared_ids(
     }
 }
 
-// Taken by value to be named where errors are mapped.
+// By value, so that `map_err(said)` can name it.
 #[expect(clippy::needless_pass_by_value)]
 fn said(error: sqlx::Error) -> anyhow::Error {
     anyhow!(without_values(&error))

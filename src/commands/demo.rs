@@ -1,4 +1,4 @@
-//! `sluicegate demo`: the whole way, from made-up events to answers.
+//! `sluicegate demo`: the whole way, from made-up events to queries over the tables.
 
 mod queries;
 mod server;
@@ -23,27 +23,26 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tracing::info;
 
-/// How the demo goes.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Events to make up
+    /// How many events to generate
     #[arg(long, default_value_t = 100_000)]
     events: u64,
-    /// The same seed makes the same events
+    /// Seed of the generator; the same seed gives the same events
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Leave the server running, and say how to connect
+    /// Keep the server running, and print how to connect
     #[arg(long)]
     keep: bool,
 }
 
-/// Partitions of each topic.
+/// Per topic.
 const PARTITIONS: i32 = 6;
 /// The in-process broker keeps 5 MB a partition, so the producer waits for the loader when it is
 /// this far ahead. Of the realistic mix this is less than 2 MB in the fullest partition.
 const MESSAGES_AHEAD_MAX: u64 = 20_000;
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
-/// A share of duplicates, late and bad events, as in real life.
+/// Shares of duplicate, late and faulty events, as in real life.
 const DUPLICATES: f64 = 0.01;
 const DISORDER: f64 = 0.05;
 const POISON: f64 = 0.001;
@@ -52,7 +51,7 @@ const POISON: f64 = 0.001;
 /// its own.
 ///
 /// # Errors
-/// When no server can be had, or anything on the way fails.
+/// If there is no server, or anything on the way fails.
 pub async fn demo(
     options: Options,
     mut config: Config,
@@ -84,7 +83,7 @@ pub async fn demo(
             let (port, program) = (private.port, private.program.display().to_string());
             let (directory, pid): (PathBuf, u32) = private.keep();
             say(&format!(
-                "\n{program} goes on (process {pid}). Connect with:\n  mysql -h 127.0.0.1 -P {port} -u root sluicegate_demo\nEnd it with:\n  kill {pid}; rm -r {}",
+                "\n{program} keeps running (process {pid}). Connect with:\n  mysql -h 127.0.0.1 -P {port} -u root sluicegate_demo\nStop it with:\n  kill {pid}; rm -r {}",
                 directory.display()
             ))
         }
@@ -107,11 +106,10 @@ async fn load(options: &Options, mut config: Config) -> anyhow::Result<Loaded> {
         cluster.create_topic(topic, PARTITIONS, 1).with_context(|| format!("topic {topic}"))?;
     }
     let servers = cluster.bootstrap_servers();
-    // Whatever is set for a real broker does not go with the one in the process.
-    config
-        .kafka
-        .passed_on
-        .retain(|name, _| !["security.", "sasl.", "ssl."].iter().any(|of| name.starts_with(of)));
+    // Security settings are for a real broker; the one in this process has none.
+    config.kafka.passed_on.retain(|name, _| {
+        !["security.", "sasl.", "ssl."].iter().any(|prefix| name.starts_with(prefix))
+    });
     config.kafka.bootstrap_servers.clone_from(&servers);
     config.kafka.reset = OffsetReset::Earliest;
     config.kafka.topics = Vec::new();
@@ -140,7 +138,7 @@ async fn load(options: &Options, mut config: Config) -> anyhow::Result<Loaded> {
     Ok(Loaded { progress, bytes, seconds: started.elapsed().as_secs_f64() })
 }
 
-/// Produces events, never too far ahead of the loader; gives their bytes.
+/// Produces events, never too far ahead of the loader; returns their bytes.
 fn produce(
     plan: Plan,
     servers: String,
@@ -187,7 +185,7 @@ async fn wait(
         ended = &mut loading => {
             stop.request();
             ended??;
-            return Err(anyhow!("loading ended before everything was loaded"));
+            return Err(anyhow!("the pipeline stopped before everything was loaded"));
         }
         _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
         () = terminated() => Err(anyhow!("terminated")),
@@ -210,7 +208,7 @@ async fn report(server: &Server, loaded: &Loaded) -> anyhow::Result<()> {
     let rows = loaded.progress.rows.load(Ordering::Relaxed);
     let seconds = loaded.seconds;
     say(&format!(
-        "\n{messages} events ({:.0} MB) became {rows} rows in {seconds:.1} s: {:.0} events/s, {:.0} rows/s, making them up included",
+        "\n{messages} events ({:.0} MB) became {rows} rows in {seconds:.1} s: {:.0} events/s, {:.0} rows/s, including the time to generate them",
         loaded.bytes as f64 / 1e6,
         messages as f64 / seconds,
         rows as f64 / seconds

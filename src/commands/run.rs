@@ -26,27 +26,30 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-/// A signal so soon after the first is the same one.
+/// A signal this soon after the first counts as the same one.
 const SECOND_SIGNAL: Duration = Duration::from_secs(1);
 
-const PREPARING: &str = "preparing the tables (`sluicegate check` says all that is missing)";
+const PREPARING: &str =
+    "cannot prepare the tables (`sluicegate check` lists everything that is missing)";
+
+/// Logged when the start retries.
+pub const MYSQL_NOT_READY: &str = "MySQL is not ready; retrying";
 
 /// How often the progress bar moves.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
-/// How to run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Stop when everything that was there at the start is durable.
+    /// Stop once everything that was in the topics at the start is durable.
     pub until_end: bool,
-    /// Refuse to run rather than migrate.
+    /// Refuse to start if migrations are pending.
     pub no_migrate: bool,
 }
 
 /// Applies pending migrations.
 ///
 /// # Errors
-/// When the server cannot be reached or a migration fails.
+/// If the server cannot be reached or a migration fails.
 pub async fn migrate(config: &Config) -> anyhow::Result<usize> {
     let address = config.server.address();
     migrate::migrate(&config.server).await.with_context(|| format!("migrating {address}"))
@@ -55,7 +58,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<usize> {
 /// Consumes until told to stop.
 ///
 /// # Errors
-/// When it cannot start, cannot go on, or cannot stop in time.
+/// If it cannot start, cannot continue, or cannot stop in time.
 pub async fn run(
     config: Config,
     options: Options,
@@ -71,20 +74,20 @@ pub async fn run(
         writers = config.flush.writers,
         "starting"
     );
-    health.set_trouble(Trouble::Start, Some("the tables are looked at".to_owned()));
-    // So that they are there while MySQL is waited for; the pipeline takes the same ones.
+    health.set_trouble(Trouble::Start, Some("checking the tables".to_owned()));
+    // Registered now, so that /metrics has them while MySQL is not ready; the pipeline shares them.
     drop(PipelineMetrics::new(&mapping, &config));
     drop(WriterMetrics::new(Arc::clone(&health)));
     if let Some(config::Http { address, hosts }) = config.http.clone() {
         let listener = http::bind(address).await.with_context(|| {
             format!("cannot listen on http.address {address}; choose another or \"off\"")
         })?;
-        info!(%address, "http: / (status page), /status, /metrics, /healthz, /readyz");
+        info!(%address, "http: listening; / is the status page");
         let board = Board::new(exporter, &config, Arc::clone(&health), recent);
         tokio::spawn(http::serve(listener, Arc::new(board), hosts));
     }
     let stop = Stop::default();
-    stop_on_signals(stop.clone(), config.stop_timeout).context("signals cannot be caught")?;
+    stop_on_signals(stop.clone(), config.stop_timeout).context("cannot catch signals")?;
     let fit = tokio::select! {
         prepared = prepare(&config, &mapping, options, &health) => prepared?,
         () = stop.requested() => return Ok(()),
@@ -113,7 +116,7 @@ pub async fn run(
     result.context("sluicegate had to stop")
 }
 
-/// Says how much became durable.
+/// Logs how much became durable.
 fn report(progress: &Progress, took: Duration, outcome: &str) {
     let (messages, rows) =
         (progress.messages.load(Ordering::Relaxed), progress.rows.load(Ordering::Relaxed));
@@ -129,7 +132,7 @@ fn report(progress: &Progress, took: Duration, outcome: &str) {
     );
 }
 
-/// Everything that a pipeline needs to know.
+/// Puts together what a pipeline needs.
 #[must_use]
 pub fn setup(
     config: Arc<Config>,
@@ -156,7 +159,7 @@ pub fn setup(
     }
 }
 
-/// Migrates and compares mapping and schema. A server that is not there yet is waited for.
+/// Migrates, and compares mapping and schema. Retries while the server is not ready.
 async fn prepare(
     config: &Config,
     mapping: &Mapping,
@@ -171,7 +174,7 @@ async fn prepare(
                 return inspected.fit();
             }
             Err(migrate::Error::Server(error) | migrate::Error::Migration { error, .. })
-                if is_waited_out(&error) =>
+                if is_retried(&error) =>
             {
                 error
             }
@@ -183,7 +186,7 @@ async fn prepare(
         if config.start_timeout.is_some_and(|limit| waited >= limit) {
             anyhow::bail!("MySQL is not ready after {waited:.0?} (start.timeout): {cause}");
         }
-        warn!(attempt, error = cause, ?pause, "MySQL is not ready; retrying");
+        warn!(attempt, error = cause, ?pause, "{MYSQL_NOT_READY}");
         health.set_trouble(Trouble::Start, Some(cause));
         tokio::time::sleep(pause).await;
         attempt += 1;
@@ -203,8 +206,9 @@ async fn try_to_prepare(
     Ok(inspect(config, mapping).await?)
 }
 
-/// At the start, what nobody has set up yet is said at once rather than waited for.
-fn is_waited_out(error: &sqlx::Error) -> bool {
+/// Whether the start retries. A missing grant or table is not an outage here but a setup that is not
+/// done, so it is reported at once.
+fn is_retried(error: &sqlx::Error) -> bool {
     matches!(Class::of_error(error), Class::Connection | Class::Contention | Class::Outage)
 }
 
@@ -217,18 +221,18 @@ fn stop_on_signals(stop: Stop, timeout: Duration) -> std::io::Result<()> {
             _ = interrupt.recv() => "SIGINT",
         };
         info!(
-            "{signal}: reading ends; what is under way is written and committed first, for at most {timeout:?}; a second signal ends it at once"
+            "{signal}: stopping; writing and committing what is under way, for at most {timeout:?}; a second signal exits at once"
         );
         stop.request();
         let first = clock::now();
-        // Some send a signal to the process, and then to its whole group.
+        // Some supervisors signal the process, and then its whole group.
         while first.elapsed() < SECOND_SIGNAL {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
         }
-        warn!("a second signal: ends without waiting; what is not committed is done again");
+        warn!("second signal: exiting now; uncommitted messages will be loaded again");
         std::process::exit(1);
     });
     Ok(())

@@ -11,23 +11,21 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 use std::time::Duration;
 
-/// How long an instance may take to answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
-/// Reasons of dead letters that are shown: the rest must not push everything else off a screen.
+/// Reasons of dead letters that are shown, so that they do not push the rest off the screen.
 const LETTERS: usize = 5;
 /// Warnings that are shown; the page shows more.
 const WARNINGS: usize = 5;
 
-/// Which instance, and how.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Where it serves its status [default: http.address of the configuration]
+    /// The instance's address [default: http.address of the configuration]
     #[arg(long, value_name = "http://HOST:PORT")]
     url: Option<String>,
-    /// Once, rather than every two seconds; the default where the output is no terminal
+    /// Print once, not every two seconds; the default if the output is not a terminal
     #[arg(long)]
     once: bool,
-    /// The JSON of GET /status, once
+    /// Print the JSON of GET /status, once
     #[arg(long)]
     json: bool,
 }
@@ -35,7 +33,7 @@ pub struct Options {
 /// Shows the status, once or until Ctrl-C.
 ///
 /// # Errors
-/// When the instance does not answer.
+/// If the instance does not answer.
 pub fn show(options: &Options, config: &Config) -> anyhow::Result<()> {
     let url = url(options, config)?;
     let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -55,13 +53,13 @@ pub fn show(options: &Options, config: &Config) -> anyhow::Result<()> {
             )
         })?;
         if !code.is_success() {
-            bail!("{url} answers {code}: {}", text.trim());
+            bail!("{url} answered {code}: {}", text.trim());
         }
         Ok(text)
     };
     let read = |text: &str| -> anyhow::Result<Status> {
         serde_json::from_str(text).with_context(|| {
-            format!("{url} answers something else; is it sluicegate of this version?")
+            format!("{url} did not answer with a status; is it sluicegate, of this version?")
         })
     };
     if options.json {
@@ -75,7 +73,7 @@ pub fn show(options: &Options, config: &Config) -> anyhow::Result<()> {
     loop {
         terminal.clear_screen()?;
         terminal.write_line(&shown(&status))?;
-        terminal.write_line("\nCtrl-C ends this view, not the instance.")?;
+        terminal.write_line("\nCtrl-C closes this view; the instance keeps running.")?;
         std::thread::sleep(EVERY);
         status = read(&ask()?)?;
     }
@@ -86,7 +84,7 @@ fn url(options: &Options, config: &Config) -> anyhow::Result<String> {
         (Some(url), _) if url.starts_with("http://") => url.trim_end_matches('/').to_owned(),
         (Some(url), _) => bail!("--url {url}: give http://HOST:PORT"),
         (None, Some(http)) => format!("http://{}", http.address),
-        (None, None) => bail!("http.address is off, so there is nothing to ask; give --url"),
+        (None, None) => bail!("http.address is off; give the instance's address with --url"),
     };
     Ok(format!("{base}/status"))
 }
@@ -97,7 +95,7 @@ fn say(text: &str) -> anyhow::Result<()> {
 
 fn shown(status: &Status) -> String {
     let Status { throughput, lag, latency, batches, flush, memory, .. } = status;
-    let state = status.waits_for.as_ref().map_or("at work", |_| "WAITS");
+    let state = status.waits_for.as_ref().map_or("running", |_| "WAITING");
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = writeln!(
@@ -151,7 +149,8 @@ fn shown(status: &Status) -> String {
 }
 
 fn topics(lag: &[TopicLag]) -> Table {
-    let mut topics = table(&["topic", "waiting", "behind", "partitions", "most in"], 1..4);
+    let mut topics =
+        table(&["topic", "waiting", "behind", "partitions", "largest partition"], 1..4);
     for lag in lag {
         topics.add_row([
             lag.topic.clone(),

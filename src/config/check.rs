@@ -1,4 +1,4 @@
-//! Text → durations, sizes, addresses; and what follows from several settings together.
+//! Text → durations, sizes, addresses; and what several settings decide together.
 
 use super::layers::{ConfigError, Origin};
 use super::ranges::{Range, range};
@@ -17,19 +17,19 @@ use std::time::Duration;
 use toml::Value;
 
 const MIB: usize = 1024 * 1024;
-/// What the process takes before it reads a message: code, threads, librdkafka's own state.
+/// What the process needs before it reads a message: code, threads, librdkafka's own state.
 const BASE_BYTES: usize = 32 * MIB;
-/// A vector that grows holds up to twice what is in it. One large event is no exception, since its
-/// room is reserved exactly.
+/// A growing vector may allocate twice its content. A large event stays within that, since its room
+/// is reserved exactly.
 const GROWTH: usize = 2;
-/// Parts of the limit that are for librdkafka, and for reading a message.
+/// librdkafka gets this part of the limit, a quarter; reading a message a sixteenth.
 const QUEUE: usize = 4;
 const DECODE: usize = 16;
 /// A statement's text exists as text, as the driver's packet, and as that packet's growth.
 const STATEMENT_COPIES: usize = 3;
 /// Below this a batch is not worth its commit.
 const BATCH_BYTES_MIN: usize = 256 * 1024;
-/// Longest name of a database.
+/// The servers' limit.
 const DATABASE_CHARS_MAX: usize = 64;
 
 /// A statement writes a byte of a payload as two digits.
@@ -37,17 +37,17 @@ const HEX: usize = 2;
 
 /// How `memory.limit` is divided, in bytes.
 struct Shares {
-    /// librdkafka's.
+    /// For librdkafka.
     queue: usize,
     /// For reading a message.
     decode: usize,
-    /// A batch's, and the rows' of one event.
+    /// For a batch, and for the rows of one event.
     batch: usize,
 }
 
 impl Shares {
-    /// A row that is longer than `flush.statement_bytes` is a statement all the same, and the longest
-    /// row is an event that fills a batch. So either statements or batches decide:
+    /// A row longer than `flush.statement_bytes` is still one statement, and the longest row is an
+    /// event that fills a batch. So either statements or batches decide:
     ///
     /// ```text
     /// rest = batches · GROWTH · batch + writers · STATEMENT_COPIES · max(statement, batch)
@@ -62,7 +62,7 @@ impl Shares {
         Self { queue, decode, batch: by_statements.min(by_rows) }
     }
 
-    /// The least limit that leaves room for batches.
+    /// The smallest limit that leaves room for batches.
     fn limit_min(flush: &Flush) -> usize {
         let (batches, copies) = (flush.batches() * GROWTH, flush.writers * STATEMENT_COPIES);
         let statements = copies.saturating_mul(flush.statement.bytes.max(BATCH_BYTES_MIN));
@@ -107,7 +107,7 @@ impl<'c> Check<'c> {
             self.fault(
                 "memory.limit",
                 format!(
-                    "leaves no room for {} batches beside {} writers' statements; give at least {} MiB or lower flush.writers or flush.statement_bytes",
+                    "has no room for {} batches and {} writers' statements; raise it to at least {} MiB, or lower flush.writers or flush.statement_bytes",
                     flush.batches(),
                     flush.writers,
                     Shares::limit_min(&flush).div_ceil(MIB)
@@ -143,7 +143,7 @@ impl<'c> Check<'c> {
             longest: self.duration("flush.retry_longest", &flush.retry_longest),
         };
         if backoff.first > backoff.longest {
-            self.fault("flush.retry_first", "must not be above flush.retry_longest".to_owned());
+            self.fault("flush.retry_first", "must not exceed flush.retry_longest".to_owned());
         }
         Flush {
             writers: self.whole("flush.writers", flush.writers),
@@ -167,9 +167,9 @@ impl<'c> Check<'c> {
         }
         if mysql.socket.is_empty() {
             self.plain_text("mysql.host", &mysql.host);
-            // The value is not repeated: a URL holds a password.
+            // Without the value: a URL may hold a password.
             if mysql.host.contains(['/', '@']) {
-                let problem = "is not a host name or an address; port, account and database have settings of their own";
+                let problem = "is not a host name or address; port, account and database have their own settings";
                 self.fault("mysql.host", problem.to_owned());
             }
         }
@@ -183,7 +183,10 @@ impl<'c> Check<'c> {
         self.one_of("mysql.tls_mode", &mysql.tls_mode);
         let mode = modes.iter().find(|(name, _)| *name == mysql.tls_mode);
         if mysql.tls_cert.is_empty() != mysql.tls_key.is_empty() {
-            self.fault("mysql.tls_cert", "tls_cert and tls_key go together".to_owned());
+            self.fault(
+                "mysql.tls_cert",
+                "set both mysql.tls_cert and mysql.tls_key, or neither".to_owned(),
+            );
         }
         for (key, file) in [
             ("mysql.tls_ca", &mysql.tls_ca),
@@ -212,7 +215,7 @@ impl<'c> Check<'c> {
         }
     }
 
-    /// The servers count in whole seconds.
+    /// The servers count whole seconds.
     fn lock_wait(&mut self, text: &str) -> Duration {
         const KEY: &str = "flush.lock_wait_timeout";
         let wait = self.duration(KEY, text);
@@ -240,8 +243,7 @@ impl<'c> Check<'c> {
         for host in &raw.http.hosts {
             let is_of_host = |c: char| c.is_ascii_alphanumeric() || ['.', '-', '_'].contains(&c);
             if host.is_empty() || !host.chars().all(is_of_host) {
-                let problem =
-                    format!("{host:?} is not the name of a host, without scheme and port");
+                let problem = format!("{host:?} is not a host name; leave out scheme and port");
                 self.fault("http.hosts", problem);
             }
         }
@@ -259,18 +261,18 @@ impl<'c> Check<'c> {
         Some(Http { address: address?, hosts: raw.http.hosts.clone() })
     }
 
-    /// A secret, given directly or in a file.
+    /// A secret, set directly or in a file.
     pub(super) fn secret(&mut self, key: &str, value: &str, file: &str) -> Option<String> {
         match (value, file) {
             ("", "") => None,
             (value, "") => Some(value.to_owned()),
             (value, _) if !value.is_empty() => {
-                self.fault(key, format!("is given as well as {key}_file; remove one of the two"));
+                self.fault(key, format!("is set, and {key}_file as well; remove one of the two"));
                 None
             }
             (_, file) => match std::fs::read_to_string(file) {
-                // Its name is not quoted: it may be the secret, given to the wrong setting.
-                // Editors and `echo` end a file with a line end that is not part of the secret.
+                // The file's name is not quoted: it may be the secret, given to the wrong setting.
+                // Editors and `echo` add a line end that is not part of the secret.
                 Ok(text) => Some(text.trim_end_matches(['\n', '\r']).to_owned()),
                 Err(error) => {
                     self.fault(&format!("{key}_file"), format!("the file cannot be read: {error}"));
@@ -338,7 +340,7 @@ impl<'c> Check<'c> {
         }
     }
 
-    /// A name: not empty, and nothing in it that cannot be seen.
+    /// A name: not empty, and without invisible characters.
     pub(super) fn plain_text(&mut self, key: &str, value: &str) {
         self.not_empty(key, value);
         if value.contains(char::is_control) {

@@ -1,7 +1,7 @@
 //! The Kafka section → librdkafka's properties and the topics.
 //!
-//! Holds true for what it gives: what the program looks at has a type of its own, and librdkafka takes
-//! each property.
+//! Holds true: each property that the program reads has its own type, and librdkafka accepts each
+//! property.
 
 use super::check::Check;
 use super::properties::{ALIASES, PROPERTIES, REFUSED, is_known};
@@ -13,29 +13,29 @@ use rdkafka::error::KafkaError;
 use std::collections::{BTreeMap, BTreeSet};
 
 const MIB: usize = 1024 * 1024;
-/// Messages that librdkafka holds ready: a few batches. Each costs about 300 bytes beside its own.
+/// Messages that librdkafka prefetches: a few batches. Each costs about 300 bytes besides its own.
 const QUEUED_MESSAGES: usize = 30_000;
-/// librdkafka takes no more for its queue.
+/// librdkafka's own maximum for its queue.
 const QUEUED_KIB_MAX: usize = 2_097_151;
-/// When librdkafka finds its queue full, it fetches no more for so long. By default that is a
-/// second, in which the queue runs empty: then it is the queue's size that limits the throughput.
+/// How long librdkafka stops fetching when its queue is full. By default that is a second, in which
+/// the queue runs empty: then the queue's size limits the throughput.
 const FETCH_AGAIN_MS: usize = 10;
-/// The broker answers a fetch when there is so much for it, or after so long. By default it answers
-/// each message of a steady trickle alone, which costs it and us most of the time that they have.
+/// The broker answers a fetch once it has this many bytes, or after this wait. By default it answers
+/// each message of a steady trickle alone, which costs broker and consumer most of their time.
 const FETCH_BYTES: usize = 64 * 1024;
 const FETCH_WAIT_MS: usize = 20;
-/// librdkafka unpacks a response as a whole, and what it counts is packed. So much may grow out of it
-/// before it takes more than its share of memory; of a single partition's part, eight times as much. JSON
-/// shrinks to a fifth or a tenth as a rule, and lz4 shrinks nothing further than to a 255th.
+/// librdkafka unpacks a response as a whole, but counts its packed bytes. A response may grow by this
+/// factor before it exceeds its share of memory, a single partition's part by eight times as much.
+/// JSON usually shrinks to a fifth or a tenth; lz4 shrinks nothing below a 255th.
 const UNPACKED: usize = 64;
-/// An instance hears with its heartbeat that the group is dealt out anew, and meanwhile nobody reads
-/// what it has given up. By default that is every three seconds.
+/// An instance learns of a rebalance with its heartbeat; until then the revoked partitions are not
+/// read. librdkafka's default is three seconds.
 const HEARTBEAT_MS: usize = 500;
 
-/// Longest name of a topic that Kafka takes.
+/// Kafka's limit.
 const TOPIC_CHARS_MAX: usize = 249;
 
-/// Properties that must stay, since the program goes by them.
+/// Properties that must stay, since the program depends on them.
 const REQUIRED: [&str; 3] = ["bootstrap.servers", "group.id", "statistics.interval.ms"];
 
 /// A property's value and the setting that gave it.
@@ -53,7 +53,7 @@ impl Check<'_> {
         self.user_properties(kafka, &mut given);
         self.required(&given);
         let reset = self.reset(&mut given);
-        // What is not there was a fault of its own.
+        // A missing one is already a fault.
         let (bootstrap_servers, key) = given.remove("bootstrap.servers").unwrap_or_default();
         if !key.is_empty() {
             self.brokers(&key, &bootstrap_servers);
@@ -84,9 +84,9 @@ impl Check<'_> {
             if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == own_name) {
                 self.fault(&key, (*why).to_owned());
             } else if value.is_empty() {
-                // An empty value takes one of ours away: some do not go with each other.
+                // An empty value removes one of ours: some exclude each other.
                 if REQUIRED.contains(&own_name) {
-                    self.fault(&key, "cannot be removed; leave this line out".to_owned());
+                    self.fault(&key, "cannot be removed; delete this line".to_owned());
                 }
                 given.remove(own_name);
             } else if let Err(problem) = taken(name, value) {
@@ -99,11 +99,11 @@ impl Check<'_> {
 
     fn required(&mut self, given: &Given) {
         let value_of = |name| given.get(name).map(|(value, key)| (value.as_str(), key.as_str()));
-        // Lag, readiness and reconnecting go by the statistics.
+        // Lag, readiness and reconnecting depend on the statistics.
         if let Some((millis, key)) = value_of("statistics.interval.ms")
             && !millis.parse().is_ok_and(|millis: u32| (100..=10_000).contains(&millis))
         {
-            self.fault(key, "must be 100 to 10000: lag and readiness go by it".to_owned());
+            self.fault(key, "must be 100 to 10000: lag and readiness depend on it".to_owned());
         }
         if let Some((protocol, key)) = value_of("group.protocol")
             && !protocol.eq_ignore_ascii_case("classic")
@@ -113,7 +113,7 @@ impl Check<'_> {
     }
 
     fn reset(&mut self, given: &mut Given) -> OffsetReset {
-        // What librdkafka does without the property.
+        // librdkafka's default.
         let default = || ("latest".to_owned(), "kafka.auto_offset_reset".to_owned());
         let (value, key) = given.remove("auto.offset.reset").unwrap_or_else(default);
         OffsetReset::named(&value).unwrap_or_else(|| {
@@ -123,7 +123,7 @@ impl Check<'_> {
     }
 
     fn brokers(&mut self, key: &str, servers: &str) {
-        const FORM: &str = "give HOST:PORT, several of them separated by commas";
+        const FORM: &str = "give HOST:PORT, separated by commas";
         let mut brokers = servers.split(',').map(str::trim).filter(|broker| !broker.is_empty());
         let is_port = |port: &str| port.parse().is_ok_and(|port: u16| port > 0);
         let is_broker = |broker: &str| {
@@ -137,9 +137,12 @@ impl Check<'_> {
                 && !broker.contains(|c: char| c.is_whitespace() || c.is_control())
         };
         match brokers.clone().find(|broker| !is_broker(broker)) {
-            // Not repeated: what stands before the @ may be a password.
+            // Not quoted: the part before the @ may be a password.
             Some(broker) if broker.contains('@') => {
-                self.fault(key, format!("names an account; {FORM}, and kafka.sasl_username"));
+                self.fault(
+                    key,
+                    format!("contains an account; {FORM}, and the account as kafka.sasl_username"),
+                );
             }
             Some(broker) => self.fault(key, format!("{broker:?} is not a broker; {FORM}")),
             None if brokers.next().is_none() => self.fault(key, format!("names no broker; {FORM}")),
@@ -148,13 +151,13 @@ impl Check<'_> {
     }
 
     fn topic_prefix(&mut self, prefix: &str) {
-        // So that a topic of the mapping, up to 100 characters, still fits behind it.
+        // Leaves room for a topic of the mapping, up to 100 characters.
         const CHARS_MAX: usize = 149;
         if prefix.len() > CHARS_MAX || !(prefix.is_empty() || is_topic_name(prefix)) {
             self.fault(
                 "kafka.topic_prefix",
                 format!(
-                    "may have letters, digits, '.', '_' and '-', at most {CHARS_MAX} characters"
+                    "may contain letters, digits, '.', '_' and '-', at most {CHARS_MAX} characters"
                 ),
             );
         }
@@ -166,16 +169,16 @@ impl Check<'_> {
         for topic in &kafka.topics {
             let length = prefix.len() + topic.len();
             let problem = if topic.starts_with('^') {
-                format!("{topic:?} would be a pattern; list the topics one by one")
+                format!("{topic:?} is a pattern; list the topics one by one")
             } else if !is_topic_name(topic)
                 || length > TOPIC_CHARS_MAX
                 || prefix.is_empty() && [".", ".."].contains(&topic.as_str())
             {
                 format!(
-                    "{topic:?} is not a topic's name; a name has letters, digits, '.', '_' and '-', and with kafka.topic_prefix at most {TOPIC_CHARS_MAX} characters"
+                    "{topic:?} is not a topic name; use letters, digits, '.', '_' and '-', at most {TOPIC_CHARS_MAX} characters including kafka.topic_prefix"
                 )
             } else if !seen.insert(topic) {
-                format!("names {topic} twice; remove one of the two")
+                format!("lists {topic} twice; remove one of the two")
             } else if prefix.ends_with(['.', '-']) && topic.starts_with(prefix) {
                 let rest = &topic[prefix.len()..];
                 format!(
@@ -189,9 +192,9 @@ impl Check<'_> {
     }
 }
 
-/// What follows from our own settings; empty values are left to librdkafka.
+/// The properties that our own settings decide; empty values are left to librdkafka.
 fn derived(kafka: &raw::Kafka, password: &str, queue_bytes: usize) -> Given {
-    // A quarter of the share waits in the queue. The rest is for a response on its way.
+    // A quarter of the share is for the queue, the rest for a response in flight.
     let fetch = (queue_bytes / UNPACKED).clamp(MIB / 4, 50 * MIB);
     let partition_fetch = (fetch / 8).clamp(FETCH_BYTES, MIB);
     let queue_kib = (queue_bytes / 4 / 1024).clamp(1024, QUEUED_KIB_MAX);
@@ -208,7 +211,7 @@ fn derived(kafka: &raw::Kafka, password: &str, queue_bytes: usize) -> Given {
         ("ssl.certificate.location", "tls_cert", &kafka.tls_cert),
         ("ssl.key.location", "tls_key", &kafka.tls_key),
     ];
-    // These have to be given, so that an empty one is a fault.
+    // These are required, so an empty one is a fault.
     let must_be = |name: &str| name == "auto.offset.reset" || REQUIRED.contains(&name);
     let is_given = |name: &str, value: &str| !value.is_empty() || must_be(name);
     let settings = settings
@@ -222,12 +225,12 @@ fn derived(kafka: &raw::Kafka, password: &str, queue_bytes: usize) -> Given {
         ("fetch.queue.backoff.ms", FETCH_AGAIN_MS.to_string()),
         ("fetch.max.bytes", fetch.to_string()),
         ("max.partition.fetch.bytes", partition_fetch.to_string()),
-        // Of a consumer it is only a lower bound of the one before.
+        // For a consumer it is only a lower bound of fetch.max.bytes.
         ("message.max.bytes", partition_fetch.to_string()),
         ("fetch.min.bytes", FETCH_BYTES.to_string()),
         ("fetch.wait.max.ms", FETCH_WAIT_MS.to_string()),
         ("statistics.interval.ms", "1000".to_owned()),
-        // A killed instance blocks its partitions until then.
+        // A killed instance blocks its partitions for this long.
         ("session.timeout.ms", "10000".to_owned()),
         ("heartbeat.interval.ms", HEARTBEAT_MS.to_string()),
     ];
@@ -235,7 +238,7 @@ fn derived(kafka: &raw::Kafka, password: &str, queue_bytes: usize) -> Given {
     settings.chain(ours).map(|(name, key, value)| (name.to_owned(), (value, key))).collect()
 }
 
-/// Whether librdkafka takes a property. Its words quote the value, so those of a secret are ours.
+/// Whether librdkafka accepts a property. Its message quotes the value, so a secret gets our own.
 fn taken(name: &str, value: &str) -> Result<(), String> {
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) => Ok(()),
@@ -247,6 +250,6 @@ fn taken(name: &str, value: &str) -> Result<(), String> {
         {
             Err(problem)
         }
-        Err(_) => Err("librdkafka does not take this value".to_owned()),
+        Err(_) => Err("librdkafka does not accept this value".to_owned()),
     }
 }

@@ -28,13 +28,10 @@ pub(super) const LEGACY_ENV: [(&str, &str); 9] = [
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Built in.
     Default,
-    /// A line of a file.
     File(PathBuf, usize),
-    /// An environment variable.
     Env(String),
-    /// `--set` or another flag.
+    /// The name of the flag.
     Flag(String),
 }
 
@@ -94,7 +91,7 @@ impl Layers {
         }
     }
 
-    /// Sets what the environment says: the old service's variables first, ours over them.
+    /// Sets what the environment says: the old service's variables first, so that ours win.
     pub(super) fn environment(&mut self, variables: &[(String, String)]) {
         for (name, key) in LEGACY_ENV {
             if let Some((_, value)) = variables.iter().find(|(variable, _)| variable == name) {
@@ -104,7 +101,7 @@ impl Layers {
         for (name, value) in variables {
             let Some(rest) = name.strip_prefix(ENV_PREFIX) else { continue };
             let mut key = rest.to_ascii_lowercase().replace("__", ".");
-            // librdkafka's properties have dots, a variable's name cannot.
+            // librdkafka's properties have dots, which a variable's name cannot have.
             if let Some(property) =
                 key.strip_prefix(PROPERTIES).and_then(|rest| rest.strip_prefix('.'))
             {
@@ -114,7 +111,7 @@ impl Layers {
         }
     }
 
-    /// Sets `key = text`, read as what the default of the key is.
+    /// Sets `key = text`, parsed as the type of the key's default.
     pub(super) fn set_text(&mut self, key: String, text: &str, origin: Origin) {
         let value = match defaults().get(&key) {
             Some(Value::Integer(_)) => text.trim().parse().map(Value::Integer).ok(),
@@ -132,17 +129,17 @@ impl Layers {
         let is_property = key.starts_with(&format!("{PROPERTIES}."));
         if !is_property && !defaults.contains_key(&key) {
             let problem = match nearest(&key, defaults.keys()) {
-                Some(known) => format!("there is no such setting; did you mean {known}?"),
-                None => "there is no such setting; `sluicegate config` lists them all".to_owned(),
+                Some(known) => format!("unknown setting; did you mean {known}?"),
+                None => "unknown setting; `sluicegate config` lists them all".to_owned(),
             };
             self.faults.push(ConfigError { key, origin, problem });
             return;
         }
-        // Alone, so that every wrong value is reported, each with its origin.
+        // One by one, so that every wrong value is reported with its origin.
         if let Err(error) = RawConfig::deserialize(nested([(key.as_str(), &value)])) {
-            // The message quotes the value.
+            // serde's message quotes the value.
             let problem = match is_secret(&key) {
-                true => "must be a text in quotes".to_owned(),
+                true => "must be a quoted string".to_owned(),
                 false => error.message().to_owned(),
             };
             self.faults.push(ConfigError { key, origin, problem });
@@ -157,12 +154,12 @@ impl Layers {
             defaults().into_iter().map(|(key, value)| (key, (value, Origin::Default))).collect();
         all.extend(self.values.clone());
         let table = nested(all.iter().map(|(key, (value, _))| (key.as_str(), value)));
-        // Each value has been read alone before.
+        // `set` has parsed each value already.
         (RawConfig::deserialize(table).unwrap_or_default(), all)
     }
 }
 
-/// The setting whose name is nearest: a slip of the pen, or the same key in another section.
+/// The setting with the nearest name: a typo, or the same key in another section.
 fn nearest<'k>(key: &str, known: impl Iterator<Item = &'k String>) -> Option<&'k String> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     known
@@ -232,7 +229,7 @@ fn flatten(table: &DeTable<'_>, prefix: &str, entries: &mut Vec<(String, Value, 
     }
 }
 
-/// The text of a property's value: librdkafka reads all of them from text.
+/// The text of a property's value: librdkafka takes only text.
 fn scalar(value: &DeValue<'_>) -> String {
     match owned(value) {
         Value::String(text) => text,

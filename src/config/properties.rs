@@ -1,4 +1,4 @@
-//! librdkafka's properties: their section, their names, and those that are refused.
+//! librdkafka's properties: their section, their names, and the forbidden ones.
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -7,7 +7,7 @@ use rdkafka::types::RDKafkaConfRes;
 /// The section whose keys are librdkafka's, not ours.
 pub(super) const PROPERTIES: &str = "kafka.properties";
 
-/// Other names of librdkafka's for properties that sluicegate sets, looks at or refuses.
+/// librdkafka's other names for properties that sluicegate sets, reads or forbids.
 pub(super) const ALIASES: [(&str, &str); 4] = [
     ("auto.commit.enable", "enable.auto.commit"),
     ("fetch.message.max.bytes", "max.partition.fetch.bytes"),
@@ -15,19 +15,16 @@ pub(super) const ALIASES: [(&str, &str); 4] = [
     ("sasl.mechanisms", "sasl.mechanism"),
 ];
 
-const OFFSETS: &str = "offsets are committed after the flush and never otherwise; remove it";
+const OFFSETS: &str = "offsets are committed after the flush only; remove this setting";
 
-/// Properties that would make a promise false, and why; docs/tuning.md lists them.
+/// Properties that would break a guarantee, and why; docs/tuning.md lists them.
 pub(super) const REFUSED: [(&str, &str); 6] = [
     ("enable.auto.commit", OFFSETS),
     ("enable.auto.offset.store", OFFSETS),
     ("offset.store.method", OFFSETS),
     ("offset.store.path", OFFSETS),
-    ("topic.blacklist", "it hides topics, and what is in them would never be read; remove it"),
-    (
-        "test.mock.num.brokers",
-        "librdkafka would talk to brokers that it makes up itself; remove it",
-    ),
+    ("topic.blacklist", "it hides topics, whose messages would never be read; remove it"),
+    ("test.mock.num.brokers", "librdkafka would talk to mock brokers in this process; remove it"),
 ];
 
 /// Whether librdkafka has such a property.

@@ -1,4 +1,4 @@
-//! What each setting takes: the one place that says it. `check`, `config` and the README go by it.
+//! Which values each setting allows. `check`, `config` and the README take them from here.
 
 use std::time::Duration;
 
@@ -6,16 +6,12 @@ const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
 
-/// What a setting takes, both ends included.
+/// The values that a setting allows, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Range {
-    /// A whole number.
     Whole(i64, i64),
-    /// Bytes.
     Bytes(u64, u64),
-    /// A duration in milliseconds.
     Millis(u64, u64),
-    /// One of these words.
     Words(&'static [&'static str]),
 }
 
@@ -25,11 +21,11 @@ const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Every setting that does not take any text.
+/// Every setting that does not allow any text.
 pub(super) const RANGES: [(&str, Range); 22] = [
     ("kafka.auto_offset_reset", Words(&["earliest", "latest", "error"])),
     ("kafka.security_protocol", Words(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"])),
-    // While it waits, nothing is polled; Kafka's own limit is max.poll.interval.ms.
+    // Meanwhile nothing is polled; Kafka's own limit is max.poll.interval.ms.
     ("kafka.revoke_timeout", Millis(SECOND, HOUR)),
     ("mysql.port", Whole(1, 65_535)),
     (
@@ -42,7 +38,7 @@ pub(super) const RANGES: [(&str, Range); 22] = [
     ("batch.age", Millis(1, HOUR)),
     ("flush.writers", Whole(1, 64)),
     ("flush.statement_rows", Whole(1, 100_000)),
-    // No server has a greater max_allowed_packet.
+    // The servers' largest max_allowed_packet.
     ("flush.statement_bytes", Bytes(KIB, GIB)),
     ("flush.statement_timeout", Millis(SECOND, 24 * HOUR)),
     // The server counts whole seconds.
@@ -50,7 +46,7 @@ pub(super) const RANGES: [(&str, Range); 22] = [
     ("flush.retry_first", Millis(1, 10 * MINUTE)),
     ("flush.retry_longest", Millis(1, HOUR)),
     ("memory.limit", Bytes(64 * MIB, 1024 * GIB)),
-    // What a MEDIUMBLOB holds.
+    // The size of a MEDIUMBLOB.
     ("dead_letters.payload_bytes", Bytes(0, 16 * MIB - 1)),
     ("http.address", Words(&["ADDRESS:PORT", "off"])),
     ("log.format", Words(&["auto", "text", "json"])),
@@ -59,7 +55,7 @@ pub(super) const RANGES: [(&str, Range); 22] = [
     ("stop.timeout", Millis(SECOND, HOUR)),
 ];
 
-/// What a setting takes; `None` if it is any text.
+/// `None`: any text.
 pub(super) fn range(key: &str) -> Option<Range> {
     RANGES.iter().find(|(name, _)| *name == key).map(|(_, range)| *range)
 }
@@ -75,7 +71,7 @@ impl std::fmt::Display for Range {
     }
 }
 
-/// In the greatest unit that is exact.
+/// In the largest unit that is exact.
 fn size(bytes: u64) -> String {
     let units = [(1024 * GIB, "TiB"), (GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")];
     let unit = units.into_iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));

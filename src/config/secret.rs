@@ -1,9 +1,9 @@
-//! Which settings are shown to no one.
+//! Which settings are never shown.
 
 use super::properties;
 
-/// Words that make a name secret. librdkafka's own list of sensitive properties is among what they
-/// match (a test holds that), and so is what a later version may add.
+/// Words that make a name secret. They match librdkafka's own list of sensitive properties (a test
+/// holds that), and probably what a later version adds.
 const SECRET_WORDS: [&str; 13] = [
     "assertion",
     "auth",
@@ -20,15 +20,15 @@ const SECRET_WORDS: [&str; 13] = [
     "token",
 ];
 
-/// librdkafka's sensitive properties whose names do not show it.
+/// librdkafka's sensitive properties that no such word gives away.
 const SECRET_PROPERTIES: [&str; 3] = ["sasl.oauthbearer.config", "sasl.username", "ssl_key"];
 
-/// Our own settings with such a word that hold no more than the name of a file.
+/// Our own settings with such a word that only hold a file name.
 const SHOWN: [&str; 4] =
     ["kafka.sasl_password_file", "kafka.tls_key", "mysql.password_file", "mysql.tls_key"];
 
-/// Whether a setting's value is shown to no one. A property that librdkafka does not know is secret:
-/// it may be a slip of the pen in the name of a password.
+/// Whether a setting's value is never shown. A property that librdkafka does not know is secret: it
+/// may be a misspelt password.
 pub(super) fn is_secret(key: &str) -> bool {
     let Some(property) = key.strip_prefix(properties::PROPERTIES) else {
         return !SHOWN.contains(&key) && (key == "kafka.sasl_username" || looks_secret(key));
@@ -39,8 +39,8 @@ pub(super) fn is_secret(key: &str) -> bool {
         || !properties::is_known(property)
 }
 
-/// Whether a value has an account and its password in it, as a URL or `account:password@host`; so it may
-/// be given where only a host belongs.
+/// Whether a value contains an account and its password, as a URL or `account:password@host`, perhaps
+/// typed where only a host belongs.
 pub(super) fn holds_login(value: &str) -> bool {
     value.split_once('@').is_some_and(|(before, _)| before.contains(':'))
 }

@@ -92,14 +92,14 @@ fn every_fault_at_once_and_what_to_do() {
     let (config, _) = load(file, &[], &[("http.address", "here")]);
     let faults = config.unwrap_err();
     for expected in [
-        "s.toml:2: mysql.prot: there is no such setting; did you mean mysql.port?",
+        "s.toml:2: mysql.prot: unknown setting; did you mean mysql.port?",
         "s.toml:3: mysql.port: invalid type: string",
         "s.toml:4: mysql.tls_mode: must be one of disabled, preferred",
         "s.toml:6: batch.age: is not a duration",
         "s.toml:7: batch.bytes: is not a size",
         "s.toml:8: batch.rows: must be a whole number from 1",
-        "s.toml:10: kfaka.topics: there is no such setting; did you mean kafka.topics?",
-        "s.toml:12: flush.age: there is no such setting; did you mean batch.age?",
+        "s.toml:10: kfaka.topics: unknown setting; did you mean kafka.topics?",
+        "s.toml:12: flush.age: unknown setting; did you mean batch.age?",
         "s.toml:14: memory.limit: must be 64MiB to 1TiB",
         "flag --set: http.address: give ADDRESS:PORT",
     ] {

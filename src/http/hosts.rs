@@ -1,15 +1,15 @@
 //! Which names in a `Host` header are ours.
 //!
-//! A page of another site can have its own name resolve to this machine's address (DNS rebinding),
-//! and its script then reads our answers as if they were its site's. The name in the `Host` header
-//! gives it away. An IP address cannot be made to mean another machine, and neither can `localhost`.
+//! Another site can make its own name resolve to this machine's address (DNS rebinding); its script
+//! then reads our answers as if they were its own. The name in the `Host` header gives it away. An IP
+//! address and `localhost` cannot be rebound.
 
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, Uri};
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Whether a request is for one of `names`, `localhost` or an IP address. A request without a name
-/// does not come from a browser.
+/// Whether a request is for one of `names`, `localhost` or an IP address. A browser always sends a
+/// name, so a request without one is fine.
 pub(super) fn is_ours(uri: &Uri, headers: &HeaderMap, names: &[String]) -> bool {
     let named = headers.get_all(HOST).iter().map(|host| host.to_str().ok());
     let named = named.chain(uri.authority().map(|authority| Some(authority.as_str())));

@@ -1,4 +1,4 @@
-//! What can be wrong with a column's entry in a mapping file.
+//! Checks a column's entry in a mapping file.
 
 use super::file::{ChangingEntry, ColumnEntry};
 use super::report::Report;
@@ -7,18 +7,17 @@ use crate::decode::{self, EVENT_TYPE_CHARS_MAX};
 use crate::redact::Secrets;
 use toml::Spanned;
 
-/// What the entries of one file are checked against.
+/// What a column's check needs to know of its file.
 #[derive(Clone, Copy)]
 pub(super) struct Rules<'f> {
     pub(super) secrets: &'f Secrets,
     pub(super) topic: &'f str,
 }
 
-/// Checks an event type.
 pub(super) fn check_event_type(report: &mut Report<'_>, event: &Spanned<String>, topic: &str) {
     if !decode::is_event_type_of(event.get_ref(), topic) {
         let problem = format!(
-            "is not an event type of this topic; expected {topic}.<action> with an action of a-z, 0-9 and _, at most {EVENT_TYPE_CHARS_MAX} characters in all"
+            "is not an event type of this topic; expected {topic}.<action> with an action of a-z, 0-9 and _, at most {EVENT_TYPE_CHARS_MAX} characters in total"
         );
         report.fault(event, &problem);
     }
@@ -45,7 +44,7 @@ pub(super) fn check(
         }
         if is_secret(path, rules.secrets) && !entry.keep_secret {
             let problem = format!(
-                "{} leads through a redacted key; `keep_secret = true` if it must be kept",
+                "{} leads through a redacted key; set `keep_secret = true` to keep it",
                 path.get_ref()
             );
             report.fault_at(path.span().start, entry.name.get_ref(), &problem);
@@ -54,27 +53,33 @@ pub(super) fn check(
     for paths in entry.from_on.iter().map(|(_, paths)| paths).chain([&entry.from]) {
         let of_envelope = |path: &&Spanned<String>| path.get_ref().starts_with('$');
         if let (Some(path), 2..) = (paths.iter().find(of_envelope), paths.len()) {
-            report.fault(path, "is always there, so it stands alone, not in a list");
+            report.fault(path, "always has a value, so a path after it would never count; give it alone, not in a list");
         }
     }
     if entry.keep_secret && !entry.paths().any(|path| is_secret(path, rules.secrets)) {
-        report.fault(&entry.name, "no path of it leads through a redacted key; remove keep_secret");
+        report.fault(
+            &entry.name,
+            "none of its paths leads through a redacted key; remove keep_secret",
+        );
     }
     match entry.convert.as_ref() {
         Some(convert) if convert.get_ref() != "length" => {
-            report.fault(convert, "is not a conversion; there is `length`");
+            report.fault(convert, "unknown conversion; the only one is `length`");
         }
         Some(convert) if *ty != ColumnType::BigInt || entry.paths().count() != 1 => {
-            report.fault(convert, "takes one path and a bigint column");
+            report.fault(convert, "needs exactly one path, and a bigint column");
         }
         _ => {}
     }
     if entry.required && entry.paths().next().is_none() && entry.value_on.is_empty() {
-        report.fault(&entry.name, "is required but has no source");
+        report.fault(
+            &entry.name,
+            "is required but has no source; give `from` or `value_on`, or remove `required`",
+        );
     }
 }
 
-/// Checks a column that later events change.
+/// Checks a column that later events may change.
 pub(super) fn check_changing(report: &mut Report<'_>, entry: &ChangingEntry, rules: Rules<'_>) {
     let ty: ColumnType = entry.ty.get_ref().parse().unwrap_or(ColumnType::Text);
     check_place(report, &entry.from, rules);
@@ -82,17 +87,17 @@ pub(super) fn check_changing(report: &mut Report<'_>, entry: &ChangingEntry, rul
     for change in &entry.on {
         check_event_type(report, &change.event, rules.topic);
         if seen.contains(&change.event.get_ref().as_str()) {
-            report.fault(&change.event, "comes twice in `on`; only one of them could count");
+            report.fault(&change.event, "comes twice in `on`; remove one of the two");
         }
         seen.push(change.event.get_ref());
         if change.value.is_some() == change.from.is_some() {
             report.fault(&change.event, "give either `value` or `from`");
         }
         if change.default.is_some() && (change.if_present || change.from.is_none()) {
-            report.fault(&change.event, "`default` goes with `from` and without `if_present`");
+            report.fault(&change.event, "`default` needs `from`, and excludes `if_present`");
         }
         if change.if_present && change.from.is_none() {
-            report.fault(&change.event, "`if_present` goes with `from`");
+            report.fault(&change.event, "`if_present` needs `from`");
         }
         if let Some(path) = &change.from {
             check_place(report, path, rules);
@@ -103,8 +108,7 @@ pub(super) fn check_changing(report: &mut Report<'_>, entry: &ChangingEntry, rul
     }
 }
 
-/// Checks a path that stands alone: of a changing column, or of an array with lines. Nothing keeps a
-/// secret there.
+/// Checks the path of a changing column or of an array with lines. Neither may keep a secret.
 pub(super) fn check_place(report: &mut Report<'_>, path: &Spanned<String>, rules: Rules<'_>) {
     if path.get_ref().starts_with('$') {
         report.fault(path, "is not a path in `data` such as \"a.b\"");
@@ -123,15 +127,15 @@ fn is_secret(path: &Spanned<String>, secrets: &Secrets) -> bool {
     path.get_ref().split('.').any(|key| secrets.contains(key))
 }
 
-/// A path that could never match is a fault: its column would be NULL forever.
+/// Reports a path that could never match: its column would always be NULL.
 fn check_path(report: &mut Report<'_>, at: &Spanned<String>, path: &Spanned<String>) {
     let text = path.get_ref().as_str();
     let problem = if text.contains(['[', ']', '*']) {
         format!(
-            "{text:?} points into an array, which a path cannot; `[[entity.lines]]` with `each` gives a row for each element, and `convert = \"length\"` their number"
+            "{text:?} points into an array, which a path cannot; `[[entity.lines]]` with `each` writes a row per element, and `convert = \"length\"` counts them"
         )
     } else if text.contains(['"', '\'', '\\']) || text.starts_with('/') {
-        format!("{text:?} is not a dotted path; write the keys as they are, such as \"a.b\"")
+        format!("{text:?} is not a dotted path; write plain keys, such as \"a.b\"")
     } else if text.split('.').any(str::is_empty) {
         format!("{text:?} is not a dotted path such as \"a.b\"")
     } else {
@@ -152,20 +156,19 @@ fn check_type(
         "$data" if *ty == ColumnType::Json => return,
         "$data" => "$data needs a json column".to_owned(),
         _ if *ty == ColumnType::Json => "a json column takes $data only".to_owned(),
-        text if text.starts_with('$') => format!("{text}: there is $event_type and $data"),
+        text if text.starts_with('$') => format!("{text} is unknown; use $event_type or $data"),
         _ => return,
     };
     report.fault_at(path.span().start, name.get_ref(), &problem);
 }
 
-/// Checks that a constant fits its column.
 fn check_constant(report: &mut Report<'_>, constant: &Spanned<String>, ty: &ColumnType) {
     let value = constant.get_ref();
     match ty {
         ColumnType::Enum(values) if !values.contains(value) => {
             report.fault(
                 constant,
-                &format!("is not among the column's values: {}", values.join(", ")),
+                &format!("is not one of the column's values: {}", values.join(", ")),
             );
         }
         ColumnType::Varchar(chars) if value.chars().count() > *chars => {
@@ -175,6 +178,8 @@ fn check_constant(report: &mut Report<'_>, constant: &Spanned<String>, ty: &Colu
             report.fault(constant, "is longer than the 65,535 bytes of a text column");
         }
         ColumnType::Enum(_) | ColumnType::Varchar(_) | ColumnType::Text => {}
-        _ => report.fault(constant, "constants go into varchar, text and enum columns only"),
+        _ => {
+            report.fault(constant, "is a constant, which only varchar, text and enum columns take")
+        }
     }
 }

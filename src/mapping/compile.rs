@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 use toml::Spanned;
 
-/// The label of event types that a mapping does not name.
+/// The label of event types that the mapping does not name.
 const OTHER: &str = "other";
 
 pub(super) fn compile<'f>(
@@ -33,9 +33,9 @@ pub(super) fn compile<'f>(
     let secrets = Secrets::with(further.map(|key| key.get_ref().as_str()));
     let mut mapping =
         Mapping { tables: Vec::new(), topics: FxHashMap::default(), labels: Vec::new(), secrets };
-    // The order of tables is the order of a flush: rows of entities last. They are what two
-    // batches have in common, an order created in one and completed in the next, so their locks
-    // are taken shortly before the commit that releases them.
+    // Tables are in the order of a flush, entities last. Two batches may share an entity, say an order
+    // created in one and completed in the next, so its row is locked as late as possible before the
+    // commit that releases it.
     let mut logs = Vec::new();
     for read in &domains {
         let mut domain = read.domain(&mut mapping, &mut faults);
@@ -45,12 +45,12 @@ pub(super) fn compile<'f>(
     for (read, logs) in domains.iter().zip(&logs) {
         let mut domain = read.domain(&mut mapping, &mut faults);
         if let Some(other) = topics.insert(read.file.topic.get_ref(), read.name) {
-            let problem = format!("{other} is about this topic, too; put both into one file");
+            let problem = format!("{other} already maps this topic; put both into one file");
             domain.report.fault(&read.file.topic, &problem);
             continue;
         }
         if read.is_whole {
-            // Otherwise the part that cannot be read may be what is missed here.
+            // Otherwise the unreadable part may hold what this misses.
             coverage::check(&read.file, &mut domain.report);
         }
         domain.compile(logs);
@@ -59,25 +59,24 @@ pub(super) fn compile<'f>(
         return Ok(mapping);
     }
     faults.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-    // What is said of a line that is not TOML follows from that alone.
+    // Other faults of a line that is not TOML only follow from that.
     faults.dedup_by(|fault, first| {
         first.key == NOT_TOML && (&first.file, first.line) == (&fault.file, fault.line)
     });
     Err(faults)
 }
 
-/// The topic that a file is about, as far as it can be read.
+/// The topic that a file maps, if it can be read.
 pub(super) fn topic_of(text: &str) -> Option<String> {
     let (table, _) = toml::de::DeTable::parse_recoverable(text);
     Some(table.get_ref().get("topic")?.get_ref().as_str()?.to_owned())
 }
 
-/// A file that has been read.
 struct Read<'f> {
     name: &'f str,
     text: &'f str,
     file: DomainFile,
-    /// Whether all of it could be read.
+    /// Whether the whole file could be read.
     is_whole: bool,
 }
 
@@ -91,7 +90,7 @@ impl Read<'_> {
     }
 }
 
-/// One file while it is compiled.
+/// A file being compiled.
 struct Domain<'a> {
     file: &'a DomainFile,
     mapping: &'a mut Mapping,
@@ -115,7 +114,7 @@ impl Domain<'_> {
         self.mapping.topics.insert(topic.clone(), plan);
     }
 
-    /// Adds the entity's table and its lines' tables; gives the ids, the entity's first.
+    /// Adds the entity's table and its lines' tables; returns their ids, the entity's first.
     fn entity_table(&mut self, entry: &EntityEntry) -> Vec<TableId> {
         let mut specs = self.creation_columns(&entry.columns);
         let values = specs.len();
@@ -157,7 +156,7 @@ impl Domain<'_> {
         self.add_table(&entry.table, specs, TableKind::Log, true)
     }
 
-    /// The key and the columns of `entries`; their sources are checked on the way.
+    /// The key and the columns of `entries`. Checks their sources on the way.
     fn creation_columns(&mut self, entries: &[ColumnEntry]) -> Vec<ColumnSpec> {
         let key = ColumnSpec { required: true, ..spec(self.file.key.get_ref(), ColumnType::Id) };
         let mut specs = vec![key];
@@ -169,7 +168,7 @@ impl Domain<'_> {
         specs
     }
 
-    /// Lets `check` report what is wrong with an entry of the file.
+    /// Runs `check` with this file's report and rules.
     fn check(&mut self, check: impl FnOnce(&mut Report<'_>, Rules<'_>)) {
         let rules =
             Rules { secrets: &self.mapping.secrets, topic: self.file.topic.get_ref().as_str() };
@@ -227,7 +226,7 @@ impl Domain<'_> {
         }
         let named = |log: &LogEntry, name| log.events.iter().any(|event| event.get_ref() == name);
         let by_name = self.file.log.iter().any(|log| named(log, event));
-        // What is ignored by its name is not among "every other event".
+        // "*" does not include an event that is ignored by name.
         let is_ignored = self.file.ignore.iter().any(|ignored| ignored.get_ref() == event);
         for (log, table) in self.file.log.iter().zip(logs).filter(|_| !is_ignored) {
             if named(log, if by_name { event } else { ANY }) {
@@ -254,7 +253,7 @@ impl Domain<'_> {
         RowPlan { table, role: Role::Creation, cells: framed(cells, versions) }
     }
 
-    /// The row of a change, or none if the event changes nothing.
+    /// The row of a change; `None` if the event changes nothing.
     fn change(&self, entry: &EntityEntry, table: TableId, event: &str) -> Option<RowPlan> {
         let mut cells = vec![Cell::of(Source::Null); self.mapping.tables[table].columns.len()];
         let mut changed = Vec::new();
@@ -315,7 +314,7 @@ fn lines_plan(entry: &LinesEntry, table: TableId) -> LinesPlan {
     }
 }
 
-/// The cells of a row between those that every table has.
+/// Puts a row's cells between those that every table has.
 fn framed(cells: impl Iterator<Item = Cell>, versions: Vec<Cell>) -> Vec<Cell> {
     std::iter::once(Cell::of(Source::EntityId))
         .chain(cells)
@@ -324,7 +323,7 @@ fn framed(cells: impl Iterator<Item = Cell>, versions: Vec<Cell>) -> Vec<Cell> {
         .collect()
 }
 
-/// What comes from the envelope is always there, so its column takes no NULL for other events, either.
+/// The envelope's values are always present, so a column that takes one is NOT NULL for all events.
 fn is_required(entry: &ColumnEntry) -> bool {
     entry.required || entry.is_of_envelope()
 }
@@ -334,10 +333,10 @@ fn cell(entry: &ColumnEntry, event: &str) -> Cell {
 }
 
 fn source(entry: &ColumnEntry, event: &str) -> Source {
-    if let Some((_, value)) = entry.value_on.iter().find(|(of, _)| of.get_ref() == event) {
+    if let Some((_, value)) = entry.value_on.iter().find(|(name, _)| name.get_ref() == event) {
         return Source::Constant(value.get_ref().clone());
     }
-    let from_on = entry.from_on.iter().find(|(of, _)| of.get_ref() == event);
+    let from_on = entry.from_on.iter().find(|(name, _)| name.get_ref() == event);
     match from_on.map_or(&entry.from, |(_, paths)| paths).as_slice() {
         [] => Source::Null,
         [path] if path.get_ref() == "$event_type" => Source::EventType,
@@ -347,7 +346,7 @@ fn source(entry: &ColumnEntry, event: &str) -> Source {
     }
 }
 
-/// Checks what goes between an entity and its lines.
+/// Checks an entity and its lines against each other.
 fn check_lines(report: &mut Report<'_>, entry: &EntityEntry, rules: Rules<'_>) {
     for lines in &entry.lines {
         columns::check_place(report, &lines.each, rules);
@@ -365,13 +364,13 @@ fn check_lines(report: &mut Report<'_>, entry: &EntityEntry, rules: Rules<'_>) {
         for column in &lines.columns {
             let events = column.from_on.iter().map(|(event, _)| event);
             for event in events.chain(column.value_on.iter().map(|(event, _)| event)) {
-                report.fault(event, "lines come from the creation event alone; use `from`");
+                report.fault(event, "only the creation event has lines; use `from`");
             }
         }
     }
 }
 
-/// Builds the trees of wanted paths and tells every cell its slots.
+/// Builds the trees of wanted paths and sets every cell's slots.
 fn resolve(plan: &mut EventPlan) {
     let mut set = PathSet::default();
     plan.rows.iter().for_each(|row| set.add_cells(&row.cells));

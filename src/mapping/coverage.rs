@@ -1,11 +1,11 @@
-//! Every event goes somewhere: into a table, or it is skipped because the mapping says so.
+//! Every event goes into a table, or is skipped because the mapping says so.
 
 use super::columns::check_event_type;
 use super::file::{ANY, DomainFile};
 use super::report::Report;
 use toml::Spanned;
 
-/// Checks that no event type of the topic goes nowhere, and that what is ignored goes nowhere else.
+/// Checks that every event type of the topic goes somewhere, and that no table takes an ignored one.
 pub(super) fn check(file: &DomainFile, report: &mut Report<'_>) {
     let logs_any = file.log.iter().flat_map(|log| &log.events).any(is_any);
     for event in &file.ignore {
@@ -13,7 +13,7 @@ pub(super) fn check(file: &DomainFile, report: &mut Report<'_>) {
             (true, _) if logs_any => {
                 report.fault(
                     event,
-                    "ignores what a log table takes with \"*\"; remove one of the two",
+                    "is ignored, but a log table takes \"*\" as well; remove one of the two",
                 );
             }
             (true, _) => {}
@@ -27,13 +27,13 @@ pub(super) fn check(file: &DomainFile, report: &mut Report<'_>) {
     if !logs_any && !file.ignore.iter().any(is_any) {
         report.fault(
             &file.topic,
-            "event types that this file does not name would go nowhere; give a [[log]] with events = [\"*\"] to keep them, or ignore = [\"*\"] to count and skip them",
+            "event types that this file does not name would go nowhere; add a [[log]] with events = [\"*\"] to keep them, or ignore = [\"*\"] to count and skip them",
         );
     }
 }
 
-/// The table that takes every event of this type by its name. A change `if_present` does not: what it
-/// leaves unchanged may be ignored.
+/// The table that names this type and takes every event of it. A change `if_present` does not: the
+/// events that it leaves out may be ignored.
 fn user_of<'f>(file: &'f DomainFile, event: &str) -> Option<&'f str> {
     let is_it = |name: &Spanned<String>| name.get_ref() == event;
     let log = file.log.iter().find(|log| log.events.iter().any(is_it)).map(|log| &log.table);

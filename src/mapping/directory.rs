@@ -1,13 +1,11 @@
-//! A directory of mapping files beside the built-in ones.
+//! A directory of the user's own mapping files.
 
 use super::{BUILT_IN, Mapping, MappingError, compile};
 use std::path::{Path, PathBuf};
 
-/// What the names of mapping files end in.
 const EXTENSION: &str = "toml";
 
-/// The built-in domains with the files of `directory` in their place, where the topic is the same,
-/// or beside them.
+/// See [`Mapping::with_directory`].
 pub(super) fn compile(directory: &Path) -> Result<Mapping, Vec<MappingError>> {
     let mut faults = Vec::new();
     let mut own: Vec<(String, String)> = Vec::new();
@@ -33,8 +31,8 @@ pub(super) fn compile(directory: &Path) -> Result<Mapping, Vec<MappingError>> {
     }
 }
 
-/// The mapping files. A name that is nearly one is a fault, and so is a directory without any: in
-/// either case tables would silently stay as the built-in files have them.
+/// The mapping files. A near miss in a name is a fault, and so is a directory without any: in either
+/// case the built-in files would silently apply.
 fn files(directory: &Path, faults: &mut Vec<MappingError>) -> Vec<PathBuf> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -55,17 +53,17 @@ fn files(directory: &Path, faults: &mut Vec<MappingError>) -> Vec<PathBuf> {
     others.sort();
     for path in others.iter().filter(|path| is_nearly(&extension(path))) {
         let problem =
-            "is not read, since its name does not end in .toml; rename it or move it away";
+            "is not read, because its name does not end in .toml; rename it or move it away";
         faults.push(fault(path, problem.to_owned()));
     }
     if files.is_empty() {
         let names: Vec<_> = others.iter().filter_map(|path| path.file_name()).collect();
         let found = match names.as_slice() {
-            [] => "there are no files in it".to_owned(),
-            names => format!("there are {}", names.join(", ".as_ref()).display()),
+            [] => "the directory is empty".to_owned(),
+            names => format!("found only {}", names.join(", ".as_ref()).display()),
         };
         let problem = format!(
-            "has no mapping file, a name that ends in .toml ({found}); put one there, or leave mapping.directory out"
+            "has no mapping file, whose name ends in .toml ({found}); add one, or remove mapping.directory"
         );
         faults.push(fault(directory, problem));
     }
@@ -76,7 +74,7 @@ fn extension(path: &Path) -> String {
     path.extension().map_or(String::new(), |extension| extension.to_string_lossy().into_owned())
 }
 
-/// Whether a name ends in what is surely meant to be `.toml`: `.TOML`, `.tml`, `.tmol`.
+/// Whether an extension is a misspelt `toml`: `TOML`, `tml`, `tmol`.
 fn is_nearly(extension: &str) -> bool {
     strsim::osa_distance(&extension.to_lowercase(), EXTENSION) <= 1
 }

@@ -1,48 +1,48 @@
-//! A mapping file as it is written: TOML with the places of its values, nothing resolved yet.
+//! A mapping file as typed: TOML with the positions of its values, nothing resolved yet.
 
 use super::report::Report;
 use super::tree::{Keys, text, wrong_type};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// In a log table's `events` and in `ignore`: every event of the topic that nothing else names.
+/// In a log table's `events` and in `ignore`: every event that the file does not name elsewhere.
 pub(super) const ANY: &str = "*";
 
-/// The key of a fault in the text itself.
+/// The key of a syntax error.
 pub(super) const NOT_TOML: &str = "TOML";
 
 /// One file: one Kafka topic, one kind of entity.
 #[derive(Debug)]
 pub(super) struct DomainFile {
-    /// Kafka topic, and the first part of its event types.
+    /// Also the first part of its event types.
     pub(super) topic: Spanned<String>,
-    /// Column that holds the envelope's `entity_id` in every table of this file.
+    /// The column of the envelope's `entity_id` in every table of this file.
     pub(super) key: Spanned<String>,
-    /// Further keys that are dropped, at any depth, before anything is stored.
+    /// Further keys to drop, at any depth, before anything is stored.
     pub(super) redact: Vec<Spanned<String>>,
-    /// Event types, or `"*"`: what no table takes of them is counted and skipped.
+    /// Event types, or `"*"`. Their events are counted and skipped unless a table takes them.
     pub(super) ignore: Vec<Spanned<String>>,
     pub(super) entity: Option<EntityEntry>,
     pub(super) log: Vec<LogEntry>,
 }
 
-/// The table with one row an entity.
+/// The table with one row per entity.
 #[derive(Debug)]
 pub(super) struct EntityEntry {
     pub(super) table: Spanned<String>,
-    /// Event type that gives the creation part.
+    /// The event type that fills the creation part.
     pub(super) created_by: Spanned<String>,
     pub(super) columns: Vec<ColumnEntry>,
     pub(super) changing: Vec<ChangingEntry>,
     pub(super) lines: Vec<LinesEntry>,
 }
 
-/// A column that later events change.
+/// A column that later events may change.
 #[derive(Debug)]
 pub(super) struct ChangingEntry {
     pub(super) name: Spanned<String>,
     pub(super) ty: Spanned<String>,
-    /// Path in the creation event.
+    /// The path in the creation event.
     pub(super) from: Spanned<String>,
     pub(super) on: Vec<ChangeEntry>,
 }
@@ -55,24 +55,24 @@ pub(super) struct ChangeEntry {
     pub(super) value: Option<Spanned<String>>,
     /// … or a path.
     pub(super) from: Option<Spanned<String>>,
-    /// Taken where the path gives null.
+    /// Replaces null.
     pub(super) default: Option<Spanned<String>>,
-    /// Where the path gives null the event changes nothing.
+    /// Null changes nothing.
     pub(super) if_present: bool,
 }
 
-/// A table with a row for each element of an array of the creation event.
+/// A table with one row per element of an array in the creation event.
 #[derive(Debug)]
 pub(super) struct LinesEntry {
     pub(super) table: Spanned<String>,
-    /// Path of the array.
+    /// The path of the array.
     pub(super) each: Spanned<String>,
-    /// Column that numbers the elements from 1.
+    /// The column that numbers the elements from 1.
     pub(super) number: Spanned<String>,
     pub(super) columns: Vec<ColumnEntry>,
 }
 
-/// A table with a row for each event.
+/// A table with one row per event.
 #[derive(Debug)]
 pub(super) struct LogEntry {
     pub(super) table: Spanned<String>,
@@ -81,27 +81,26 @@ pub(super) struct LogEntry {
     pub(super) columns: Vec<ColumnEntry>,
 }
 
-/// A column and its source.
 #[derive(Debug)]
 pub(super) struct ColumnEntry {
     pub(super) name: Spanned<String>,
     pub(super) ty: Spanned<String>,
-    /// Paths in `data`: the first that is not null. `$event_type` and `$data` name the envelope's.
-    /// None: the column has no source and stays NULL.
+    /// Paths in `data`, of which the first that is not null counts; or `$event_type` or `$data`, from
+    /// the envelope. Empty: the column stays NULL.
     pub(super) from: Vec<Spanned<String>>,
-    /// Other paths for some event types.
+    /// Replaces `from` for some event types.
     pub(super) from_on: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
     /// Constants for some event types.
     pub(super) value_on: Vec<(Spanned<String>, Spanned<String>)>,
-    /// A named conversion; `length` is the number of elements of an array.
+    /// The only conversion is `length`, the number of elements of an array.
     pub(super) convert: Option<Spanned<String>>,
     pub(super) required: bool,
-    /// A path leads to a key that is redacted everywhere else, and this column keeps it.
+    /// This column keeps a key that is redacted everywhere else.
     pub(super) keep_secret: bool,
 }
 
 impl DomainFile {
-    /// Reads a file; what cannot be read is reported and left out.
+    /// Reads a file. Reports what it cannot read, and leaves it out.
     pub(super) fn read(text: &str, report: &mut Report<'_>) -> Option<Self> {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
@@ -200,12 +199,12 @@ impl ColumnEntry {
         Some(Self { name: name?, ty: ty?, from, from_on, value_on, convert, required, keep_secret })
     }
 
-    /// Every path of the column, whatever the event.
+    /// The paths for all events.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Spanned<String>> {
         self.from.iter().chain(self.from_on.iter().flat_map(|(_, paths)| paths))
     }
 
-    /// Whether one of its sources is the envelope's, which is always there.
+    /// Whether it takes a value of the envelope, which is always present.
     pub(super) fn is_of_envelope(&self) -> bool {
         self.from.iter().any(|path| path.get_ref().starts_with('$'))
     }
@@ -215,7 +214,7 @@ impl ColumnEntry {
 fn paths(value: &Spanned<DeValue<'_>>, key: &str, report: &mut Report<'_>) -> Vec<Spanned<String>> {
     match value.get_ref() {
         DeValue::Array(list) if list.is_empty() => {
-            report.fault_at(value.span().start, key, "is empty; give a path, or leave it out");
+            report.fault_at(value.span().start, key, "is empty; give a path, or remove it");
             Vec::new()
         }
         DeValue::Array(list) => list.iter().filter_map(|path| text(path, key, report)).collect(),

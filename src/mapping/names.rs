@@ -1,20 +1,20 @@
-//! Names of topics, tables and columns: what Kafka, the server and the statements take.
+//! Names of topics, tables and columns that Kafka, the server and the statements accept.
 
 use super::report::Report;
 use super::table::{ColumnSpec, Table};
 use crate::decode::EVENT_TYPE_CHARS_MAX;
 use toml::Spanned;
 
-/// Longest identifier of MySQL and MariaDB.
+/// The servers' limit.
 const IDENTIFIER_CHARS_MAX: usize = 64;
-/// What the name of a table's unique key begins with; it has to fit as well.
+/// Prefix of a table's unique key, whose name has to fit as well.
 const UNIQUE_KEY_PREFIX: &str = "uq_";
-/// Tables that are sluicegate's own, beside those that begin with [`OWN_PREFIX`].
+/// sluicegate's own tables, besides those that begin with [`OWN_PREFIX`].
 const OWN_TABLES: [&str; 2] = ["dead_letters", "_sqlx_migrations"];
 const OWN_PREFIX: &str = "sluicegate_";
-/// Columns that the server fills in every table.
+/// Columns of every table that the server fills.
 const SERVER_COLUMNS: [&str; 2] = ["id", "created_at"];
-/// Names that InnoDB keeps for itself.
+/// Names that InnoDB reserves.
 const INNODB_COLUMNS: [&str; 4] = ["DB_ROW_ID", "DB_TRX_ID", "DB_ROLL_PTR", "FTS_DOC_ID"];
 
 /// Checks a topic's name, which is also the first part of its event types.
@@ -22,20 +22,20 @@ pub(super) fn check_topic(report: &mut Report<'_>, topic: &Spanned<String>) {
     let name = topic.get_ref();
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if name.is_empty() || [".", ".."].contains(&name.as_str()) || !name.bytes().all(legal) {
-        report.fault(topic, "is not the name of a Kafka topic: letters, digits, dots, _ and -");
+        report.fault(topic, "is not a Kafka topic name; use letters, digits, '.', '_' and '-'");
     }
-    // A dot and an action of one letter have to fit behind it.
+    // Leaves room for a dot and an action of one letter.
     let longest = EVENT_TYPE_CHARS_MAX - 2;
     if name.len() > longest {
         let problem = format!(
-            "is too long: event types are <topic>.<action> of at most {EVENT_TYPE_CHARS_MAX} characters, so a topic has at most {longest}"
+            "is too long: an event type, <topic>.<action>, has at most {EVENT_TYPE_CHARS_MAX} characters, so a topic has at most {longest}"
         );
         report.fault(topic, &problem);
     }
 }
 
-/// Checks the name of a table that comes after `tables`, and the names of its columns. The server
-/// compares names of columns, and on some systems those of tables, without case.
+/// Checks a table's name against the `tables` so far, and the names of its columns. The server
+/// ignores the case of column names, and on some systems of table names.
 pub(super) fn check_table(
     report: &mut Report<'_>,
     name: &Spanned<String>,
@@ -44,14 +44,13 @@ pub(super) fn check_table(
 ) {
     let table = name.get_ref();
     if let Some(other) = tables.iter().find(|other| other.name.eq_ignore_ascii_case(table)) {
-        report
-            .fault(name, &format!("another table is mapped by this name already: {}", other.name));
+        report.fault(name, &format!("another table already has this name: {}", other.name));
     }
     let is_own = |own: &str| own.eq_ignore_ascii_case(table);
     if OWN_TABLES.into_iter().any(is_own) || table.to_ascii_lowercase().starts_with(OWN_PREFIX) {
         report.fault(
             name,
-            "is a name of sluicegate's own tables (dead_letters, _sqlx_migrations, sluicegate_…); choose another",
+            "is reserved for sluicegate's own tables (dead_letters, _sqlx_migrations, sluicegate_…); choose another name",
         );
     }
     check_word(report, name, table, IDENTIFIER_CHARS_MAX - UNIQUE_KEY_PREFIX.len());
@@ -68,7 +67,7 @@ pub(super) fn check_table(
         if seen.contains(&folded) {
             report.fault(
                 name,
-                &format!("column {column} comes twice; the server compares names without case"),
+                &format!("column {column} comes twice; the server ignores the case of names"),
             );
         }
         seen.push(folded);
@@ -77,9 +76,9 @@ pub(super) fn check_table(
 
 fn check_word(report: &mut Report<'_>, at: &Spanned<String>, word: &str, longest: usize) {
     if word.is_empty() || !word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        report.fault(at, &format!("{word:?} is not a name of letters, digits and _"));
+        report.fault(at, &format!("{word:?} is not a name; use letters, digits and _"));
     }
     if word.len() > longest {
-        report.fault(at, &format!("{word:?} is too long; it may have {longest} characters"));
+        report.fault(at, &format!("{word:?} is too long; use at most {longest} characters"));
     }
 }

@@ -1,9 +1,9 @@
-//! Dotted paths → the tree of keys that is walked along with the tape.
+//! Dotted paths → the tree of keys that flatten follows along the tape.
 
 use super::plan::{Cell, PathNode, Source};
 use std::collections::HashMap;
 
-/// Paths of one event type, collected before the tree is numbered.
+/// The paths of one event type.
 #[derive(Default)]
 pub(super) struct PathSet {
     paths: Vec<String>,
@@ -31,12 +31,12 @@ impl PathSet {
         self.paths.push(path.to_owned());
     }
 
-    /// The array at `path` gives the lines of the plan with this index.
+    /// `lines` is the index of the plan that takes the array at `path`.
     pub(super) fn add_lines(&mut self, path: &str, lines: usize) {
         self.lines.push((path.to_owned(), lines));
     }
 
-    /// Builds the tree. Slots are numbered depth first, so that those below a node are one range.
+    /// Builds the tree. Numbers slots depth first, so that those below a node are one range.
     pub(super) fn build(&self) -> PathTree {
         let mut root = PathNode::default();
         let mut wanted = HashMap::new();
@@ -54,7 +54,7 @@ impl PathSet {
 }
 
 impl PathTree {
-    /// Tells the cells the slots of their paths.
+    /// Sets the slots of the cells' paths.
     pub(super) fn resolve(&self, cells: &mut [Cell]) {
         for cell in cells {
             match &mut cell.source {

@@ -1,9 +1,8 @@
-//! Where the faults of one mapping file are collected.
+//! Collects the faults of one mapping file.
 
 use super::MappingError;
 use toml::Spanned;
 
-/// Collects the faults of one file.
 pub(super) struct Report<'a> {
     pub(super) file: &'a str,
     text: &'a str,
@@ -15,7 +14,7 @@ impl<'a> Report<'a> {
         Self { file, text, faults }
     }
 
-    /// A fault in the value `at`.
+    /// Reports a fault in the value `at`.
     pub(super) fn fault(&mut self, at: &Spanned<String>, problem: &str) {
         self.fault_at(at.span().start, at.get_ref(), problem);
     }
@@ -30,7 +29,7 @@ impl<'a> Report<'a> {
         });
     }
 
-    /// How many faults there are by now, those of other files included.
+    /// The faults so far, those of other files included.
     pub(super) fn count(&self) -> usize {
         self.faults.len()
     }

@@ -1,82 +1,64 @@
-//! The tables a mapping writes to: names, types and the roles of their columns.
+//! The tables of a mapping: names, types and the roles of their columns.
 
-/// Index of a table in [`super::Mapping::tables`], which is also the order in which a batch is
-/// flushed.
+/// Index into [`super::Mapping::tables`], which is also the order of a flush.
 pub type TableId = usize;
 
 /// A table and how its rows merge.
 ///
-/// Every table has the same frame: the entity's key first, `event_id` and `event_timestamp` last.
+/// In every table the entity's key is the first column, `event_id` and `event_timestamp` the last two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// Name in the database.
     pub name: String,
-    /// Columns in the order of the `INSERT`; `id` and `created_at` are the server's.
+    /// In the order of the `INSERT`; without `id` and `created_at`, which the server fills.
     pub columns: Vec<ColumnSpec>,
-    /// How rows merge.
     pub kind: TableKind,
 }
 
 /// How the rows of a table merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TableKind {
-    /// One row an entity: a creation part and changing columns, each with a version of its own.
-    Entity {
-        /// The changing columns.
-        changing: Vec<Changing>,
-        /// The tables of its lines.
-        children: Vec<TableId>,
-    },
-    /// Lines of an entity, numbered in the second column; they belong to one creation event.
-    Lines {
-        /// The entity's table.
-        parent: TableId,
-    },
-    /// One row an event.
+    /// One row per entity: a creation part and changing columns, each with its own version.
+    Entity { changing: Vec<Changing>, children: Vec<TableId> },
+    /// Lines of an entity, numbered in the second column; all from one creation event.
+    Lines { parent: TableId },
+    /// One row per event.
     Log,
 }
 
 /// A changing column and its version, as column indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Changing {
-    /// The value.
     pub value: usize,
-    /// `<value>_changed_at`: when a later event than the creation last changed it.
+    /// `<value>_changed_at`: when an event after the creation last changed it.
     pub at: usize,
     /// `<value>_changed_by`: the id of that event.
     pub by: usize,
 }
 
-/// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnSpec {
-    /// Name in the database.
     pub name: String,
-    /// Type in the database.
     pub ty: ColumnType,
-    /// The event must have a value. An entity's row without its creation holds `''` or NULL: see
-    /// [`Self::is_empty_when_absent`].
+    /// The event must have a value. Until the creation event arrives, an entity's row has `''` or NULL
+    /// here: see [`Self::is_empty_when_absent`].
     pub required: bool,
 }
 
-/// The types a column can have, with the limits that flatten checks.
+/// The types of columns, with the limits that flatten checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnType {
-    /// `VARCHAR(50)` in `ascii_bin`: ids from the envelope.
+    /// `VARCHAR(50)` in `ascii_bin`, for ids from the envelope.
     Id,
     /// `VARCHAR(n)`, n in characters.
     Varchar(usize),
     /// `TEXT`: up to 65,535 bytes.
     Text,
-    /// `ENUM` with its values.
     Enum(Vec<String>),
-    /// `BIGINT`, used for counts and cents: not negative.
+    /// For counts and cents: never negative.
     BigInt,
-    /// `BOOLEAN`.
     Boolean,
     /// `DATETIME(6)`, UTC.
     DateTime,
-    /// `JSON`.
     Json,
 }
 
@@ -86,19 +68,19 @@ impl Table {
     /// The column of the line's number in a [`TableKind::Lines`] table.
     pub const LINE: usize = 1;
 
-    /// The column of the creating or logged event's id.
+    /// The id of the creating or logged event.
     #[must_use]
     pub fn event_id(&self) -> usize {
         self.columns.len() - 2
     }
 
-    /// The column of the creating or logged event's time.
+    /// The time of the creating or logged event.
     #[must_use]
     pub fn event_timestamp(&self) -> usize {
         self.columns.len() - 1
     }
 
-    /// The changing columns; none unless this is an entity's table.
+    /// Empty unless this is an entity's table.
     #[must_use]
     pub fn changing(&self) -> &[Changing] {
         match &self.kind {
@@ -117,8 +99,8 @@ impl Table {
 }
 
 impl ColumnSpec {
-    /// Whether an entity's row holds `''` here until its creation is known. Other required types have
-    /// no value that says "not yet", so they hold NULL.
+    /// Whether an entity's row holds `''` here until its creation event arrives. Other required types
+    /// have no such value for "not yet", so they hold NULL.
     #[must_use]
     pub fn is_empty_when_absent(&self) -> bool {
         let is_text = matches!(self.ty, ColumnType::Id | ColumnType::Varchar(_) | ColumnType::Text);
@@ -127,10 +109,9 @@ impl ColumnSpec {
 }
 
 impl ColumnType {
-    /// Largest `TEXT`, in bytes.
     pub const TEXT_BYTES_MAX: usize = 65_535;
 
-    /// Whether values are kept as numbers rather than as text.
+    /// Whether a batch keeps the values as numbers.
     #[must_use]
     pub fn is_number(&self) -> bool {
         matches!(self, Self::BigInt | Self::Boolean | Self::DateTime)
@@ -155,11 +136,11 @@ impl ColumnType {
 impl std::str::FromStr for ColumnType {
     type Err = String;
 
-    /// Reads a type as it is written in a mapping: `varchar(200)`, `enum(a, b)`, `bigint`, …
+    /// Reads a type in the mapping's syntax: `varchar(200)`, `enum(a, b)`, `bigint`, …
     fn from_str(text: &str) -> Result<Self, String> {
         let unknown = || {
             format!(
-                "unknown type {text:?}; one of varchar(N), text, enum(a, b, …), bigint, boolean, datetime(6), json"
+                "unknown type {text:?}; use varchar(N), text, enum(a, b, …), bigint, boolean, datetime(6), json"
             )
         };
         let (name, arguments) = match text.split_once('(') {

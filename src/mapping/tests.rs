@@ -86,11 +86,11 @@ fn faults_name_file_line_key_and_fix() {
         &[
             "x.toml:5: b.x: is not an event type of this topic",
             "x.toml:7: varchar: \"varchar\": varchar takes a length",
-            "x.toml:8: z: is not among the column's values: x, y",
+            "x.toml:8: z: is not one of the column's values: x, y",
             "x.toml:9: p: contact.Password leads through a redacted key",
             "x.toml:10: q: \"a..b\" is not a dotted path",
             "x.toml:11: r: a json column takes $data only",
-            "x.toml:12: lenght: is not a conversion",
+            "x.toml:12: lenght: unknown conversion; the only one is `length`",
         ],
     );
     check(
@@ -117,21 +117,21 @@ fn one_fault_hides_no_other() {
          { name = 'y', type = 'text', value_on = 'x' },\n 3 ]\n\
          [[log]]\ntable = 'b'\nevents = '*'\ncolumns = { name = 'x' }\n",
         &[
-            "x.toml:2: key: takes a string; this is of type integer",
-            "x.toml:3: colour: is not a key of a mapping file; there are topic, key, redact",
-            "x.toml:4: redacted: is not a key of a mapping file; is it redact?",
+            "x.toml:2: key: expected a string, found integer",
+            "x.toml:3: colour: unknown key in a mapping file; known keys are topic, key, redact",
+            "x.toml:4: redacted: unknown key in a mapping file; did you mean redact?",
             "x.toml:5: columns: is missing in [entity]",
             "x.toml:8: events: is missing in [[log]]",
-            "x.toml:10: event: is not a key of [[log]]; is it events?",
+            "x.toml:10: event: unknown key in [[log]]; did you mean events?",
             "x.toml:12: type: is missing in a column",
-            "x.toml:12: typ: is not a key of a column; is it type?",
+            "x.toml:12: typ: unknown key in a column; did you mean type?",
             "x.toml:13: from: is empty",
-            "x.toml:13: required: takes true or false; this is of type string",
-            "x.toml:14: from: takes a path or a list of paths; this is of type integer",
-            "x.toml:15: value_on: takes a table such as",
-            "x.toml:16: columns: takes a table: a column; this is of type integer",
-            "x.toml:19: events: takes a list of strings; this is of type string",
-            "x.toml:20: columns: takes a list of tables",
+            "x.toml:13: required: expected true or false, found string",
+            "x.toml:14: from: expected a path or a list of paths, found integer",
+            "x.toml:15: value_on: expected a table such as",
+            "x.toml:16: columns: expected a table: a column, found integer",
+            "x.toml:19: events: expected a list of strings, found string",
+            "x.toml:20: columns: expected a list of tables",
         ],
     );
     // Even where the text is not TOML, what follows is read.
@@ -149,7 +149,7 @@ fn one_fault_hides_no_other() {
 
 #[test]
 fn every_event_type_goes_somewhere() {
-    let nowhere = "x.toml:1: a: event types that this file does not name would go nowhere; give a [[log]] with events = [\"*\"] to keep them, or ignore = [\"*\"] to count and skip them";
+    let nowhere = "x.toml:1: a: event types that this file does not name would go nowhere; add a [[log]] with events = [\"*\"] to keep them, or ignore = [\"*\"] to count and skip them";
     let file = "topic = 'a'\nkey = 'a_id'\n";
     check(file, &[nowhere]);
     check(&format!("{file}ignore = ['a.ping']"), &[nowhere]);
@@ -161,7 +161,10 @@ fn every_event_type_goes_somewhere() {
     check(&ignoring("'a.ping'", &with_log("")), &[]);
     check(&ignoring("'*', 'a.ping'", &format!("{file}{ENTITY}")), &[]);
     // What is ignored goes nowhere else.
-    check(&ignoring("'*'", &with_log("")), &["x.toml:1: *: ignores what a log table takes"]);
+    check(
+        &ignoring("'*'", &with_log("")),
+        &["x.toml:1: *: is ignored, but a log table takes \"*\" as well"],
+    );
     check(
         &ignoring(
             "'a.made', 'a.b', 'a.c', 'b.c', 'a.C'",
@@ -198,10 +201,7 @@ fn topics_have_any_name_that_kafka_takes() {
     }
     for topic in ["", ".", "..", "a b", "a/b", "\u{e4}", &"x".repeat(99)] {
         let file = with_log("").replace("topic = 'a'", &format!("topic = '{topic}'"));
-        check(
-            &file,
-            &[if topic.len() == 99 { "at most 98" } else { "is not the name of a Kafka topic" }],
-        );
+        check(&file, &[if topic.len() == 99 { "at most 98" } else { "is not a Kafka topic name" }]);
     }
     let long = format!("a.{}", "x".repeat(99));
     for event in ["a.", "a", "a.b.c", "a.B", "a.b-c", "A.b", "b.c", long.as_str()] {
@@ -228,8 +228,8 @@ fn a_path_that_can_never_match_is_a_fault() {
              { name = 'w', type = 'text', from = '$.a' }",
         ),
         &[
-            "x.toml:7: $event_type: is always there",
-            "x.toml:8: w: $.a: there is $event_type and $data",
+            "x.toml:7: $event_type: always has a value",
+            "x.toml:8: w: $.a is unknown; use $event_type or $data",
         ],
     );
     check(
@@ -247,7 +247,7 @@ fn a_path_that_can_never_match_is_a_fault() {
             "x.toml:15: s[1]: \"s[1]\" points into an array",
             "x.toml:16: x[1]: \"x[1]\" points into an array",
             "x.toml:16: $data: is not a path in `data`",
-            "x.toml:22: a.made: lines come from the creation event alone",
+            "x.toml:22: a.made: only the creation event has lines",
             "x.toml:25: items[0].parts: \"items[0].parts\" points into an array",
         ],
     );
@@ -280,7 +280,7 @@ fn no_path_leads_through_a_secret() {
             "x.toml:13: c2: audit leads through a redacted key",
             "x.toml:14: c3: y.PIN leads through a redacted key",
             "x.toml:15: c4: to\u{212A}en leads through a redacted key",
-            "x.toml:17: c6: no path of it leads through a redacted key; remove keep_secret",
+            "x.toml:17: c6: none of its paths leads through a redacted key; remove keep_secret",
             "x.toml:22: PAYMENT.card.number: leads through a redacted key",
             "x.toml:23: payment.card.number: leads through a redacted key",
             "x.toml:24: a.SECRET: leads through a redacted key",
@@ -297,10 +297,10 @@ fn names_are_the_users_to_choose_but_for_a_few() {
         check(&table(name), &[]);
     }
     for name in ["dead_letters", "Dead_Letters", "_sqlx_migrations", "sluicegate_progress"] {
-        check(&table(name), &["is a name of sluicegate's own tables"]);
+        check(&table(name), &["is reserved for sluicegate's own tables"]);
     }
-    check(&table("a-b"), &["is not a name of letters, digits and _"]);
-    check(&table(&"x".repeat(62)), &["is too long; it may have 61 characters"]);
+    check(&table("a-b"), &["is not a name; use letters, digits and _"]);
+    check(&table(&"x".repeat(62)), &["is too long; use at most 61 characters"]);
     let column = |name: &str| with_columns(&format!("{{ name = '{name}', type = 'text' }}"));
     check(&column("New"), &[]);
     check(&column("ID"), &["column ID is reserved: the server fills it"]);
@@ -308,7 +308,7 @@ fn names_are_the_users_to_choose_but_for_a_few() {
     check(&column("db_row_id"), &["column db_row_id is reserved: InnoDB uses it"]);
     check(&column("A_ID"), &["column A_ID comes twice"]);
     check(&column("Event_Id"), &["column event_id comes twice"]);
-    check(&column(&"x".repeat(65)), &["is too long; it may have 64 characters"]);
+    check(&column(&"x".repeat(65)), &["is too long; use at most 64 characters"]);
     let changing = "x".repeat(54);
     check(
         &with_log(&format!(
@@ -318,7 +318,7 @@ fn names_are_the_users_to_choose_but_for_a_few() {
     );
     check(
         &with_log("[[log]]\ntable = 'A_EVENTS'\nevents = ['a.b']\ncolumns = []"),
-        &["another table is mapped by this name already: a_events"],
+        &["another table already has this name: a_events"],
     );
 }
 
@@ -352,22 +352,19 @@ fn a_directory_replaces_and_extends() {
 #[test]
 fn two_files_about_one_topic_are_both_named() {
     let faults = in_directory(&[("a.toml", ORDER), ("b.toml", ORDER)]).unwrap_err();
-    let about = faults.iter().find(|fault| fault.contains("is about this topic, too")).unwrap();
+    let about = faults.iter().find(|fault| fault.contains("already maps this topic")).unwrap();
     assert!(about.contains("a.toml") && about.contains("b.toml:1: order"), "{faults:#?}");
 }
 
 #[test]
 fn a_directory_without_mapping_files_is_a_fault() {
     for (files, expected) in [
-        (
-            &[][..],
-            &["has no mapping file, a name that ends in .toml (there are no files in it)"][..],
-        ),
-        (&[("order.toml.bak", ORDER)], &["(there are order.toml.bak)"]),
+        (&[][..], &["has no mapping file, whose name ends in .toml (the directory is empty)"][..]),
+        (&[("order.toml.bak", ORDER)], &["(found only order.toml.bak)"]),
         (
             &[("order.tml", ORDER)],
             &[
-                "order.tml:0: file: is not read, since its name does not end in .toml",
+                "order.tml:0: file: is not read, because its name does not end in .toml",
                 "has no mapping file",
             ],
         ),

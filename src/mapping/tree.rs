@@ -1,18 +1,17 @@
-//! A table of TOML, key by key: what is missing, of another type or unknown is reported, and the
-//! rest is read all the same, so that one fault hides no other.
+//! A table of TOML, key by key. Reports missing and unknown keys and wrong types, and still reads the
+//! rest, so that one fault does not hide another.
 
 use super::report::Report;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-/// Below this likeness a known key is not suggested.
+/// A known key that is less similar is not suggested.
 const ALIKE: f64 = 0.7;
 
-/// A table whose keys are taken one after the other.
 pub(super) struct Keys<'t, 'r, 'a> {
     table: &'t DeTable<'t>,
-    /// What people call it, such as `[[log]]`.
+    /// For messages, such as `[[log]]`.
     name: &'static str,
     span: Range<usize>,
     known: Vec<&'static str>,
@@ -29,19 +28,18 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
         Self { table, name, span, known: Vec::new(), report }
     }
 
-    /// The value of `key`, if it is there.
     pub(super) fn get(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.known.push(key);
         self.table.get(key)
     }
 
-    /// A string that may be left out.
+    /// An optional string.
     pub(super) fn text(&mut self, key: &'static str) -> Option<Spanned<String>> {
         let value = self.get(key)?;
         text(value, key, self.report)
     }
 
-    /// A string that has to be there.
+    /// A required string.
     pub(super) fn required(&mut self, key: &'static str) -> Option<Spanned<String>> {
         if !self.table.contains_key(key) {
             self.missing(key);
@@ -54,7 +52,7 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
         self.report.fault_at(self.span.start, key, &problem);
     }
 
-    /// `true` or `false`; left out it is `false`.
+    /// `true` or `false`; `false` if missing.
     pub(super) fn flag(&mut self, key: &'static str) -> bool {
         let Some(value) = self.get(key) else { return false };
         value.get_ref().as_bool().unwrap_or_else(|| {
@@ -63,7 +61,7 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
         })
     }
 
-    /// A list of strings; left out it is empty.
+    /// A list of strings; empty if missing.
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<Spanned<String>> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let Some(list) = value.get_ref().as_array() else {
@@ -73,7 +71,7 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
         list.iter().filter_map(|value| text(value, key, self.report)).collect()
     }
 
-    /// A table or a list of tables, each read by `read`; left out it is empty.
+    /// A list of tables, each read by `read`; empty if missing.
     pub(super) fn each<T>(
         &mut self,
         key: &'static str,
@@ -89,7 +87,7 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
         list.iter().filter_map(|entry| one(entry, key, name, self.report, &mut read)).collect()
     }
 
-    /// A table, read by `read`, that may be left out.
+    /// An optional table, read by `read`.
     pub(super) fn one<T>(
         &mut self,
         key: &'static str,
@@ -100,7 +98,7 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
         one(value, key, name, self.report, read)
     }
 
-    /// The keys and values of a table of names of the user's own.
+    /// The keys and values of a table whose keys are the user's own.
     pub(super) fn entries(
         &mut self,
         key: &'static str,
@@ -116,7 +114,7 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
         table.iter().map(|(name, value)| (own(name), value)).collect()
     }
 
-    /// Reports every key that was not asked for.
+    /// Reports every key that was not read.
     pub(super) fn end(&mut self) {
         for key in self.table.keys() {
             let name: &str = key.get_ref();
@@ -128,9 +126,13 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
                 strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
             });
             let problem = match nearest {
-                Some(nearest) => format!("is not a key of {}; is it {nearest}?", self.name),
+                Some(nearest) => format!("unknown key in {}; did you mean {nearest}?", self.name),
                 None => {
-                    format!("is not a key of {}; there are {}", self.name, self.known.join(", "))
+                    format!(
+                        "unknown key in {}; known keys are {}",
+                        self.name,
+                        self.known.join(", ")
+                    )
                 }
             };
             self.report.fault_at(key.span().start, name, &problem);
@@ -155,7 +157,7 @@ fn one<'t, 'a, T>(
     read
 }
 
-/// A string and where it stands.
+/// A string and its position.
 pub(super) fn text(
     value: &Spanned<DeValue<'_>>,
     key: &str,
@@ -177,5 +179,5 @@ pub(super) fn wrong_type(
     report: &mut Report<'_>,
 ) {
     let found = value.get_ref().type_str();
-    report.fault_at(value.span().start, key, &format!("takes {wanted}; this is of type {found}"));
+    report.fault_at(value.span().start, key, &format!("expected {wanted}, found {found}"));
 }

@@ -1,4 +1,4 @@
-//! What is wrong with columns.
+//! Checks the columns of mapped tables.
 
 use super::live::{LiveColumn, LiveTable};
 use super::{Mismatch, Wanted, ddl, quoted, size};
@@ -9,7 +9,7 @@ const CHAR_BYTES: i64 = 4;
 /// Largest TEXT, in bytes.
 const TEXT_BYTES: i64 = 65_535;
 
-/// Columns that nothing fills.
+/// Reports columns that nothing fills.
 pub(super) fn unmapped(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
     for (name, column) in &live.columns {
         let is_filled = column.nullable
@@ -21,7 +21,7 @@ pub(super) fn unmapped(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut V
                 ddl::changed(name, column, &column.column_type, column.collation.as_ref(), true);
             mismatches.push(Mismatch::refused(
                 format!("{}.{name}", wanted.name),
-                "is not mapped, takes no NULL and has no default",
+                "is not mapped, is NOT NULL and has no default",
                 format!("ALTER TABLE {} MODIFY COLUMN {changed}", quoted(wanted.name)),
             ));
         }
@@ -29,14 +29,14 @@ pub(super) fn unmapped(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut V
 }
 
 pub(super) fn mapped(table: &Table, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
-    // What the fixes so far would make of the row.
+    // The row's size after the fixes so far.
     let mut row_bytes = size::row_bytes(live);
     for spec in &table.columns {
         let (problem, change) = match live.columns.get(&spec.name) {
             None => {
                 let added = format!("ADD COLUMN {}", ddl::new(table, spec, row_bytes));
                 row_bytes += size::new_bytes(&spec.ty);
-                ("there is no such column".to_owned(), added)
+                ("the column does not exist".to_owned(), added)
             }
             Some(found) => {
                 let problems = problems(table, spec, found);
@@ -61,27 +61,27 @@ fn problems(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> Vec<String> 
         problems.push("is GENERATED, so the server refuses values for it".to_owned());
     }
     if !fits(&spec.ty, live) {
-        problems.push(format!("is {ty}, which does not hold every {}", spec.ty.sql()));
+        problems.push(format!("is {ty}, which cannot hold every {}", spec.ty.sql()));
     }
     if let Some((charset, collation)) = &live.collation {
         if spec.ty == ColumnType::Id && !collation.ends_with("_bin") {
             problems.push(format!(
-                "compares ids by {collation}, which takes different ones for equal; it needs a binary collation"
+                "compares ids by {collation}, under which different ones can be equal; it needs a binary collation"
             ));
         } else if spec.ty != ColumnType::Id && charset != "utf8mb4" {
             problems.push(format!("is in character set {charset}, not utf8mb4"));
         }
     }
     if ddl::takes_null(table, spec) && !live.nullable {
-        problems.push("takes no NULL, but the value may be absent".to_owned());
+        problems.push("is NOT NULL, but the value may be absent".to_owned());
     }
     if ddl::is_key(table, spec) && live.nullable {
-        problems.push("takes NULL, but is part of the key".to_owned());
+        problems.push("allows NULL, but is part of the key".to_owned());
     }
     problems
 }
 
-/// The clause that makes a column fit, keeps what it holds, and keeps all that it is otherwise.
+/// The clause that makes a column fit, and keeps its values and its other attributes.
 fn fix(table: &Table, spec: &ColumnSpec, live: &LiveColumn, row_bytes: &mut i64) -> String {
     let nullable = if ddl::is_key(table, spec) {
         false
@@ -100,7 +100,7 @@ fn fix(table: &Table, spec: &ColumnSpec, live: &LiveColumn, row_bytes: &mut i64)
                 ddl::changed(&spec.name, live, &ty, collation.as_ref(), nullable)
             )
         }
-        // Nothing that it holds is the mapping's, so it stays beside the new one.
+        // Its values are of another kind, so it stays, renamed, beside a new column.
         None => {
             *row_bytes += size::new_bytes(&spec.ty);
             format!(
@@ -118,7 +118,7 @@ pub(super) fn fits(ty: &ColumnType, live: &LiveColumn) -> bool {
     let (data_type, length) = (live.data_type.as_str(), live.length.unwrap_or(0));
     let chars = |needed: i64| match data_type {
         "varchar" | "char" => length >= needed,
-        // The length of a TEXT counts bytes.
+        // A TEXT's length is in bytes.
         "tinytext" | "text" | "mediumtext" | "longtext" => {
             length >= needed.saturating_mul(CHAR_BYTES)
         }
@@ -141,7 +141,7 @@ pub(super) fn fits(ty: &ColumnType, live: &LiveColumn) -> bool {
     }
 }
 
-/// Characters of the longest value of a text type.
+/// The longest value of a text type, in characters.
 fn chars_of(ty: &ColumnType) -> i64 {
     let chars = match ty {
         ColumnType::Id => crate::decode::ID_CHARS_MAX,
@@ -156,8 +156,8 @@ fn missing_values<'v>(values: &'v [String], live: &LiveColumn) -> impl Iterator<
     values.iter().filter(|value| !live.column_type.contains(&format!("'{value}'")))
 }
 
-/// A type that holds what the column holds now and every value of `ty` as well; `None` if there is none. `others` are the
-/// bytes of the row's other columns.
+/// A type that holds the column's present values and every value of `ty`; `None` if no type does.
+/// `others` are the bytes of the row's other columns.
 pub(super) fn wider(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<String> {
     if fits(ty, live) {
         return Some(live.column_type.clone());

@@ -1,16 +1,16 @@
-//! Column definitions: of new columns from the mapping, of changed ones from what they are.
+//! Column definitions: new ones from the mapping, changed ones from the live column.
 
 use super::live::LiveColumn;
 use super::{Wanted, quoted, quoted_list, size};
 use crate::mapping::{ColumnSpec, ColumnType, Table, TableKind};
 
-/// The character set and collation of tables that we suggest: the newest that every server knows.
+/// Character set and collation of suggested tables: the newest that every supported server has.
 const COLLATION: (&str, &str) = ("utf8mb4", "utf8mb4_unicode_520_ci");
 
 /// Whether a column must be able to hold NULL.
 ///
-/// A row that an entity's later event makes lacks what only the creation gives. Where that is a
-/// required text, it holds `''` meanwhile; other types have no value that says "not yet".
+/// If a later event of an entity comes first, its row lacks what only the creation gives. A required
+/// text is `''` until then; other types have no such value for "not yet".
 pub(super) fn takes_null(table: &Table, spec: &ColumnSpec) -> bool {
     if is_key(table, spec) {
         return false;
@@ -21,12 +21,12 @@ pub(super) fn takes_null(table: &Table, spec: &ColumnSpec) -> bool {
     }
 }
 
-/// Whether a column is part of the key that makes writing a row again harmless.
+/// Whether a column is part of the key that makes it harmless to write a row again.
 pub(super) fn is_key(table: &Table, spec: &ColumnSpec) -> bool {
     Wanted::of(table).key.contains(&spec.name.as_str())
 }
 
-/// A new column as SQL. Where a text of its length does not fit the row, it is stored apart.
+/// A new column as SQL. A text that does not fit the row gets a type that is stored apart.
 pub(super) fn new(table: &Table, spec: &ColumnSpec, row_bytes: i64) -> String {
     let is_wide = !size::fits_row(row_bytes + size::new_bytes(&spec.ty));
     let ty = if is_wide { apart(&spec.ty) } else { spec.ty.sql() };
@@ -43,7 +43,7 @@ pub(super) fn new(table: &Table, spec: &ColumnSpec, row_bytes: i64) -> String {
     format!("{} {ty} {null}", quoted(&spec.name))
 }
 
-/// A type that holds the same and is stored apart from its row, where there is one.
+/// The type that holds the same values but is stored apart from the row, if there is one.
 fn apart(ty: &ColumnType) -> String {
     match ty {
         ColumnType::Varchar(_) => ColumnType::Text.sql(),
@@ -51,13 +51,13 @@ fn apart(ty: &ColumnType) -> String {
     }
 }
 
-/// A new table. The widest texts are stored apart if not all fit a row.
+/// A new table as SQL. The widest texts are stored apart if they do not all fit a row.
 pub(super) fn create_table(wanted: &Wanted<'_>, table: &Table) -> String {
     let bytes = |spec: &ColumnSpec| size::new_bytes(&spec.ty);
     let mut narrow_first: Vec<&ColumnSpec> = table.columns.iter().collect();
     narrow_first.sort_by_key(|spec| bytes(spec));
     let columns = table.columns.iter().map(|spec| {
-        // Columns are as wide as the narrower ones before them allow.
+        // The narrower columns have taken their room already.
         let before = narrow_first.iter().take_while(|other| !std::ptr::eq(**other, spec));
         new(table, spec, before.map(|spec| bytes(spec)).sum())
     });
@@ -75,7 +75,7 @@ pub(super) fn create_table(wanted: &Wanted<'_>, table: &Table) -> String {
     )
 }
 
-/// A live column as SQL, with another type, collation or nullability, and all else as it is.
+/// A live column as SQL with this type, collation and nullability; all else as it is.
 pub(super) fn changed(
     name: &str,
     live: &LiveColumn,
@@ -89,7 +89,7 @@ pub(super) fn changed(
     }
     text += if nullable { " NULL" } else { " NOT NULL" };
     match &live.default {
-        // MySQL has no other default for a TEXT than an expression.
+        // MySQL allows a TEXT only an expression as a default.
         Some(default) if ty.ends_with("TEXT") && !default.starts_with('(') => {
             text += &format!(" DEFAULT ({default})");
         }
@@ -114,7 +114,7 @@ pub(super) fn changed(
     text
 }
 
-/// MySQL takes CURRENT_TIMESTAMP for a column only with as many digits as the column has (1067).
+/// MySQL needs CURRENT_TIMESTAMP to have as many digits as its column (error 1067).
 fn now_as_precise_as(ty: &str, sql: &str) -> String {
     let digits = ty.find('(').filter(|_| ty.to_ascii_uppercase().starts_with("DATETIME"));
     match (sql.to_ascii_lowercase().starts_with("current_timestamp"), digits) {
@@ -128,7 +128,7 @@ pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-/// The collation that a text column needs, given the one that it has.
+/// The collation that a text column needs, as close as possible to the one that it has.
 pub(super) fn collation(ty: &ColumnType, live: &LiveColumn) -> Option<(String, String)> {
     let (charset, collation) = live.collation.clone()?;
     if *ty == ColumnType::Id {
@@ -140,7 +140,7 @@ pub(super) fn collation(ty: &ColumnType, live: &LiveColumn) -> Option<(String, S
         return Some((charset, collation));
     }
     let own = |collation: &str| (COLLATION.0.to_owned(), collation.to_owned());
-    // The same collation of the larger character set, where there is one.
+    // The same collation in the larger character set, if it exists.
     let narrow = ["utf8mb3_", "utf8_"].iter().find_map(|narrow| collation.strip_prefix(narrow));
     Some(match narrow {
         Some(rest) => own(&format!("utf8mb4_{rest}")),

@@ -1,15 +1,15 @@
-//! AUTO_INCREMENT columns that run out.
+//! AUTO_INCREMENT columns that run out of numbers.
 //!
-//! Each row that a statement tries takes a number, also one that is there already. When there are
-//! none left, an `INSERT` meets the row with the last number instead of its own.
+//! Each row of an `INSERT` takes a number, even if the row exists. When none is left, an `INSERT`
+//! collides with the row that has the last number, instead of its own.
 
 use super::live::{LiveIds, LiveTable};
 use super::{Mismatch, ddl, quoted};
 
-/// With fewer numbers left a start is refused: that many rows are written within a minute.
+/// With fewer numbers left, a start is refused: a minute may write this many rows.
 pub const ROOM_LEAST: u64 = 1_000_000;
 
-/// With a smaller share left it is said.
+/// A smaller share is a warning.
 const SHARE_SAID: f64 = 0.2;
 
 impl LiveIds {
@@ -17,20 +17,19 @@ impl LiveIds {
         self.greatest.saturating_sub(self.last)
     }
 
-    /// The share of all numbers that is left.
     #[must_use]
     pub fn share_left(&self) -> f64 {
         share_left(self.greatest, self.last)
     }
 }
 
-/// The share of the numbers up to `greatest` that is left after `last`.
+/// The share of the numbers up to `greatest` that is left after `last`, 0 to 1.
 #[must_use]
 pub fn share_left(greatest: u64, last: u64) -> f64 {
     greatest.saturating_sub(last) as f64 / greatest.max(1) as f64
 }
 
-/// The greatest number that a type holds, each smaller one exactly.
+/// The greatest number up to which a type holds every number exactly.
 pub(super) fn greatest(column_type: &str) -> Option<u64> {
     let bits = match column_type.split(['(', ' ']).next()? {
         "tinyint" => 8,
@@ -53,18 +52,18 @@ pub(super) fn check(table: &str, live: &LiveTable) -> Option<Mismatch> {
     let (left, ty) = (ids.left(), &column.column_type);
     let is_widest = column.data_type == "bigint" && ty.contains("unsigned");
     let fix = if is_widest {
-        "new numbers: DROP the column and ADD it again".to_owned()
+        "renumbering: DROP the column and ADD it again".to_owned()
     } else {
         let wide = ddl::changed(&ids.column, column, "BIGINT UNSIGNED", None, false);
         format!("ALTER TABLE {} MODIFY COLUMN {wide}", quoted(table))
     };
     let rest = format!(
-        "is AUTO_INCREMENT {ty} with {left} numbers left of {}; each row that is tried takes one, also one that is there already",
+        "is AUTO_INCREMENT {ty} with {left} numbers left of {}; each row of an INSERT takes one, even if the row exists",
         ids.greatest
     );
     if left < ROOM_LEAST {
         let problem = format!(
-            "{rest}, and without numbers no row can be written (at least {ROOM_LEAST} are needed to start)"
+            "{rest}, and without numbers no row can be written (a start needs at least {ROOM_LEAST})"
         );
         Some(Mismatch::refused(place, problem, fix))
     } else if column.data_type != "bigint" || ids.share_left() < SHARE_SAID {

@@ -1,10 +1,10 @@
-//! Unique keys: the one that is needed, and those that let rows of different events meet.
+//! Unique keys: the one that is needed, and those under which rows of different events collide.
 
 use super::live::{KeyPart, LiveKey, LiveTable};
 use super::{Mismatch, Severity, Wanted, quoted, quoted_list, size};
 use crate::mysql::Dialect;
 
-/// The key that makes writing a row again harmless.
+/// Checks for the key that makes it harmless to write a row again.
 pub(super) fn needed(wanted: &Wanted<'_>, live: &LiveTable, dialect: Dialect) -> Option<Mismatch> {
     match live.unique_keys.iter().find(|(name, key)| serves(wanted, name, key)) {
         Some((name, key)) => hidden(wanted, name, key, dialect),
@@ -12,14 +12,13 @@ pub(super) fn needed(wanted: &Wanted<'_>, live: &LiveTable, dialect: Dialect) ->
     }
 }
 
-/// Keys that let rows of different events meet.
+/// Reports keys under which rows of different events collide.
 pub(super) fn harmful(wanted: &Wanted<'_>, live: &LiveTable) -> Vec<Mismatch> {
     let keys = live.unique_keys.iter().filter(|(_, key)| !is_harmless(wanted, live, key));
-    keys.map(|(name, key)| meeting(wanted, live, name, key)).collect()
+    keys.map(|(name, key)| colliding(wanted, live, name, key)).collect()
 }
 
-/// Whether a key is the one that is needed: whole columns in this order, and by this name where
-/// statements name it.
+/// Whether a key is the needed one: whole columns in this order, and this name if statements use it.
 fn serves(wanted: &Wanted<'_>, name: &str, key: &LiveKey) -> bool {
     let is_part =
         |(part, column): (&KeyPart, &&str)| matches!(part, KeyPart::Column(name) if name == column);
@@ -39,7 +38,7 @@ fn hidden(wanted: &Wanted<'_>, name: &str, key: &LiveKey, dialect: Dialect) -> O
         Mismatch::refused(
             wanted.name,
             format!(
-                "its unique key {name} is hidden from look-ups, so each would read the whole table"
+                "its unique key {name} is hidden from the optimizer, so each lookup would read the whole table"
             ),
             format!("ALTER TABLE {table} ALTER INDEX {} {shown}", quoted(name)),
         )
@@ -50,28 +49,28 @@ fn missing(wanted: &Wanted<'_>, live: &LiveTable) -> Mismatch {
     let (name, columns) = (wanted.key_name(), wanted.key.join(", "));
     let add =
         format!("ADD UNIQUE KEY {} ({})", quoted(&name), quoted_list(wanted.key.iter().copied()));
-    // A key by this name that is not the needed one has to make room.
+    // Another key of this name has to go.
     let drop = match live.unique_keys.contains_key(&name) {
         true => format!("DROP INDEX {}, ", quoted(&name)),
         false => String::new(),
     };
     let problem =
-        format!("there is no unique key {name} over whole columns ({columns}) in this order");
+        format!("has no unique key {name} over the whole columns ({columns}), in this order");
     let fix = match size::key_bytes(&wanted.key, live) {
         Some(bytes) if bytes <= size::KEY_BYTES_MAX => {
             format!("ALTER TABLE {} {drop}{add}", quoted(wanted.name))
         }
         Some(bytes) => format!(
-            "shorter columns first: ids have at most 50 characters of ASCII, and a key over these takes {bytes} bytes where {} are allowed",
+            "shorter columns first: ids have at most 50 ASCII characters, and a key over these columns takes {bytes} bytes of {} allowed",
             size::KEY_BYTES_MAX
         ),
-        None => "VARCHAR columns first: ids have at most 50 characters, and a key over a whole TEXT cannot be made".to_owned(),
+        None => "VARCHAR columns first: ids have at most 50 characters, and a key cannot cover a whole TEXT".to_owned(),
     };
     Mismatch::refused(wanted.name, problem, fix)
 }
 
-/// Whether two different events cannot meet in a key: it holds all of the needed one, or a number or
-/// a UUID that the server gives to each row.
+/// Whether two events can never collide under a key: it includes the whole needed key, or a number or
+/// UUID that the server gives each row.
 fn is_harmless(wanted: &Wanted<'_>, live: &LiveTable, key: &LiveKey) -> bool {
     let whole: Vec<&str> = key
         .parts
@@ -90,7 +89,7 @@ fn is_harmless(wanted: &Wanted<'_>, live: &LiveTable, key: &LiveKey) -> bool {
     wanted.key.iter().all(|column| whole.contains(column)) || whole.iter().any(is_given)
 }
 
-fn meeting(wanted: &Wanted<'_>, live: &LiveTable, name: &str, key: &LiveKey) -> Mismatch {
+fn colliding(wanted: &Wanted<'_>, live: &LiveTable, name: &str, key: &LiveKey) -> Mismatch {
     let is_partial = key.parts.iter().any(|part| !matches!(part, KeyPart::Column(_)));
     let over = key.parts.iter().map(|part| match part {
         KeyPart::Column(column) => column.clone(),
@@ -98,17 +97,17 @@ fn meeting(wanted: &Wanted<'_>, live: &LiveTable, name: &str, key: &LiveKey) -> 
         KeyPart::Expression => "an expression".to_owned(),
     });
     let over = over.collect::<Vec<_>>().join(", ");
-    let why = if is_partial { ", which is only a part of it," } else { "" };
+    let why = if is_partial { "compares only part of the values and lets" } else { "lets" };
     let problem = format!(
-        "the unique key {name} over ({over}){why} lets rows of different events meet: one would overwrite the other"
+        "the unique key {name} over ({over}) {why} rows of different events collide: one would overwrite the other"
     );
     let drop = match name {
-        // A table whose key goes needs another, and the server can number the rows.
+        // The table needs another primary key: the server numbers the rows.
         "PRIMARY" if live.columns.contains_key("id") => "DROP PRIMARY KEY".to_owned(),
         "PRIMARY" => "DROP PRIMARY KEY, ADD COLUMN `id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST".to_owned(),
         _ => format!("DROP INDEX {}", quoted(name)),
     };
-    // A key by the needed one's name goes when that one is added.
+    // `missing` drops a key that has the needed one's name.
     let fix =
         (name != wanted.key_name()).then(|| format!("ALTER TABLE {} {drop}", quoted(wanted.name)));
     Mismatch { severity: Severity::Refused, place: wanted.name.to_owned(), problem, fix }

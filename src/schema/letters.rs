@@ -1,6 +1,6 @@
-//! What is wrong with the columns of `dead_letters`.
+//! Checks the columns of `dead_letters`.
 //!
-//! No mapping describes them, and a narrow one is met only by the first message that is at fault.
+//! They are in no mapping, and only the first faulty message would hit one that is too narrow.
 
 use super::live::{LiveColumn, LiveTable};
 use super::{Mismatch, columns, ddl, quoted, size};
@@ -9,20 +9,20 @@ use crate::mapping::ColumnType::{self, BigInt, DateTime, Varchar};
 
 /// What a column has to hold.
 enum Holds {
-    /// What a mapped column of the type holds.
+    /// The same as a mapped column of this type.
     Mapped(ColumnType),
-    /// A number of the type, or of a larger one.
+    /// Integers of this type.
     Number(&'static str),
-    /// So many bytes, in a column of the type.
+    /// This many bytes; the type of a new column.
     Bytes(i64, &'static str),
 }
 
 use Holds::{Bytes, Mapped, Number};
 
-/// Integer types, the narrower ones first.
+/// Integer types, narrow to wide.
 const INTEGERS: [&str; 5] = ["tinyint", "smallint", "mediumint", "int", "bigint"];
 
-/// Columns as of `migrations/`, and whether they take NULL.
+/// The columns of `migrations/`, and whether they allow NULL.
 const COLUMNS: [(&str, Holds, bool); 14] = [
     ("topic", Mapped(Varchar(249)), false),
     ("kafka_partition", Number("INT"), false),
@@ -64,12 +64,12 @@ impl Holds {
         }
     }
 
-    /// A type that holds what the column holds now and what it has to.
+    /// A type that holds the column's present values and the required ones.
     fn wider(&self, live: &LiveColumn, others: i64) -> String {
         let wider = match self {
             _ if self.fits(live) => Some(live.column_type.clone()),
             Mapped(ty) => columns::wider(ty, live, others),
-            // A longer text is kept whole.
+            // So that a longer text is not cut.
             Bytes(least, _) if live.octets.is_some_and(|octets| octets > *least) => {
                 Some("LONGBLOB".to_owned())
             }
@@ -86,7 +86,7 @@ pub(super) fn check(live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
             None => {
                 let null = if *nullable { "NULL" } else { "NOT NULL" };
                 let change = format!("ADD COLUMN {} {} {null}", quoted(name), holds.sql());
-                ("there is no such column".to_owned(), change)
+                ("the column does not exist".to_owned(), change)
             }
             Some(found) => {
                 let Some(problem) = problem(name, holds, *nullable, found) else { continue };
@@ -108,18 +108,18 @@ pub(super) fn check(live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
 fn problem(name: &str, holds: &Holds, nullable: bool, live: &LiveColumn) -> Option<String> {
     if !holds.fits(live) {
         let (ty, wanted) = (&live.column_type, holds.sql());
-        return Some(format!("is {ty}, which does not hold every {wanted}"));
+        return Some(format!("is {ty}, which cannot hold every {wanted}"));
     }
     if let Some((_, wanted)) = collation(name, holds, live)
         && let Some((_, found)) = &live.collation
         && wanted != *found
     {
-        return Some(format!("has the collation {found}, which does not do for every {name}"));
+        return Some(format!("has the collation {found}, which does not suit every {name}"));
     }
-    (nullable && !live.nullable).then(|| "takes no NULL, but the value may be absent".to_owned())
+    (nullable && !live.nullable).then(|| "is NOT NULL, but the value may be absent".to_owned())
 }
 
-/// Topics are compared byte by byte, codes are ASCII, and the rest may quote names of any script.
+/// Topics compare byte by byte, codes are ASCII, and the rest may quote names in any script.
 fn collation(name: &str, holds: &Holds, live: &LiveColumn) -> Option<(String, String)> {
     match (name, holds) {
         ("topic", _) => ddl::collation(&ColumnType::Id, live),

@@ -3,52 +3,44 @@
 use crate::mysql::Dialect;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The tables that a mapping names, `dead_letters`, and what holds for all of them.
+/// The mapped tables and `dead_letters`, as far as they exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveSchema {
-    /// Tables by name.
     pub tables: BTreeMap<String, LiveTable>,
-    /// The server.
     pub server: LiveServer,
 }
 
-/// What the server says of itself that decides whether tables can be written.
+/// What the checks need to know of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveServer {
-    /// MySQL or MariaDB.
     pub dialect: Dialect,
     /// Its clock, in seconds since 1970.
     pub now: i64,
-    /// The last moment that its TIMESTAMP holds, likewise.
+    /// The last second that fits a TIMESTAMP, since 1970.
     pub timestamp_ends: i64,
 }
 
-/// A table.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct LiveTable {
-    /// Whether it is a view.
     pub is_view: bool,
-    /// Its storage engine.
     pub engine: String,
-    /// Whether the engine has transactions.
+    /// Whether its engine has transactions.
     pub is_transactional: bool,
-    /// Columns by name.
+    /// By name.
     pub columns: BTreeMap<String, LiveColumn>,
-    /// Unique keys by name, the primary key included.
+    /// By name, including `PRIMARY`.
     pub unique_keys: BTreeMap<String, LiveKey>,
-    /// The numbers that the server gives to rows.
+    /// `None` if the server does not number rows.
     pub ids: Option<LiveIds>,
-    /// Foreign keys from it and to it.
+    /// Both from it and to it.
     pub foreign_keys: BTreeSet<ForeignKey>,
-    /// Triggers, as far as the account may see them.
+    /// Those that the account may see.
     pub triggers: BTreeSet<String>,
-    /// CHECK constraints, without those that a JSON column of MariaDB has by itself.
+    /// CHECK constraints, without those that MariaDB adds to JSON columns.
     pub checks: BTreeSet<String>,
-    /// How it is partitioned.
     pub partitions: Option<Partitions>,
 }
 
-/// A column.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct LiveColumn {
     /// `varchar`, `bigint`, …
@@ -61,79 +53,69 @@ pub struct LiveColumn {
     pub octets: Option<i64>,
     /// Digits after the second.
     pub precision: Option<i64>,
-    /// Digits of a decimal, and how many of them are after the point.
+    /// Digits of a decimal: all, and those after the point.
     pub digits: Option<(i64, i64)>,
     /// Character set and collation, for texts.
     pub collation: Option<(String, String)>,
-    /// Whether it takes NULL.
     pub nullable: bool,
-    /// Whether its values are computed.
     pub is_generated: bool,
-    /// Whether the server numbers rows in it.
     pub is_auto_increment: bool,
-    /// The default as SQL.
+    /// As SQL.
     pub default: Option<String>,
-    /// What `UPDATE` sets it to, as SQL.
+    /// `ON UPDATE`, as SQL.
     pub on_update: Option<String>,
     /// Whether `SELECT *` leaves it out.
     pub is_invisible: bool,
-    /// Its comment.
     pub comment: String,
-    /// A CHECK that is part of its definition (MariaDB's JSON), as SQL.
+    /// A CHECK in its definition (MariaDB's JSON), as SQL.
     pub check: Option<String>,
 }
 
-/// A unique key.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct LiveKey {
-    /// What it compares, in order.
+    /// In order.
     pub parts: Vec<KeyPart>,
-    /// Whether the server may use it for look-ups (MySQL: VISIBLE, MariaDB: NOT IGNORED).
+    /// Whether the optimizer uses it (MySQL: VISIBLE, MariaDB: NOT IGNORED).
     pub is_visible: bool,
-    /// Whether it is a tree; a hash cannot be read in order.
+    /// Whether it is a B-tree; a hash cannot be read in order.
     pub is_tree: bool,
 }
 
-/// A part of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyPart {
-    /// A whole column.
     Column(String),
-    /// The first characters of a column.
+    /// A column's first characters.
     Prefix(String, i64),
-    /// An expression.
     Expression,
 }
 
-/// The numbers that the server gives to rows.
+/// The numbers of a table's rows.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct LiveIds {
     /// The AUTO_INCREMENT column.
     pub column: String,
-    /// The greatest number that its type holds.
+    /// The greatest number of its type.
     pub greatest: u64,
-    /// The last one that was given.
+    /// The last number taken.
     pub last: u64,
 }
 
 /// A foreign key, seen from one of its two tables.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ForeignKey {
-    /// Its name.
     pub name: String,
-    /// Whether this is the table that refers to the other.
+    /// Whether this table is the one that refers to the other.
     pub is_from: bool,
-    /// The other table, with its schema if that is another one.
+    /// The other table, as `schema.table` if the schema is another one.
     pub other: String,
 }
 
-/// How a table is partitioned.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Partitions {
     /// `RANGE`, `RANGE COLUMNS`, `LIST`, …
     pub method: String,
-    /// What decides.
+    /// What decides on a row's partition.
     pub expression: String,
-    /// The end of the last partition; `None` if it takes everything.
+    /// The end of the last partition; `None` if it is open.
     pub end: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Partitions that end.
+//! Partitions that do not take every row.
 
 use super::live::Partitions;
 use super::{Mismatch, quoted};
@@ -7,20 +7,20 @@ pub(super) fn check(table: &str, partitions: Option<&Partitions>) -> Option<Mism
     let partitions = partitions?;
     if partitions.method.starts_with("LIST") {
         let problem = format!(
-            "is partitioned by LIST ({}); an event whose row no partition takes becomes a dead letter (partition_missing)",
+            "is partitioned by LIST ({}); an event whose row fits no partition becomes a dead letter (partition_missing)",
             partitions.expression
         );
         return Some(Mismatch::warning(table, problem, None));
     }
     let end = partitions.end.as_ref()?;
     let problem = format!(
-        "its last partition ends before {end} ({}); an event from then on becomes a dead letter (partition_missing), and when that is the present, writing stops",
+        "its last partition ends before {end} ({}); an event from then on becomes a dead letter (partition_missing), and once that time comes, writing stops",
         partitions.expression
     );
     Some(Mismatch::warning(table, problem, last_partition(table, Some(partitions))))
 }
 
-/// The statement that adds a partition for everything that no other takes.
+/// The statement that adds a partition for rows that fit no other.
 pub(super) fn last_partition(table: &str, partitions: Option<&Partitions>) -> Option<String> {
     let partitions = partitions.filter(|partitions| partitions.method.starts_with("RANGE"))?;
     let columns = match partitions.method.as_str() {

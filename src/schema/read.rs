@@ -1,4 +1,4 @@
-//! The questions to `information_schema`.
+//! The queries to `information_schema`.
 
 use super::live::{
     ForeignKey, KeyPart, LiveColumn, LiveIds, LiveKey, LiveSchema, LiveServer, LiveTable,
@@ -16,17 +16,17 @@ use std::collections::BTreeMap;
 
 type Tables = BTreeMap<String, LiveTable>;
 
-/// Reads the tables that a mapping names, in the connection's database.
+/// Reads the mapped tables and `dead_letters` in the connection's database.
 ///
 /// # Errors
-/// Whatever the driver says.
+/// If a query fails.
 pub async fn read(
     connection: &mut MySqlConnection,
     mapping: &Mapping,
 ) -> Result<LiveSchema, sqlx::Error> {
     let facts = server_facts(connection).await?;
     if facts.dialect == Dialect::MySql {
-        // Else the next id is what it was a day ago.
+        // Otherwise the next id may be a day old.
         connection.execute("SET SESSION information_schema_stats_expiry = 0").await?;
     }
     let server = server(connection, facts.dialect, &facts.version).await?;
@@ -63,7 +63,7 @@ async fn server(
     })
 }
 
-/// The tables of the mapping, and the last id of each as the server counts.
+/// The mapped tables, and the last id of each by the server's counter.
 async fn tables(
     connection: &mut MySqlConnection,
     mapping: &Mapping,
@@ -123,7 +123,7 @@ async fn columns(
     Ok(())
 }
 
-/// A column's name as the statements write it. Servers take `User_ID` and `user_id` for the same.
+/// A column's name as the mapping spells it: to a server `User_ID` and `user_id` are the same.
 fn as_mapped(mapping: &Mapping, table: &str, column: String) -> String {
     let mut names: Vec<&str> =
         if table == dead_letter::TABLE { dead_letter::COLUMNS.to_vec() } else { Vec::new() };
@@ -163,8 +163,7 @@ fn column(row: &MySqlRow, dialect: Dialect) -> Result<LiveColumn, sqlx::Error> {
     })
 }
 
-/// A default as SQL: MariaDB tells it so, MySQL tells a value, or an expression with its quotes
-/// escaped.
+/// A default as SQL. MariaDB reports SQL; MySQL reports a value, or an expression with escaped quotes.
 fn default_sql(text: String, dialect: Dialect, extra: &str) -> Option<String> {
     let is_now = |sql: &str| sql.to_ascii_lowercase().starts_with("current_timestamp");
     match dialect {
@@ -294,7 +293,7 @@ async fn partitions(
              AND PARTITION_NAME IS NOT NULL ORDER BY TABLE_NAME, PARTITION_ORDINAL_POSITION",
         )
         .await?;
-    // The last partition of a table is the one that stays.
+    // A table's last partition overwrites the ones before it.
     for row in rows {
         let Some(table) = tables.get_mut(&text(&row, 0)?) else { continue };
         let (method, description) = (text(&row, 1)?, text(&row, 3)?);
@@ -306,8 +305,8 @@ async fn partitions(
     Ok(())
 }
 
-/// The server's counter is a number that was not given yet, the rows' greatest one that was; each
-/// may be ahead of the other.
+/// Reads the last id: the greater of the server's counter and the rows' maximum, since each may be
+/// ahead of the other.
 async fn read_ids(
     connection: &mut MySqlConnection,
     name: &str,
@@ -320,7 +319,7 @@ async fn read_ids(
     let select = format!("SELECT CAST(MAX({}) AS CHAR) FROM {}", quoted(column), quoted(name));
     let last = match connection.fetch_one(AssertSqlSafe(select)).await {
         Ok(row) => text(&row, 0)?.parse().unwrap_or(0).max(counted),
-        // The rehearsal names the grant that is missing, or says that the table is locked.
+        // The rehearsal reports the missing grant or the lock.
         Err(error) if matches!(Class::of_error(&error), Class::Grant | Class::Contention) => {
             counted
         }

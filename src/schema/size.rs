@@ -1,11 +1,10 @@
-//! What the server allows a row and a key to take, counted before it does.
+//! The servers' limits on the size of a row and a key.
 
 use super::live::{LiveColumn, LiveTable};
 use crate::mapping::ColumnType;
 
-/// Bytes of a row, texts that are stored apart counted by their pointers.
+/// A row, with pointers for texts that are stored apart.
 pub(super) const ROW_BYTES_MAX: i64 = 65_535;
-/// Bytes of a key.
 pub(super) const KEY_BYTES_MAX: i64 = 3_072;
 /// Left free for NULL flags and small differences between servers.
 const RESERVE: i64 = 256;
@@ -15,12 +14,11 @@ const CHAR_BYTES: i64 = 4;
 /// A pointer to a text that is stored apart.
 const POINTER: i64 = 12;
 
-/// Whether so many bytes fit a row.
 pub(super) fn fits_row(bytes: i64) -> bool {
     bytes + RESERVE <= ROW_BYTES_MAX
 }
 
-/// Bytes that a live column takes in a row, at most.
+/// The most bytes that a live column takes in a row.
 pub(super) fn live_bytes(column: &LiveColumn) -> i64 {
     match column.data_type.as_str() {
         "varchar" | "varbinary" => column.octets.unwrap_or(0) + 2,
@@ -37,12 +35,12 @@ fn is_apart(column: &LiveColumn) -> bool {
     ty.ends_with("text") || ty.ends_with("blob") || ty == "json"
 }
 
-/// Bytes that all columns of a table take, at most.
+/// The most bytes that a table's columns take.
 pub(super) fn row_bytes(live: &LiveTable) -> i64 {
     live.columns.values().map(live_bytes).sum()
 }
 
-/// The same of a column that is still to be made.
+/// The most bytes that a column of this type takes.
 pub(super) fn new_bytes(ty: &ColumnType) -> i64 {
     match ty {
         ColumnType::Id => 52,
@@ -54,8 +52,8 @@ pub(super) fn new_bytes(ty: &ColumnType) -> i64 {
     }
 }
 
-/// Bytes of a key over whole columns; `None` if one of them can have no such key. Columns that are
-/// still to be made are ids.
+/// Bytes of a key over whole columns; `None` if one of them cannot have such a key. Columns that do
+/// not exist yet are ids.
 pub(super) fn key_bytes(columns: &[&str], live: &LiveTable) -> Option<i64> {
     let bytes = |name: &&str| match live.columns.get(*name) {
         None => Some(new_bytes(&ColumnType::Id)),

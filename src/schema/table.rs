@@ -1,11 +1,11 @@
-//! What is wrong with a table as a whole.
+//! Checks a table as a whole.
 
 use super::columns;
 use super::ddl;
 use super::live::{LiveServer, LiveTable};
 use super::{Mismatch, Wanted, ids, keys, letters, partitions, quoted};
 
-/// How long before the end of TIMESTAMP it is said, in seconds.
+/// How long before the end of TIMESTAMP the warning starts, in seconds.
 const YEAR: i64 = 365 * 24 * 3600;
 
 pub(super) fn check(
@@ -17,14 +17,14 @@ pub(super) fn check(
     if live.is_view {
         mismatches.push(Mismatch::refused(
             wanted.name,
-            "is a view; whether a row is there already is for a table's own key to say",
-            "the name of the table behind it, in the mapping",
+            "is a view; only a table's own unique key can tell whether a row exists",
+            "mapping the table behind it",
         ));
         return;
     }
     mismatches.extend(engine(wanted, live));
     mismatches.extend(foreign_keys(wanted, live));
-    // In the order in which the fixes work: a key goes before its columns change, and comes after.
+    // In the order in which the fixes work: drop a key, change its columns, add a key.
     mismatches.extend(keys::harmful(wanted, live));
     match wanted.table {
         Some(table) => columns::mapped(table, live, mismatches),
@@ -43,7 +43,7 @@ fn engine(wanted: &Wanted<'_>, live: &LiveTable) -> Option<Mismatch> {
         Mismatch::refused(
             wanted.name,
             format!(
-                "its engine {} has no transactions, so what a batch wrote before it failed would stay",
+                "its engine {} has no transactions, so a failed batch would leave rows behind",
                 live.engine
             ),
             format!("ALTER TABLE {} ENGINE = InnoDB", quoted(wanted.name)),
@@ -51,28 +51,28 @@ fn engine(wanted: &Wanted<'_>, live: &LiveTable) -> Option<Mismatch> {
     })
 }
 
-/// Events come in any order, so the row that a foreign key asks for may only be late. A foreign key
-/// to a table whose rows are never deleted asks nothing of us.
+/// Events come in any order, so the row that a foreign key requires may arrive later. A foreign key to
+/// a table whose rows are never deleted does no harm here.
 fn foreign_keys(wanted: &Wanted<'_>, live: &LiveTable) -> Vec<Mismatch> {
-    let name =
+    let drop =
         |key: &str, table: &str| format!("ALTER TABLE {table} DROP FOREIGN KEY {}", quoted(key));
     let mismatch = |key: &super::ForeignKey| {
         let other = key.other.split('.').map(quoted).collect::<Vec<_>>().join(".");
         if key.is_from {
             let problem = format!(
-                "its foreign key {} to {} refuses rows whose other row is only late",
+                "its foreign key {} to {} refuses rows whose other row arrives later",
                 key.name, key.other
             );
-            Mismatch::refused(wanted.name, problem, name(&key.name, &quoted(wanted.name)))
+            Mismatch::refused(wanted.name, problem, drop(&key.name, &quoted(wanted.name)))
         } else if wanted.is_lines() {
             let problem = format!(
-                "the foreign key {} of {} keeps stale lines from being deleted, or deletes rows of that table with them",
+                "the foreign key {} of {} blocks the deletion of stale lines, or deletes rows of that table with them",
                 key.name, key.other
             );
-            Mismatch::refused(wanted.name, problem, name(&key.name, &other))
+            Mismatch::refused(wanted.name, problem, drop(&key.name, &other))
         } else {
             let problem = format!(
-                "the foreign key {} of {} refers to it: rows there must wait for the events that give the ones here",
+                "the foreign key {} of {} refers to it: a row there can only be written after its row here",
                 key.name, key.other
             );
             Mismatch::warning(wanted.name, problem, None)
@@ -81,7 +81,7 @@ fn foreign_keys(wanted: &Wanted<'_>, live: &LiveTable) -> Vec<Mismatch> {
     live.foreign_keys.iter().map(mismatch).collect()
 }
 
-/// Columns that the server fills with its own time, in a type that ends in 2038.
+/// Reports columns that the server fills with its own time, in a type that ends in 2038.
 fn timestamps(wanted: &Wanted<'_>, live: &LiveTable, server: &LiveServer) -> Vec<Mismatch> {
     if server.now < server.timestamp_ends - YEAR {
         return Vec::new();
@@ -105,18 +105,18 @@ fn timestamps(wanted: &Wanted<'_>, live: &LiveTable, server: &LiveServer) -> Vec
             );
             let place = format!("{}.{name}", wanted.name);
             if server.now > server.timestamp_ends {
-                let problem = "is a TIMESTAMP, whose time has run out: no row can be written";
+                let problem = "is a TIMESTAMP, whose range has ended: no row can be written";
                 Mismatch::refused(place, problem, fix)
             } else {
                 let problem =
-                    "is a TIMESTAMP, which ends within a year; then no row can be written";
+                    "is a TIMESTAMP, whose range ends within a year; then no row can be written";
                 Mismatch::warning(place, problem, Some(fix))
             }
         })
         .collect()
 }
 
-/// Rules that the mapping knows nothing of. They may be meant.
+/// Warns of rules that the mapping does not know. They may be intended.
 fn own_rules(wanted: &Wanted<'_>, live: &LiveTable) -> Vec<Mismatch> {
     [("CHECK constraints", &live.checks), ("triggers", &live.triggers)]
         .into_iter()

@@ -1,5 +1,5 @@
-//! What a real server cannot be made to show: times far ahead, and versions that are not here. The rest
-//! is tested on servers, in `tests/system/contract/schema.rs`.
+//! What the tests' servers cannot show: times far ahead, and other versions. The rest is tested on
+//! servers, in `tests/system/contract/schema.rs`.
 
 use super::*;
 use std::collections::BTreeMap;

@@ -44,7 +44,7 @@ fn events(events: u64, poison: f64) -> Vec<Message> {
 fn open(instance: &Instance) -> Page {
     let mut page = Page::open(&format!("http://127.0.0.1:{}/", instance.port()));
     page.show(WIDE, "light");
-    page.until("state", "at work", |text| text.contains("at work"));
+    page.until("state", "running", |text| text.contains("running"));
     page.until("rows", "a rate", |text| !["–", "0"].contains(&text));
     page
 }

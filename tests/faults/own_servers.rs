@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 use testkit::{DEADLINE, OwnServer, Server, World, servers};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The account under which sluicegate works: it may do what it has to, and nothing else.
 pub const ACCOUNT: &str = "loader";
@@ -54,7 +55,12 @@ pub struct Servers {
     broker: Option<OwnServer>,
     /// Whether the database server's data is on a disk of its own.
     pub has_disk: bool,
+    /// Given back when the servers have stopped.
+    _turn: SemaphorePermit<'static>,
 }
+
+/// Tests with servers of their own that run at a time: more would make each other late.
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 impl Servers {
     /// Starts what is wanted, with a database and an account for sluicegate; `None` if this run
@@ -62,6 +68,7 @@ impl Servers {
     pub async fn start(server: Server, wants: Wants) -> Option<Self> {
         // The run's own server is not touched; asking for it tells whether the run has one.
         let mut world = World::new(server)?;
+        let turn = TURNS.acquire().await.unwrap();
         let directory = servers::directory("faults");
         let has_disk = wants.disk && can_mount();
         let database = OwnServer::start(server.name(), &directory, |command| {
@@ -80,7 +87,7 @@ impl Servers {
             world.set(setting, value);
         }
         world.set("kafka.properties.max.poll.interval.ms", POLL_INTERVAL_MAX.as_millis());
-        let mut servers = Self { world, database, broker, has_disk };
+        let mut servers = Self { world, database, broker, has_disk, _turn: turn };
         servers.prepare().await;
         Some(servers)
     }

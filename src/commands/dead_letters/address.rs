@@ -1,19 +1,16 @@
-//! Where a dead letter came from: the one name that it shares with no other.
+//! Where a dead letter came from: its one unique name.
 
 use crate::offsets::is_topic_name;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// A message's place in Kafka, written `topic/partition/offset`, such as `order/3/1234`. The order is
-/// that of the table's unique key.
+/// A message's place in Kafka, written `topic/partition/offset`, such as `order/3/1234`. Sorts like
+/// the table's unique key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
-    /// Kafka topic.
     pub topic: String,
-    /// Kafka partition.
     pub partition: i32,
-    /// Kafka offset.
     pub offset: i64,
 }
 
@@ -24,16 +21,15 @@ impl fmt::Display for Address {
     }
 }
 
-/// A text is not an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is not an address such as order/3/1234 (topic/partition/offset)")]
+#[error("not an address such as order/3/1234 (topic/partition/offset)")]
 pub struct NotAnAddress;
 
 impl FromStr for Address {
     type Err = NotAnAddress;
 
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {
-        // From the end: whatever may come to stand before the topic is not among the last three.
+        // From the end, so that a prefix before the topic could be added later.
         let mut parts = text.rsplitn(3, '/');
         let offset = parts.next().and_then(|part| part.parse().ok()).filter(|offset| *offset >= 0);
         let partition = parts.next().and_then(|part| part.parse().ok()).filter(|part| *part >= 0);
@@ -47,7 +43,7 @@ impl FromStr for Address {
     }
 }
 
-/// In JSON it comes in one piece, to be given to a command, and in its parts.
+/// As JSON: in one piece, to pass to a command, and in its parts.
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Address", 4)?;

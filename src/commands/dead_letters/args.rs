@@ -1,4 +1,4 @@
-//! What is typed behind `sluicegate dead-letters`.
+//! The arguments of `sluicegate dead-letters`.
 
 use super::address::{Address, NotAnAddress};
 use super::store::Filter;
@@ -9,92 +9,86 @@ use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use std::str::FromStr;
 
-/// What to do with dead letters.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Count them by topic and reason
+    /// Count dead letters by topic and reason
     Count {
-        /// Which ones
         #[command(flatten)]
         which: Which,
-        /// JSON lines instead of a table
+        /// Print JSON lines instead of a table
         #[arg(long)]
         json: bool,
     },
-    /// List them, without their payload
+    /// List dead letters, without their payloads
     List {
-        /// Which ones
         #[command(flatten)]
         which: Which,
-        /// At most so many, the newest
+        /// List at most this many, the newest ones
         #[arg(long, default_value_t = 100)]
         limit: u32,
-        /// JSON lines instead of a table
+        /// Print JSON lines instead of a table
         #[arg(long)]
         json: bool,
     },
-    /// Show one with its redacted payload
+    /// Show one dead letter with its redacted payload
     Show {
-        /// Its address or number, as `list` shows them; all letters with that number are shown
+        /// Its address or id, as `list` shows them; an id may stand for several letters
         #[arg(value_name = "ADDRESS|ID")]
         letter: Reference,
-        /// One JSON object; a payload that is no text comes as hexadecimal digits
+        /// Print a JSON object; a payload that is not text becomes hexadecimal digits
         #[arg(long)]
         json: bool,
     },
-    /// Read the kept payloads again with the present mapping, load what is good now, and mark it
+    /// Load the kept payloads again with the current mapping, and mark those that succeed
     ///
-    /// Secrets were removed before a letter was kept: a column that is filled from one, such as
+    /// Secrets were removed before a letter was stored: a column that takes one, such as
     /// suppliers.tax_id, stays NULL.
     Replay {
-        /// Which ones
         #[command(flatten)]
         which: Which,
-        /// A JSON object instead of text
+        /// Print a JSON object instead of text
         #[arg(long)]
         json: bool,
     },
-    /// Delete letters that have been replayed
+    /// Delete dead letters that have been replayed
     Purge {
-        /// Which ones
         #[command(flatten)]
         which: Which,
-        /// Delete those that have not been replayed as well: with addresses, numbers, --topic,
-        /// --reason, --since or --until, or else with --yes
+        /// Also delete letters that were not replayed; needs addresses, ids, --topic, --reason,
+        /// --since or --until, or else --yes
         #[arg(long)]
         unreplayed: bool,
-        /// All of them, indeed
+        /// Confirm that --unreplayed means every letter
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Which letters.
+/// The letters that a command is about.
 #[derive(Debug, Args)]
 pub struct Which {
-    /// These, as `list` shows them: addresses such as order/3/1234 or numbers [default: all]
+    /// Addresses such as order/3/1234 or ids, as `list` shows them [default: all]
     #[arg(value_name = "ADDRESS|ID")]
     letters: Vec<Reference>,
-    /// Of this Kafka topic
+    /// Only from this Kafka topic
     #[arg(long, value_parser = topic)]
     topic: Option<String>,
-    /// With this error code, such as `value_too_long`
+    /// Only with this error code, such as `value_too_long`
     #[arg(long, value_name = "CODE")]
     reason: Option<String>,
-    /// Not before: a time (2025-01-06T08:00:00Z) or an age (2h, 7days)
+    /// Only since this time (2025-01-06T08:00:00Z) or age (2h, 7days)
     #[arg(long, value_name = "TIME|AGE", value_parser = time_or_age)]
     since: Option<Micros>,
-    /// Before: a time or an age
+    /// Only before this time or age
     #[arg(long, value_name = "TIME|AGE", value_parser = time_or_age)]
     until: Option<Micros>,
 }
 
-/// One letter, or all of a number.
+/// One letter, or all with one id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
-    /// The letter of this place in Kafka.
     Address(Address),
-    /// The letters of this number: one, unless databases were joined.
+    /// Stands for one letter, unless databases were joined.
     Id(u64),
 }
 
@@ -107,7 +101,7 @@ impl FromStr for Reference {
         }
         text.parse()
             .map(Self::Address)
-            .map_err(|error: NotAnAddress| anyhow!("{error}, and not a number"))
+            .map_err(|error: NotAnAddress| anyhow!("{error}, and not an id"))
     }
 }
 
@@ -138,7 +132,7 @@ pub(super) fn with(mut filter: Filter, letters: impl IntoIterator<Item = Referen
 
 fn topic(text: &str) -> anyhow::Result<String> {
     if !is_topic_name(text) {
-        bail!("it is not the name of a topic");
+        bail!("not a topic name");
     }
     Ok(text.to_owned())
 }

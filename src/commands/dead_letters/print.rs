@@ -77,7 +77,7 @@ pub(super) fn print_letter(letter: &Stored, json: bool) -> anyhow::Result<()> {
     say(&format!("\n{}", for_terminal(payload)))
 }
 
-/// Anyone may have written keys and payloads, and a terminal obeys control characters.
+/// Keys and payloads are untrusted, and a terminal obeys control characters.
 fn for_terminal(text: String) -> String {
     if std::io::stdout().is_terminal() { without_controls(&text) } else { text }
 }
@@ -96,13 +96,13 @@ pub(super) fn print_outcome(outcome: &Outcome, json: bool) -> anyhow::Result<()>
         return say(&serde_json::to_string(outcome)?);
     }
     say(&format!("{} loaded and marked", outcome.loaded))?;
-    say(&format!("{} marked that had been loaded already", outcome.already_loaded))?;
+    say(&format!("{} already loaded, now marked", outcome.already_loaded))?;
     for (code, count) in &outcome.still_faulty {
         say(&format!("{count} still faulty: {code}"))?;
     }
     if outcome.cut > 0 {
         say(&format!(
-            "{} not tried: only their beginning was kept (dead_letters.payload_bytes)",
+            "{} skipped: only the first bytes were kept (dead_letters.payload_bytes)",
             outcome.cut
         ))?;
     }

@@ -1,4 +1,4 @@
-//! `dead-letters replay`: kept messages once more, with the present mapping.
+//! `dead-letters replay`: loads the kept messages again, with the current mapping.
 
 use super::address::Address;
 use super::said;
@@ -22,28 +22,27 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use tracing::warn;
 
-/// Letters that are replayed in one transaction.
+/// Letters per transaction.
 const REPLAY_LETTERS: u32 = 500;
 
-/// What became of the letters of a replay.
+/// How many letters of a replay ended how.
 #[derive(Debug, Default, serde::Serialize)]
 pub struct Outcome {
-    /// Loaded and marked.
     pub loaded: usize,
-    /// Marked, because the event was in its log table already.
+    /// Only marked: the event was in its log table already.
     pub already_loaded: usize,
     /// Still faulty, by code.
     pub still_faulty: BTreeMap<String, usize>,
-    /// Not tried: only the beginning of the message was kept.
+    /// Skipped: only the message's first bytes were kept.
     pub cut: usize,
-    /// Ctrl-C came before the last of them.
+    /// Ctrl-C came before the last letter.
     pub interrupted: bool,
 }
 
 /// Replays the letters that `filter` selects.
 ///
 /// # Errors
-/// When the server cannot be reached, or its schema does not fit the mapping.
+/// If the server cannot be reached, or its schema does not fit the mapping.
 pub async fn replay(
     connection: &mut MySqlConnection,
     config: &Config,
@@ -85,7 +84,7 @@ pub async fn replay(
     Ok(replay.outcome)
 }
 
-/// On a terminal only; it goes when it is dropped.
+/// Shown on a terminal only; disappears when dropped.
 fn progress_bar(letters: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -96,7 +95,7 @@ fn progress_bar(letters: u64) -> ProgressBar {
         .with_finish(ProgressFinish::AndClear)
 }
 
-/// The first Ctrl-C lets the present group of letters be written and marked.
+/// The first Ctrl-C lets the current group of letters finish.
 fn stop_on_ctrl_c() -> Stop {
     let stop = Stop::default();
     let request = stop.clone();
@@ -105,7 +104,7 @@ fn stop_on_ctrl_c() -> Stop {
             if request.is_requested() {
                 std::process::exit(1);
             }
-            warn!("Ctrl-C: what was begun is written and marked first; once more ends it at once");
+            warn!("Ctrl-C: finishing the letters under way; press it again to exit now");
             request.request();
         }
     });
@@ -128,7 +127,7 @@ impl Replay {
         connection: &mut MySqlConnection,
         letters: &[Stored],
     ) -> anyhow::Result<()> {
-        // To be written, and found to be there already.
+        // Letters to write, and letters whose event is in the tables already.
         let (mut valid, mut loaded) = (Vec::new(), Vec::new());
         for letter in letters {
             if letter.payload_cut {
@@ -160,8 +159,8 @@ impl Replay {
         store::mark_replayed(connection, &loaded).await.map_err(said)
     }
 
-    /// Writes the batch, which holds these letters' rows. If the server refuses some of them, each
-    /// is tried alone.
+    /// Writes the batch, which holds these letters' rows. If the server refuses some, tries each letter
+    /// alone.
     async fn write(
         &mut self,
         connection: &mut MySqlConnection,

@@ -8,59 +8,55 @@ use crate::datetime::{self, Micros};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{MySql, QueryBuilder, Row};
 
-/// Rows that one `DELETE` removes: a purge of millions does not hold its locks for long.
+/// Rows per `DELETE`, so that a purge of millions does not hold its locks for long.
 const PURGE_ROWS: u32 = 5_000;
 /// The order of [`Address`], and of the unique key.
 const BY_ADDRESS: &str = "topic, kafka_partition, kafka_offset";
 
-/// Which dead letters.
+/// The dead letters that a query is about.
 #[derive(Debug, Default, Clone)]
 pub struct Filter {
-    /// With one of these numbers or addresses; if there are none of either, any.
+    /// Letters with one of these ids or addresses; if both are empty, all letters.
     pub ids: Vec<u64>,
     /// See `ids`.
     pub addresses: Vec<Address>,
-    /// Of this Kafka topic.
     pub topic: Option<String>,
-    /// With this error code.
     pub reason: Option<String>,
-    /// Not before.
+    /// Inclusive.
     pub since: Option<Micros>,
-    /// Before.
+    /// Exclusive.
     pub until: Option<Micros>,
-    /// Whether they have been replayed; `None` for both.
+    /// `None`: replayed or not.
     pub replayed: Option<bool>,
-    /// Behind this one, in the order of addresses.
+    /// Only letters after this address, for paging.
     pub after: Option<Address>,
 }
 
-/// A dead letter as it is stored.
+/// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(super) struct Stored {
-    /// Its number; another one may have the same.
+    /// Not unique, see above.
     pub id: u64,
-    /// Where it came from: `address`, `topic`, `partition` and `offset`.
+    /// As `address`, `topic`, `partition` and `offset`.
     #[serde(flatten)]
     pub address: Address,
-    /// Kafka key, as far as it is text.
+    /// The Kafka key, invalid UTF-8 replaced.
     pub key: Option<String>,
-    /// Event type, where it could be read.
+    /// `None` if it could not be read.
     pub event_type: Option<String>,
-    /// Event id, where it could be read.
+    /// `None` if it could not be read.
     pub event_id: Option<String>,
-    /// The stable code.
     pub error_code: String,
-    /// The sentence.
     pub error_text: String,
-    /// Size of the original message.
+    /// Size of the original message, even if the payload was cut.
     pub payload_bytes: u64,
-    /// Whether only its beginning was kept.
+    /// Whether only the first bytes were kept.
     pub payload_cut: bool,
-    /// When the verdict was given.
+    /// When it was rejected, as the server writes a time.
     pub dead_at: String,
-    /// When it was replayed with success.
+    /// When a replay loaded it.
     pub replayed_at: Option<String>,
-    /// The message without its secrets; not read for lists.
+    /// The message without its secrets; lists do not read it.
     #[serde(skip)]
     pub payload: Vec<u8>,
 }
@@ -68,19 +64,13 @@ pub(super) struct Stored {
 /// The dead letters of a topic with the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(super) struct Counted {
-    /// Kafka topic.
     pub topic: String,
-    /// The stable code.
     pub error_code: String,
-    /// All of them.
     pub letters: u64,
-    /// Those that have not been replayed with success.
+    /// Letters that no replay has loaded.
     pub unreplayed: u64,
-    /// When the first verdict was given.
     pub first_dead_at: String,
-    /// When the last verdict was given.
     pub last_dead_at: String,
-    /// The greatest number among them.
     pub newest_id: u64,
 }
 
@@ -119,7 +109,7 @@ impl Filter {
     }
 }
 
-/// Written out, since servers find no range of an index in `(a, b, c) > (x, y, z)`.
+/// Spelled out, since servers do not use an index range for `(a, b, c) > (x, y, z)`.
 fn push_behind(query: &mut QueryBuilder<MySql>, Address { topic, partition, offset }: &Address) {
     query.push("(topic > ").push_bind(topic.clone());
     query.push(" OR topic = ").push_bind(topic.clone());
@@ -141,9 +131,6 @@ fn time_text(micros: Micros) -> String {
 }
 
 /// Dead letters in the order of their addresses, at most `limit`.
-///
-/// # Errors
-/// Whatever the driver says.
 pub(super) async fn list(
     connection: &mut MySqlConnection,
     filter: &Filter,
@@ -154,9 +141,6 @@ pub(super) async fn list(
 }
 
 /// The newest of them without their payloads, the newest last.
-///
-/// # Errors
-/// Whatever the driver says.
 pub(super) async fn newest(
     connection: &mut MySqlConnection,
     filter: &Filter,
@@ -207,10 +191,6 @@ fn stored(row: &MySqlRow) -> Result<Stored, sqlx::Error> {
     })
 }
 
-/// How many letters there are.
-///
-/// # Errors
-/// Whatever the driver says.
 pub(super) async fn count(
     connection: &mut MySqlConnection,
     filter: &Filter,
@@ -220,10 +200,7 @@ pub(super) async fn count(
     query.build_query_scalar().fetch_one(connection).await
 }
 
-/// How many letters there are by topic and reason, the most first.
-///
-/// # Errors
-/// Whatever the driver says.
+/// Letters by topic and reason, the largest count first.
 pub(super) async fn counts(
     connection: &mut MySqlConnection,
     filter: &Filter,
@@ -249,9 +226,6 @@ fn counted(row: &MySqlRow) -> Result<Counted, sqlx::Error> {
 }
 
 /// The payload of a letter; empty if it is gone.
-///
-/// # Errors
-/// Whatever the driver says.
 pub(super) async fn payload(
     connection: &mut MySqlConnection,
     address: &Address,
@@ -262,9 +236,6 @@ pub(super) async fn payload(
 }
 
 /// Marks letters as replayed now.
-///
-/// # Errors
-/// Whatever the driver says.
 pub(super) async fn mark_replayed(
     connection: &mut MySqlConnection,
     addresses: &[Address],
@@ -278,10 +249,7 @@ pub(super) async fn mark_replayed(
     query.build().execute(connection).await.map(drop)
 }
 
-/// Deletes letters, and gives their number.
-///
-/// # Errors
-/// Whatever the driver says.
+/// Deletes letters; returns how many.
 pub(super) async fn purge(
     connection: &mut MySqlConnection,
     filter: &Filter,

@@ -1,10 +1,10 @@
-//! What one would ask of the tables.
+//! Questions that a user would ask, and their SQL.
 
 use comfy_table::{Table, presets};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Column, Executor, Row};
 
-/// A question and the SQL that answers it, one a domain. Every column is text.
+/// A question and its SQL, one per domain. Every column is text.
 pub(super) const QUESTIONS: [(&str, &str); 7] = [
     (
         "Orders: how much was ordered, by status?",
@@ -31,13 +31,13 @@ pub(super) const QUESTIONS: [(&str, &str); 7] = [
          FROM communities WHERE status = 'active' ORDER BY communities.member_count DESC LIMIT 3",
     ),
     (
-        "Promotions: where do they stand?",
+        "Promotions: how many have which status?",
         "SELECT status, CAST(COUNT(*) AS CHAR) AS promotions,
                 CAST(COUNT(DISTINCT supplier_id) AS CHAR) AS suppliers
          FROM promotions GROUP BY status ORDER BY COUNT(*) DESC LIMIT 5",
     ),
     (
-        "Products and suppliers: which industries offer most?",
+        "Products and suppliers: which industries offer the most?",
         "SELECT s.industry_category AS industry, CAST(COUNT(*) AS CHAR) AS products,
                 CAST(ROUND(AVG(p.base_price_cents) / 100, 2) AS CHAR) AS mean_price
          FROM products AS p JOIN suppliers AS s ON s.supplier_id = CONVERT(p.supplier_id USING ascii)

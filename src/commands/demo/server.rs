@@ -1,4 +1,4 @@
-//! A MySQL or MariaDB of the demo's own: found on the machine, started in a temporary directory.
+//! The demo's own MySQL or MariaDB: found on this machine, started in a temporary directory.
 
 use crate::clock;
 use anyhow::{Context, bail};
@@ -9,22 +9,21 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long a server may take to come up.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long it may take to go down before it is killed.
+/// After this it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Where servers are besides `PATH`: not every account has the system directories in it.
+/// Searched after `PATH`, which does not have the system directories in every account.
 const SYSTEM_DIRECTORIES: [&str; 4] =
     ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/mysql/bin"];
 
-const NONE_FOUND: &str = "no MySQL or MariaDB server was found on this machine. Ways to get one:
-  make demo                                          installs MariaDB and runs the demo
+const NONE_FOUND: &str = "no MySQL or MariaDB server found on this machine. Ways to get one:
+  make demo                                          install MariaDB and run the demo
   sudo apt-get install mariadb-server                then run this again
-  MYSQL_HOST=… MYSQL_USER=… MYSQL_PASSWORD=… sluicegate demo     uses a server of yours";
+  MYSQL_HOST=… MYSQL_USER=… MYSQL_PASSWORD=… sluicegate demo     use your own server";
 
-/// A running server. Dropping it stops it and removes its data, unless it was kept.
+/// A running server. Dropping it stops it and removes its data, unless [`Self::keep`] was called.
 #[derive(Debug)]
 pub(super) struct PrivateServer {
     child: Option<Child>,
@@ -32,12 +31,12 @@ pub(super) struct PrivateServer {
     kept: PathBuf,
     /// `mysqld` or `mariadbd`.
     pub(super) program: PathBuf,
-    /// TCP port on 127.0.0.1.
+    /// On 127.0.0.1.
     pub(super) port: u16,
 }
 
 impl PrivateServer {
-    /// Finds a server program, makes a data directory for it, and starts it.
+    /// Finds a server program, initialises a data directory, and starts it.
     pub(super) fn start() -> anyhow::Result<Self> {
         let Some(program) = ["mariadbd", "mysqld"].into_iter().find_map(find) else {
             bail!(NONE_FOUND);
@@ -45,10 +44,10 @@ impl PrivateServer {
         let directory = tempfile::Builder::new()
             .prefix("sluicegate-demo-")
             .tempdir()
-            .context("a temporary directory for the server")?;
+            .context("cannot create a temporary directory for the server")?;
         let data = directory.path().join("data");
         initialize(&program, &data, directory.path())?;
-        let port = free_port().context("a free TCP port")?;
+        let port = free_port().context("cannot find a free TCP port")?;
         let mut child = Command::new(&program)
             .args(common_arguments(&data))
             .arg(format!("--socket={}", directory.path().join("s").display()))
@@ -64,7 +63,7 @@ impl PrivateServer {
         while !directory.path().join("s").exists() {
             if let Some(status) = child.try_wait()? {
                 bail!(
-                    "{} ended with {status}: {}",
+                    "{} exited with {status}: {}",
                     program.display(),
                     last_lines(directory.path())
                 );
@@ -72,7 +71,7 @@ impl PrivateServer {
             if clock::now() > deadline {
                 child.kill()?;
                 bail!(
-                    "{} is not up after {START_TIMEOUT:?}: {}",
+                    "{} did not start within {START_TIMEOUT:?}: {}",
                     program.display(),
                     last_lines(directory.path())
                 );
@@ -83,7 +82,7 @@ impl PrivateServer {
         Ok(Self { child: Some(child), directory: Some(directory), kept, program, port })
     }
 
-    /// Leaves the server running; gives its directory and process id.
+    /// Keeps the server running; returns its directory and process id.
     pub(super) fn keep(mut self) -> (PathBuf, u32) {
         let pid = self.child.take().map_or(0, |child| child.id());
         if let Some(directory) = self.directory.take() {
@@ -96,7 +95,7 @@ impl PrivateServer {
 impl Drop for PrivateServer {
     fn drop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
-        // SIGTERM is the polite way; the standard library only knows SIGKILL, every shell both.
+        // SIGTERM lets it shut down cleanly. The standard library can only send SIGKILL.
         let _ = Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status();
         let deadline = clock::now() + STOP_TIMEOUT;
         while clock::now() < deadline && matches!(child.try_wait(), Ok(None)) {
@@ -145,12 +144,12 @@ fn initialize(program: &Path, data: &Path, directory: &Path) -> anyhow::Result<(
         .status()
         .with_context(|| format!("initialising a data directory with {}", program.display()))?;
     if !status.success() {
-        bail!("the data directory could not be initialised: {}", last_lines(directory));
+        bail!("cannot initialise the data directory: {}", last_lines(directory));
     }
     Ok(())
 }
 
-/// The user is named because a server refuses to run as root unless told to.
+/// With the user, because a server refuses to run as root unless told to.
 fn common_arguments(data: &Path) -> [String; 3] {
     let id = Command::new("id").arg("-un").output().ok();
     let user = id.and_then(|output| String::from_utf8(output.stdout).ok());
@@ -167,7 +166,7 @@ fn log_file(directory: &Path) -> anyhow::Result<File> {
         .create(true)
         .append(true)
         .open(directory.join("server.log"))
-        .context("the server's log file")
+        .context("cannot open the server's log file")
 }
 
 fn last_lines(directory: &Path) -> String {

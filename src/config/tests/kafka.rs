@@ -43,7 +43,7 @@ fn what_must_be_said_cannot_be_taken_away() {
         let faults = faults_of(&format!("kafka.properties.{key}"), "");
         assert_eq!(
             faults,
-            [format!("flag --set: kafka.properties.{key}: cannot be removed; leave this line out")]
+            [format!("flag --set: kafka.properties.{key}: cannot be removed; delete this line")]
         );
     }
     for key in
@@ -108,13 +108,13 @@ fn properties_that_would_break_a_promise_are_refused() {
 #[test]
 fn topics_are_names() {
     for (prefix, topics, expected) in [
-        ("", "user,user", "names user twice"),
-        ("", "^user.*", "would be a pattern"),
-        ("", "us er", "is not a topic's name"),
-        ("", "..", "is not a topic's name"),
-        ("", "ü", "is not a topic's name"),
+        ("", "user,user", "lists user twice"),
+        ("", "^user.*", "is a pattern"),
+        ("", "us er", "is not a topic name"),
+        ("", "..", "is not a topic name"),
+        ("", "ü", "is not a topic name"),
         ("prod.", "prod.user", "write \"user\""),
-        ("^prod.", "user", "kafka.topic_prefix: may have"),
+        ("^prod.", "user", "kafka.topic_prefix: may contain"),
     ] {
         let flags = [("kafka.topic_prefix", prefix), ("kafka.topics", topics)];
         let faults = load("", &[], &flags).0.unwrap_err();

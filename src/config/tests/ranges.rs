@@ -95,7 +95,7 @@ fn batches_need_room() {
     let (config, _) = load("[flush]\nwriters = 16\n[memory]\nlimit = '64MiB'", &[], &[]);
     let faults = config.unwrap_err();
     assert!(
-        faults[0].starts_with("s.toml:4: memory.limit: leaves no room for 18 batches"),
+        faults[0].starts_with("s.toml:4: memory.limit: has no room for 18 batches"),
         "{faults:?}"
     );
 }
@@ -105,7 +105,7 @@ fn pauses_grow() {
     let (config, _) = load("[flush]\nretry_first = '11s'", &[], &[]);
     assert_eq!(
         config.unwrap_err(),
-        ["s.toml:2: flush.retry_first: must not be above flush.retry_longest"]
+        ["s.toml:2: flush.retry_first: must not exceed flush.retry_longest"]
     );
 }
 

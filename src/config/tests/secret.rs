@@ -24,7 +24,7 @@ fn secrets_are_masked_and_read_from_files() {
 fn a_secret_of_the_wrong_type_is_not_quoted() {
     let (config, shown) = load("[mysql]\npassword = 987654321", &[], &[]);
     let faults = config.unwrap_err().join("\n");
-    assert!(faults.contains("s.toml:2: mysql.password: must be a text in quotes"), "{faults}");
+    assert!(faults.contains("s.toml:2: mysql.password: must be a quoted string"), "{faults}");
     assert!(!faults.contains("987") && !shown.contains("987"));
 }
 

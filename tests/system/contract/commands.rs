@@ -1,6 +1,7 @@
 //! The other subcommands, on a real server.
 
 use loadgen::TOPICS;
+use sluicegate::commands::check::SCHEMA_FITS;
 use sqlx::Executor;
 use testkit::instance::signal;
 use testkit::world::program;
@@ -34,22 +35,22 @@ async fn check_names_everything_and_the_fix(server: Server) {
     let output = world.execute(&["check", "--set", "kafka.topics=user,parcel"]);
     let unknown = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        unknown.contains(&format!("no mapping knows the topic {}", world.topic("parcel"))),
+        unknown.contains(&format!("no mapping file covers the topic {}", world.topic("parcel"))),
         "{unknown}"
     );
-    assert!(unknown.contains("schema: fits the mapping"), "{unknown}");
+    assert!(unknown.contains(SCHEMA_FITS), "{unknown}");
     let away = format!("kafka.bootstrap_servers=127.0.0.1:{}", free_port());
     let output = world.execute(&["check", "--set", &away]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(said.matches("PROBLEM").count(), 1, "{said}");
     assert!(said.contains("Kafka: no answer from 127.0.0.1"), "{said}");
     let said = world.succeed(&["check"]);
-    assert!(said.contains("schema: fits the mapping") && said.contains("grants: enough"), "{said}");
+    assert!(said.contains(SCHEMA_FITS) && said.contains("grants: enough"), "{said}");
     let mut connection = world.connect().await;
     connection.execute("DELETE FROM _sqlx_migrations WHERE version = 8").await.unwrap();
     let output = world.execute(&["check"]);
     let pending = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(pending.contains("migrations: 1 are pending"), "{pending}");
+    assert!(pending.contains("migrations: 1 pending"), "{pending}");
     world.succeed(&["migrate"]);
     for change in [
         "ALTER TABLE users DROP COLUMN city",
@@ -88,7 +89,7 @@ async fn a_run_refuses_a_schema_that_does_not_fit() {
     world.connect().await.execute("ALTER TABLE users DROP COLUMN city").await.unwrap();
     let output = world.execute(&["run", "--until-end", "--no-migrate"]);
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(log.contains("users.city: there is no such column"), "{log}");
+    assert!(log.contains("users.city: the column does not exist"), "{log}");
     world.end().await;
 }
 

@@ -5,7 +5,7 @@ use sqlx::Executor as _;
 use testkit::world::said;
 use testkit::{Server, World};
 
-testkit::on_both_servers!(addresses_where_numbers_repeat);
+testkit::on_both_servers!(addresses_where_ids_repeat);
 
 const LETTERS: usize = 1_200;
 
@@ -57,12 +57,12 @@ fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-async fn addresses_where_numbers_repeat(server: Server) {
+async fn addresses_where_ids_repeat(server: Server) {
     let Some(world) = world_with_shared_ids(server).await else { return };
     let address = |topic: &str, offset: usize| format!("{}{topic}/0/{offset}", world.prefix);
     let (user, supplier) = (address("user", 16), address("supplier", 16));
 
-    // `show` shows both of a number, and one of an address.
+    // `show` shows both of an id, and one of an address.
     let both = world.execute(&["dead-letters", "show", "17", "--json"]);
     let shown = json_lines(&String::from_utf8_lossy(&both.stdout));
     assert_eq!(shown.len(), 2, "{}", said(&both));
@@ -70,7 +70,7 @@ async fn addresses_where_numbers_repeat(server: Server) {
         (&shown[0]["address"], &shown[1]["address"]),
         (&supplier.as_str().into(), &user.as_str().into())
     );
-    assert!(said(&both).contains("2 letters have this number"), "{}", said(&both));
+    assert!(said(&both).contains("2 letters have this id"), "{}", said(&both));
     let one = json_lines(&world.succeed(&["dead-letters", "show", &user, "--json"]));
     assert!(one.len() == 1 && one[0]["payload"].as_str().unwrap().contains("user16"), "{one:?}");
     assert_eq!((&one[0]["partition"], &one[0]["offset"]), (&0.into(), &16.into()));
@@ -89,11 +89,11 @@ async fn addresses_where_numbers_repeat(server: Server) {
     assert!(order.is_sorted_by(|a, b| a < b), "by time, then by address, each once");
     assert!(world.succeed(&["dead-letters", "list", &user]).contains(&user));
 
-    // What is deleted does not come back, so a number of two letters deletes neither.
+    // What is deleted does not come back, so an id of two letters deletes neither.
     let purge = world.execute(&["dead-letters", "purge", "--unreplayed", "17"]);
     assert_eq!(purge.status.code(), Some(1));
     assert!(
-        said(&purge).contains(&format!("{supplier}, {user}; name them by address")),
+        said(&purge).contains(&format!("{supplier}, {user}; give their addresses instead")),
         "{}",
         said(&purge)
     );

@@ -148,7 +148,7 @@ async fn faults_of_mapping_files_are_listed_by_check_and_run() {
         (&[("ticket.toml", only_names)], &["ticket.toml:1: ticket: ", nothing]),
         (
             &[("one.toml", TICKET), ("two.toml", TICKET)],
-            &["two.toml:2: ticket: ", "one.toml is about this topic, too"],
+            &["two.toml:2: ticket: ", "one.toml already maps this topic"],
         ),
         (&[("ticket.tml", TICKET)], &["ticket.tml", "does not end in .toml", "no mapping file"]),
         (
@@ -163,9 +163,9 @@ async fn faults_of_mapping_files_are_listed_by_check_and_run() {
         (
             &[("a.toml", "topic = 7\nkee = 'x'"), ("b.toml", only_names)],
             &[
-                "a.toml:1: topic: takes a string",
-                "a.toml:2: kee: is not a key",
-                "is it key?",
+                "a.toml:1: topic: expected a string",
+                "a.toml:2: kee: unknown key",
+                "did you mean key?",
                 "b.toml:1: ticket",
             ],
         ),

@@ -1,6 +1,7 @@
 //! SIGTERM when the server does not answer: the process ends in the time it was given.
 
 use super::{assert_loaded, impatient_group, messages};
+use sluicegate::commands::run::MYSQL_NOT_READY;
 use sqlx::Connection;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -66,7 +67,7 @@ async fn no_server_at_the_start() {
     let Some(mut world) = World::new(Server::MariaDb) else { return };
     world.set("mysql.host", "127.0.0.1").set("mysql.port", free_port());
     world.set("flush.retry_first", "1m").set("flush.retry_longest", "1m");
-    let instance = Instance::started(&world, "MySQL is not ready; retrying").await;
+    let instance = Instance::started(&world, MYSQL_NOT_READY).await;
     ends_promptly(instance);
 }
 

@@ -15,14 +15,14 @@ async fn unique_keys_that_let_events_meet(server: Server) {
         Fault {
             by: &["ALTER TABLE users DROP INDEX uq_users, ADD UNIQUE KEY uq_users (user_id(8))"],
             says: &[
-                "users: there is no unique key uq_users over whole columns (user_id)",
-                "uq_users over (user_id(8)), which is only a part of it, lets rows of different events meet",
+                "users: has no unique key uq_users over the whole columns (user_id)",
+                "uq_users over (user_id(8)) compares only part of the values and lets rows of different events collide",
             ],
             ..REFUSED
         },
         Fault {
             by: &["ALTER TABLE user_logins DROP INDEX uq_user_logins, ADD UNIQUE KEY mine (event_timestamp, event_id(8))"],
-            says: &["user_logins: there is no unique key", "mine over (event_timestamp, event_id(8))"],
+            says: &["user_logins: has no unique key", "mine over (event_timestamp, event_id(8))"],
             ..REFUSED
         },
         Fault {
@@ -45,32 +45,32 @@ async fn unique_keys_that_let_events_meet(server: Server) {
         },
         Fault {
             by: &["ALTER TABLE orders RENAME INDEX uq_orders TO mine"],
-            says: &["orders: there is no unique key uq_orders"],
+            says: &["orders: has no unique key uq_orders"],
             ..REFUSED
         },
         Fault {
             by: &["ALTER TABLE order_items DROP INDEX uq_order_items, ADD UNIQUE KEY uq_order_items (line_no, order_id)"],
-            says: &["order_items: there is no unique key uq_order_items over whole columns (order_id, line_no) in this order"],
+            says: &["order_items: has no unique key uq_order_items over the whole columns (order_id, line_no), in this order"],
             ..REFUSED
         },
         Fault {
             by: &["ALTER TABLE posts ADD UNIQUE KEY mine (author_id)"],
-            says: &["posts: the unique key mine over (author_id) lets rows of different events meet"],
+            says: &["posts: the unique key mine over (author_id) lets rows of different events collide"],
             ..REFUSED
         },
         Fault {
             by: &["ALTER TABLE products DROP COLUMN id, ADD PRIMARY KEY (event_id)", "ALTER TABLE products MODIFY event_id VARCHAR(50) COLLATE ascii_bin NOT NULL"],
-            says: &["products: the unique key PRIMARY over (event_id)", "products.event_id: takes no NULL"],
+            says: &["products: the unique key PRIMARY over (event_id)", "products.event_id: is NOT NULL"],
             ..REFUSED
         },
         Fault {
             by: &["ALTER TABLE users MODIFY user_id VARCHAR(50) COLLATE ascii_bin NULL COMMENT 'mine'"],
-            says: &["users.user_id: takes NULL, but is part of the key"],
+            says: &["users.user_id: allows NULL, but is part of the key"],
             ..REFUSED
         },
         Fault {
             by: &["ALTER TABLE dead_letters DROP INDEX uq_dead_letters, ADD UNIQUE KEY mine (topic(9), kafka_partition, kafka_offset)"],
-            says: &["dead_letters: there is no unique key", "mine over (topic(9), kafka_partition, kafka_offset)"],
+            says: &["dead_letters: has no unique key", "mine over (topic(9), kafka_partition, kafka_offset)"],
             ..REFUSED
         },
     ])

@@ -24,7 +24,7 @@ async fn fixes_narrow_nothing(server: Server) {
         },
         Fault {
             by: &["ALTER TABLE users MODIFY bio VARCHAR(300) CHARACTER SET latin1 NOT NULL DEFAULT 'it''s' COMMENT 'mine'"],
-            says: &["users.bio: is varchar(300)", "is in character set latin1", "takes no NULL", "DEFAULT ('it''s') COMMENT 'mine'"],
+            says: &["users.bio: is varchar(300)", "is in character set latin1", "is NOT NULL", "DEFAULT ('it''s') COMMENT 'mine'"],
             ..REFUSED
         },
         Fault {
@@ -54,13 +54,13 @@ async fn fixes_narrow_nothing(server: Server) {
         },
         Fault {
             by: &["ALTER TABLE users DROP COLUMN user_id"],
-            says: &["users.user_id: there is no such column"],
+            says: &["users.user_id: the column does not exist"],
             ..REFUSED
         },
         // Where the row is full already.
         Fault {
             by: &["ALTER TABLE users DROP COLUMN avatar, ADD COLUMN mine VARCHAR(13500) NULL"],
-            says: &["users.avatar: there is no such column", "ADD COLUMN `avatar` TEXT NULL"],
+            says: &["users.avatar: the column does not exist", "ADD COLUMN `avatar` TEXT NULL"],
             ..REFUSED
         },
     ])
@@ -71,7 +71,7 @@ const KEY_TOO_LONG: &[Fault] = &[Fault {
     by: &[
         "ALTER TABLE users DROP INDEX uq_users, MODIFY user_id VARCHAR(1000) COLLATE utf8mb4_bin NOT NULL",
     ],
-    says: &["a key over these takes 4002 bytes where 3072 are allowed"],
+    says: &["a key over these columns takes 4002 bytes of 3072 allowed"],
     undo: &[
         "ALTER TABLE users MODIFY user_id VARCHAR(50) COLLATE ascii_bin NOT NULL, ADD UNIQUE KEY uq_users (user_id)",
     ],

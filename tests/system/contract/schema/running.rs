@@ -1,6 +1,7 @@
 //! Tables that change while a run writes to them: no event is blamed for what no event can help.
 
 use serde_json::Value;
+use sluicegate::commands::run::MYSQL_NOT_READY;
 use testkit::servers::directory;
 use testkit::{Instance, OwnServer, Server, World, until, wait_for};
 
@@ -252,9 +253,7 @@ async fn a_start_on_a_read_only_server_waits(server: Server) {
     world.execute_sql(["SET GLOBAL read_only = 1"]).await;
     world.url = url.replace("sluicegate:sluicegate", "small:small");
     let run = Instance::run(&world, &["--no-migrate", "--until-end"]);
-    wait_for("a wait for the server", || {
-        run.log().contains("MySQL is not ready; retrying").then_some(())
-    });
+    wait_for("a wait for the server", || run.log().contains(MYSQL_NOT_READY).then_some(()));
     assert!(run.log().contains("1290"), "{}", run.log());
     world.url = url;
     world.execute_sql(["SET GLOBAL read_only = 0"]).await;

@@ -39,12 +39,12 @@ async fn tables_that_wait_for_rows_or_compute_them(server: Server) {
     check(server, &[
         Fault {
             by: &["ALTER TABLE order_items ADD CONSTRAINT fk_mine FOREIGN KEY (order_id) REFERENCES orders (order_id)"],
-            says: &["order_items: its foreign key fk_mine to orders refuses rows whose other row is only late"],
+            says: &["order_items: its foreign key fk_mine to orders refuses rows whose other row arrives later"],
             ..REFUSED
         },
         Fault {
             by: &["CREATE TABLE notes (order_id VARCHAR(50) COLLATE ascii_bin, line_no BIGINT, CONSTRAINT fk_note FOREIGN KEY (order_id, line_no) REFERENCES order_items (order_id, line_no))"],
-            says: &["order_items: the foreign key fk_note of notes keeps stale lines"],
+            says: &["order_items: the foreign key fk_note of notes blocks the deletion of stale lines"],
             undo: &["DROP TABLE notes"],
             ..REFUSED
         },
@@ -66,7 +66,7 @@ async fn tables_that_wait_for_rows_or_compute_them(server: Server) {
         },
         Fault {
             by: &["ALTER TABLE users ADD COLUMN tier VARCHAR(7) CHARACTER SET latin1 NOT NULL COMMENT 'it''s mine'"],
-            says: &["users.tier: is not mapped, takes no NULL and has no default", "COMMENT 'it''s mine'"],
+            says: &["users.tier: is not mapped, is NOT NULL and has no default", "COMMENT 'it''s mine'"],
             ..REFUSED
         },
         Fault {
@@ -89,7 +89,7 @@ async fn rules_of_the_users_own_are_named(server: Server) {
         },
         Fault {
             by: &["ALTER TABLE orders ADD CONSTRAINT chk_mine CHECK (order_number LIKE 'A%')"],
-            says: &["orders: a CHECK or trigger refuses a row of sluicegate's own"],
+            says: &["orders: a CHECK or trigger refuses sluicegate's test row"],
             undo: &["ALTER TABLE orders DROP CONSTRAINT chk_mine"],
             ..WARNED
         },
@@ -101,19 +101,19 @@ async fn rules_of_the_users_own_are_named(server: Server) {
         },
         Fault {
             by: &["CREATE TRIGGER mine AFTER INSERT ON users FOR EACH ROW INSERT INTO gone VALUES (NEW.user_id)"],
-            says: &["users: a row of sluicegate's own is refused (rolled back, to write): error 1146"],
+            says: &["users: the server refuses sluicegate's test row (to write, rolled back): error 1146"],
             undo: &["DROP TRIGGER mine"],
             ..REFUSED
         },
         Fault {
             by: &["CREATE TRIGGER mine AFTER UPDATE ON users FOR EACH ROW INSERT INTO gone VALUES (NEW.user_id)"],
-            says: &["users: a row of sluicegate's own is refused (rolled back, to write): error 1146"],
+            says: &["users: the server refuses sluicegate's test row (to write, rolled back): error 1146"],
             undo: &["DROP TRIGGER mine"],
             ..REFUSED
         },
         Fault {
             by: &["CREATE TRIGGER mine BEFORE DELETE ON order_items FOR EACH ROW INSERT INTO gone VALUES (1)"],
-            says: &["order_items: a row of sluicegate's own is refused (rolled back, to delete stale lines): error 1146"],
+            says: &["order_items: the server refuses sluicegate's test row (to delete stale lines, rolled back): error 1146"],
             undo: &["DROP TRIGGER mine"],
             ..REFUSED
         },
@@ -126,7 +126,7 @@ async fn rules_of_the_users_own_are_named(server: Server) {
         },
         Fault {
             by: &["ALTER TABLE user_logins MODIFY created_at TIMESTAMP NOT NULL DEFAULT (CURRENT_TIMESTAMP + INTERVAL 100 YEAR)"],
-            says: &["user_logins: a row of sluicegate's own is refused (rolled back, to write): error 1292"],
+            says: &["user_logins: the server refuses sluicegate's test row (to write, rolled back): error 1292"],
             undo: &["ALTER TABLE user_logins MODIFY created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP"],
             ..REFUSED
         },
@@ -147,7 +147,7 @@ async fn partitions_that_end(server: Server) {
         Fault {
             by: &["ALTER TABLE user_logins PARTITION BY RANGE (TO_DAYS(event_timestamp)) (PARTITION p0 VALUES LESS THAN (TO_DAYS('2020-01-01')))"],
             says: &[
-                "user_logins: a row of sluicegate's own is refused (rolled back, to write): error 1526",
+                "user_logins: the server refuses sluicegate's test row (to write, rolled back): error 1526",
             ],
             undo: &["ALTER TABLE user_logins REMOVE PARTITIONING"],
             ..REFUSED
@@ -161,7 +161,7 @@ async fn dead_letters_that_do_not_fit(server: Server) {
         Fault {
             by: &["ALTER TABLE dead_letters MODIFY payload TINYBLOB NOT NULL COMMENT 'mine', MODIFY message_key VARBINARY(10), MODIFY kafka_offset INT NOT NULL, MODIFY payload_bytes SMALLINT NOT NULL, MODIFY error_text VARCHAR(60) NOT NULL, MODIFY kafka_timestamp DATETIME NULL"],
             says: &[
-                "dead_letters.payload: is tinyblob, which does not hold every MEDIUMBLOB",
+                "dead_letters.payload: is tinyblob, which cannot hold every MEDIUMBLOB",
                 "dead_letters.message_key: is varbinary(10)",
                 "dead_letters.kafka_offset: is int",
                 "dead_letters.payload_bytes: is smallint",
@@ -174,8 +174,8 @@ async fn dead_letters_that_do_not_fit(server: Server) {
         Fault {
             by: &["ALTER TABLE dead_letters DROP COLUMN replayed_at, MODIFY event_type VARCHAR(100) NOT NULL, MODIFY event_id VARCHAR(50) CHARACTER SET latin1, MODIFY topic VARCHAR(249) NOT NULL"],
             says: &[
-                "dead_letters.replayed_at: there is no such column; fix it with: ALTER TABLE `dead_letters` ADD COLUMN",
-                "dead_letters.event_type: takes no NULL",
+                "dead_letters.replayed_at: the column does not exist; fix it with: ALTER TABLE `dead_letters` ADD COLUMN",
+                "dead_letters.event_type: is NOT NULL",
                 "dead_letters.event_id: has the collation latin1_",
                 "dead_letters.topic: has the collation utf8mb4_unicode_520_ci",
             ],
@@ -209,7 +209,7 @@ async fn a_trigger_that_refuses_every_row_is_told_from_a_rule(server: Server) {
         by: &[
             "CREATE TRIGGER mine BEFORE INSERT ON user_logins FOR EACH ROW SET NEW.user_id = NULL",
         ],
-        says: &["events that it refuses in the same way are waited out"],
+        says: &["sluicegate retries events that it refuses in the same way"],
         undo: &["DROP TRIGGER mine"],
         ..WARNED
     }])
@@ -226,7 +226,7 @@ async fn a_rehearsal_leaves_no_row_and_a_refused_table_no_start(server: Server) 
     let output = world.execute(&["run", "--until-end", "--no-migrate"]);
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{log}");
-    assert!(log.contains("user_logins: there is no unique key uq_user_logins"), "{log}");
+    assert!(log.contains("user_logins: has no unique key uq_user_logins"), "{log}");
     world.execute_sql(["ALTER TABLE user_logins DROP INDEX uq_user_logins, ADD UNIQUE KEY uq_user_logins (event_timestamp, event_id)"]).await;
     let log = world.load();
     assert!(log.contains("users: has CHECK constraints"), "warnings are in the log: {log}");
