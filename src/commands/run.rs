@@ -221,7 +221,7 @@ fn stop_on_signals(stop: Stop, timeout: Duration) -> std::io::Result<()> {
             _ = interrupt.recv() => "SIGINT",
         };
         info!(
-            "{signal}: stopping; writing and committing what is under way, for at most {timeout:?}; a second signal exits at once"
+            "{signal}: stopping; writing and committing what is in flight, for at most {timeout:?}; a second signal exits at once"
         );
         stop.request();
         let first = clock::now();

@@ -193,7 +193,7 @@ pub(super) struct Start {
 #[derive(Clone, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Stop {
-    /// How long stopping may take, to write and commit what is under way.
+    /// How long stopping may take, to write and commit what is in flight.
     #[default = "30s"]
     pub(super) timeout: String,
 }

@@ -104,7 +104,7 @@ fn stop_on_ctrl_c() -> Stop {
             if request.is_requested() {
                 std::process::exit(1);
             }
-            warn!("Ctrl-C: finishing the letters under way; press it again to exit now");
+            warn!("Ctrl-C: finishing the letters in flight; press it again to exit at once");
             request.request();
         }
     });
