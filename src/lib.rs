@@ -10,55 +10,59 @@
 //! none of them knows of it. docs/architecture.md follows an event's bytes through them.
 
 // What a person calls.
-/// The subcommands: run, check, demo, status, dead-letters.
+
+// The subcommands: run, check, demo, status, dead-letters.
 pub mod commands;
-/// The HTTP port: status page, `/metrics`, probes.
+// The HTTP port: status page, `/metrics`, probes.
 pub mod http;
-/// What a running instance says about itself.
+// What a running instance says about itself.
 pub mod status;
 
 // What moves the data.
-/// The pump, which decides without IO, and the threads and tasks that do what it says.
+
+// The pump, which decides without IO, and the threads and tasks that do what it says.
 pub mod pipeline;
-/// Kafka → messages; offsets → Kafka.
+// Kafka → messages; offsets → Kafka.
 pub mod consume;
-/// Bytes → tape and envelope.
+// Bytes → tape and envelope.
 pub mod decode;
-/// Tape and plan → columns.
+// Tape and plan → columns.
 pub mod flatten;
-/// Columns by table, folded; sealed as a batch.
+// Columns by table, folded; sealed as a batch.
 pub mod buffer;
-/// Sealed batch → one transaction.
+// Sealed batch → one transaction.
 pub mod flush;
-/// Durable ranges → the watermark of a partition.
+// Durable ranges → the watermark of a partition.
 pub mod commit;
 
 // What is known before the first message.
-/// As typed → ready to use.
+
+// As typed → ready to use.
 pub mod config;
-/// TOML files → tables and the plan of each event.
+// TOML files → tables and the plan of each event.
 pub mod mapping;
-/// Tables of the live server: read, compared, and what would fix them.
+// Tables of the live server: read, compared, and what would fix them.
 pub mod schema;
-/// The migrations that come with the program.
+// The migrations that come with the program.
 pub mod migrate;
 
 // Ground that every room may stand on.
-/// The server: connect, session, dialect, errors, retry classes.
+
+// The server: connect, session, dialect, errors, retry classes.
 pub mod mysql;
-/// Names of secrets, and what keeps them out of everything.
+// Names of secrets, and what keeps them out of everything.
 pub mod redact;
-/// A faulty message, kept with the verdict on it.
+// A faulty message, kept with the verdict on it.
 pub mod dead_letter;
-/// The verdict: a stable code and a sentence.
+// The verdict: a stable code and a sentence.
 pub mod reject;
-/// Partitions and offsets.
+// Partitions and offsets.
 pub mod offsets;
-/// Times in microseconds.
+// Times in microseconds.
 pub mod datetime;
-/// The only place that reads the clocks.
+// The only place that reads the clocks.
 pub mod clock;
-/// Whether the process can do its work.
+// Whether the process can do its work.
 pub mod health;
-/// The catalogue of metrics.
+// The catalogue of metrics.
 pub mod metrics;

@@ -40,7 +40,7 @@ pub struct Consumer {
 
 impl Consumer {
     /// Does not join the group yet; see [`Self::subscribe`]. Kafka's replies go to `reply`, at most
-    /// [`REPLIES_MAX`] before one of them is taken.
+    /// [`super::REPLIES_MAX`] before one of them is taken.
     ///
     /// # Errors
     /// If librdkafka does not know a property or its value.

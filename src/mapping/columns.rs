@@ -179,7 +179,7 @@ fn check_constant(report: &mut Report<'_>, constant: &Spanned<String>, ty: &Colu
         }
         ColumnType::Enum(_) | ColumnType::Varchar(_) | ColumnType::Text => {}
         _ => {
-            report.fault(constant, "is a constant, which only varchar, text and enum columns take")
+            report.fault(constant, "is a constant, which only varchar, text and enum columns take");
         }
     }
 }
