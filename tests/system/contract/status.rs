@@ -83,6 +83,8 @@ async fn what_waits_behind_a_locked_table_is_seen_from_the_start() {
     let plan = Plan { events: 5_000, ..Plan::default() };
     let messages: Vec<loadgen::Message> = Generator::new(plan).collect();
     world.produce(messages.clone()).await;
+    // So that the first batch has messages of every topic: none goes past the locked table.
+    world.set("batch.age", "5s");
     let instance = start(&mut world);
     let read = || status(&instance);
     wait_for("the lag to be known", || read().filter(|status| waiting(status) == 5_000));
