@@ -291,6 +291,8 @@ impl Pump {
 
     fn enter(&mut self, phase: Phase, now: Now) {
         self.phase = phase;
+        // Nothing is paused while draining, so that timer would stay due and make the driver spin.
+        self.timers.clear(Timer::Pause);
         self.hasten_commit(now);
     }
 

@@ -143,3 +143,18 @@ fn a_failed_commit_is_repeated_after_its_pause_and_sooner_when_a_stop_waits() {
     driver.wait(sooner);
     assert_eq!(driver.asked.commits.len(), 1);
 }
+
+/// The time to pause passes while the writers are still busy, and the driver does not spin.
+#[test]
+fn draining_behind_busy_writers_is_no_busy_loop() {
+    let mut driver = Driver::new();
+    let mut next = driver.step();
+    while !matches!(next, Next::Wait(_)) {
+        driver.message();
+        next = driver.step();
+    }
+    driver.pump.stop(driver.now);
+    driver.step();
+    let next = driver.wait(Duration::from_secs(2));
+    assert!(matches!(next, Next::Wait(wait) if !wait.is_zero()), "{next:?}");
+}
