@@ -291,8 +291,6 @@ impl Pump {
 
     fn enter(&mut self, phase: Phase, now: Now) {
         self.phase = phase;
-        // Nothing is paused while draining, so that timer would stay due and make the driver spin.
-        self.timers.clear(Timer::Pause);
         self.hasten_commit(now);
     }
 
@@ -333,11 +331,12 @@ impl Pump {
                 }
             }
         }
-        self.wait(now)
+        // Only here does anything happen when that timer is due; elsewhere the driver would spin.
+        Next::Wait(self.timers.until(&[Timer::Pause, Timer::CommitAgain], now.at))
     }
 
     fn wait(&self, now: Now) -> Next {
-        let timers = [Timer::Pause, Timer::CommitAgain, Timer::GiveUp, Timer::Explain, Timer::Stop];
+        let timers = [Timer::CommitAgain, Timer::GiveUp, Timer::Explain, Timer::Stop];
         Next::Wait(self.timers.until(&timers, now.at))
     }
 
