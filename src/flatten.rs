@@ -140,7 +140,7 @@ struct Load<'l, 'd> {
 
 fn load_document(load: &mut Load<'_, '_>, topic: &str) -> Result<Loaded, Reject> {
     let topic_plan = load.mapping.topics.get(topic).ok_or_else(|| {
-        Reject::new(Code::TopicUnknown, format!("no mapping knows the topic {topic}"))
+        Reject::new(Code::TopicUnknown, format!("no mapping file covers the topic {topic}"))
     })?;
     let envelope = load.document.envelope(topic)?;
     let plan = topic_plan.events.get(envelope.event_type).unwrap_or(&topic_plan.other);

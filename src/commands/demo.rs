@@ -51,7 +51,7 @@ const POISON: f64 = 0.001;
 /// its own.
 ///
 /// # Errors
-/// If there is no server, or anything on the way fails.
+/// If no server can be started, or a later step fails.
 pub async fn demo(
     options: Options,
     mut config: Config,

@@ -73,7 +73,7 @@ pub async fn wait_for_no_lock(connection: &mut MySqlConnection) -> Result<(), sq
 /// among the refusals, with the class `contention`.
 ///
 /// # Errors
-/// If there is no connection, or the server cannot write now: both pass by themselves.
+/// If the connection fails or the server cannot write now; retrying helps in both cases.
 pub async fn rehearse(
     connection: &mut MySqlConnection,
     mapping: &Mapping,
