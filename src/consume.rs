@@ -9,6 +9,7 @@ mod bounds;
 mod committer;
 mod consumer;
 mod context;
+mod identity;
 mod queries;
 mod reader;
 mod reread;
@@ -22,7 +23,7 @@ use std::time::Duration;
 pub use bounds::{Answer, Question};
 pub use committer::CommitOutcome;
 pub use consumer::Consumer;
-pub use queries::PartitionFacts;
+pub use queries::{Beginnings, PartitionFacts};
 pub use reader::Reader;
 pub use reread::{RereadError, Wanted, reread};
 

@@ -3,6 +3,7 @@
 use super::bounds::{BoundsFetcher, Question};
 use super::committer::Committer;
 use super::context::{Context, Notice, answer};
+use super::identity::member_id;
 use super::queries::{bounds_of_topics, committed, offsets_of};
 use super::{KafkaReply, QUERY_TIMEOUT, Reader, Rebalance, bootstrap_again, lock};
 use crate::clock;
@@ -23,6 +24,8 @@ use tracing::{error, warn};
 
 /// How long no broker may be connected before the bootstrap servers are asked again.
 const FORGOTTEN: Duration = Duration::from_secs(3);
+/// How long librdkafka may take to begin again; it needs no broker for that.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub struct Consumer {
     inner: Arc<BaseConsumer<Context>>,
@@ -153,6 +156,24 @@ impl Consumer {
         if let Some(rebalance) = self.unanswered.borrow_mut().pop_front() {
             answer(&self.inner, &rebalance);
         }
+    }
+
+    /// Reads assigned partitions from these offsets on. No message that was read before comes after.
+    ///
+    /// # Errors
+    /// If librdkafka cannot (yet) for some partition.
+    pub fn seek(&self, begins: &Offsets) -> KafkaResult<()> {
+        let mut list = TopicPartitionList::with_capacity(begins.len());
+        for (TopicPartition { topic, partition }, offset) in begins {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+        }
+        let sought = self.inner.seek_partitions(list, SEEK_TIMEOUT)?;
+        sought.elements().iter().try_for_each(|element| element.error())
+    }
+
+    /// Who this client is in the group; empty before it has joined.
+    pub fn member_id(&self) -> Arc<str> {
+        member_id(&self.inner)
     }
 
     /// Hands offsets to Kafka, which answers once. One commit at a time.
