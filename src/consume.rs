@@ -10,6 +10,7 @@ mod committer;
 mod consumer;
 mod context;
 mod identity;
+mod members;
 mod queries;
 mod reader;
 mod reread;
@@ -24,6 +25,7 @@ pub use bounds::{Answer, Question};
 pub use committer::CommitOutcome;
 pub use consumer::Consumer;
 pub use queries::{Beginnings, PartitionFacts};
+pub use members::Member;
 pub use reader::Reader;
 pub use reread::{RereadError, Wanted, reread};
 
