@@ -21,6 +21,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) name: TopicPartition,
+    /// Kafka's id of the topic; empty if it tells none.
+    pub(super) topic_id: Arc<str>,
     pub(super) lag: LagTracker,
     pub(super) gaps: Gaps,
     /// What Kafka has acknowledged as committed.
@@ -50,19 +52,20 @@ pub(super) enum Arrival {
 }
 
 impl Partition {
-    fn new(name: TopicPartition, begin: i64, committed: Option<i64>, now_ms: i64) -> Self {
+    fn new(begin: &Begin, now_ms: i64) -> Self {
         let mut watermark = Watermark::default();
-        watermark.advance(begin);
+        watermark.advance(begin.offset);
         Self {
-            name,
-            lag: LagTracker::new(begin, now_ms),
+            name: begin.partition.clone(),
+            topic_id: Arc::clone(&begin.topic_id),
+            lag: LagTracker::new(begin.offset, now_ms),
             gaps: Gaps::default(),
-            acknowledged: committed,
+            acknowledged: begin.committed,
             watermark,
             recorded: None,
-            next: begin,
+            next: begin.offset,
             is_open: false,
-            handed_over: committed,
+            handed_over: begin.committed,
             metrics: None,
         }
     }
@@ -179,7 +182,7 @@ impl Partitions {
         self.next_id += 1;
         let name = begin.partition.clone();
         self.starting_over.remove(&name);
-        let partition = Partition::new(name.clone(), begin.offset, begin.committed, now_ms);
+        let partition = Partition::new(begin, now_ms);
         let topic = (Arc::clone(&begin.topic_id), begin.rows.clone());
         self.ledger.open(id, name.clone(), topic, partition.watermark.clone());
         self.ids.insert(name, id);
@@ -194,13 +197,20 @@ impl Partitions {
 
     /// The database went back in time: every partition begins again, once we know where. What is under way
     /// may still land, to no effect.
-    pub(super) fn start_over(&mut self) {
-        for (_, partition) in std::mem::take(&mut self.by_id) {
+    pub(super) fn start_all_over(&mut self) {
+        let names: Vec<TopicPartition> = self.ids.keys().cloned().collect();
+        names.iter().for_each(|name| self.start_over(name));
+        self.ledger.restart();
+    }
+
+    /// One partition begins again, once we know where.
+    pub(super) fn start_over(&mut self, name: &TopicPartition) {
+        let Some(id) = self.ids.remove(name) else { return };
+        self.ledger.close(id);
+        if let Some(partition) = self.by_id.remove(&id) {
             let durable = partition.watermark.durable().unwrap_or(partition.next);
             self.starting_over.insert(partition.name, durable);
         }
-        self.ids.clear();
-        self.ledger.restart();
     }
 
     /// The partitions that begin again, and up to where everything seemed durable.
