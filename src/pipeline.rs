@@ -43,7 +43,7 @@ use crate::flush::{Plan, Refused, Writer, Written};
 use crate::health::Health;
 use crate::mapping::Mapping;
 use crate::mysql::JsonLimits;
-use crate::offsets::TopicPartition;
+use crate::offsets::{Source, TopicPartition};
 use consume_loop::ConsumeLoop;
 use rdkafka::error::KafkaError;
 use rescue::Rescuer;
@@ -163,7 +163,7 @@ pub struct Progress {
 pub struct SealedBatch {
     pub batch: Batch,
     /// The partition of each of its ranges; `None` if it was lost meanwhile.
-    pub partitions: Vec<Option<TopicPartition>>,
+    pub sources: Vec<Option<Source>>,
     pub sealed_at: Instant,
 }
 
@@ -235,10 +235,10 @@ async fn write_batches(
     loop {
         // We hold the lock while waiting for a batch; the next writer waits for the lock instead.
         let next = to_writers.lock().await.recv().await;
-        let Some(SealedBatch { batch, partitions, sealed_at }) = next else { return };
+        let Some(SealedBatch { batch, sources, sealed_at }) = next else { return };
         writer.set_busy(true);
         let result = match writer.flush(&batch).await {
-            Err(refused) => rescuer.rescue(&mut writer, &batch, &partitions, refused).await,
+            Err(refused) => rescuer.rescue(&mut writer, &batch, &sources, refused).await,
             written => written,
         };
         writer.set_busy(false);

@@ -9,7 +9,7 @@ use super::lag::LagTracker;
 use super::losses::Gaps;
 use super::metrics::{PartitionMetrics, PartitionState};
 use crate::commit::Watermark;
-use crate::offsets::{AssignmentId, OffsetRange, Offsets, TopicPartition};
+use crate::offsets::{AssignmentId, OffsetRange, Offsets, Origin, Source, TopicPartition};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) name: TopicPartition,
+    /// Which topic of its name it is of.
+    pub(super) origin: Origin,
     pub(super) lag: LagTracker,
     pub(super) gaps: Gaps,
     /// What Kafka has acknowledged as committed.
@@ -49,6 +51,7 @@ impl Partition {
         watermark.advance(begin);
         Self {
             name,
+            origin: Origin::default(),
             lag: LagTracker::new(begin, now_ms),
             gaps: Gaps::default(),
             acknowledged: committed,
@@ -58,6 +61,10 @@ impl Partition {
             handed_over: committed,
             metrics: None,
         }
+    }
+
+    pub(super) fn source(&self) -> Source {
+        Source { partition: self.name.clone(), origin: self.origin.clone() }
     }
 
     fn is(&self, topic: &str, partition: i32) -> bool {

@@ -52,10 +52,10 @@ impl Simulation<'_> {
         match self.plant {
             Some(Plant::DropOnOutage) => return self.at(heard, Event::Hears(member, writer)),
             Some(Plant::BlameOutage) => {
-                let SealedBatch { batch, partitions, .. } = &job.sealed;
-                for (range, owner) in batch.ranges().iter().zip(partitions) {
-                    let places = (range.from..range.next).zip(owner.iter().cycle());
-                    let letters = places.map(|(offset, owner)| place(owner, offset));
+                let SealedBatch { batch, sources, .. } = &job.sealed;
+                for (range, source) in batch.ranges().iter().zip(sources) {
+                    let places = (range.from..range.next).zip(source.iter().cycle());
+                    let letters = places.map(|(offset, source)| place(&source.partition, offset));
                     self.database.dead_letters.extend(letters);
                 }
                 return self.at(heard, Event::Hears(member, writer));
