@@ -12,7 +12,7 @@ use super::losses::Gaps;
 use super::metrics::{PartitionMetrics, PartitionState};
 use crate::commit::Watermark;
 use crate::ledger::Ledger;
-use crate::offsets::{AssignmentId, OffsetRange, Offsets, TopicPartition};
+use crate::offsets::{AssignmentId, OffsetRange, Offsets, Origin, Source, TopicPartition};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) name: TopicPartition,
-    /// Kafka's id of the topic; empty if it tells none.
-    pub(super) topic_id: Arc<str>,
+    /// Which topic of its name it is of.
+    pub(super) origin: Origin,
     pub(super) lag: LagTracker,
     pub(super) gaps: Gaps,
     /// What Kafka has acknowledged as committed.
@@ -52,12 +52,12 @@ pub(super) enum Arrival {
 }
 
 impl Partition {
-    fn new(begin: &Begin, now_ms: i64) -> Self {
+    fn new(begin: &Begin, origin: Origin, now_ms: i64) -> Self {
         let mut watermark = Watermark::default();
         watermark.advance(begin.offset);
         Self {
             name: begin.partition.clone(),
-            topic_id: Arc::clone(&begin.topic_id),
+            origin,
             lag: LagTracker::new(begin.offset, now_ms),
             gaps: Gaps::default(),
             acknowledged: begin.committed,
@@ -68,6 +68,10 @@ impl Partition {
             handed_over: begin.committed,
             metrics: None,
         }
+    }
+
+    pub(super) fn source(&self) -> Source {
+        Source { partition: self.name.clone(), origin: self.origin.clone() }
     }
 
     fn is(&self, topic: &str, partition: i32) -> bool {
@@ -182,7 +186,10 @@ impl Partitions {
         self.next_id += 1;
         let name = begin.partition.clone();
         self.starting_over.remove(&name);
-        let partition = Partition::new(begin, now_ms);
+        let cluster_id = self.ledger.identity().map(|identity| identity.cluster_id);
+        let cluster_id = cluster_id.unwrap_or_default();
+        let origin = Origin { cluster_id, topic_id: Arc::clone(&begin.topic_id) };
+        let partition = Partition::new(begin, origin, now_ms);
         let topic = (Arc::clone(&begin.topic_id), begin.rows.clone());
         self.ledger.open(id, name.clone(), topic, partition.watermark.clone());
         self.ids.insert(name, id);

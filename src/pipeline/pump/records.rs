@@ -52,7 +52,7 @@ impl Pump {
             self.records_under_way = true;
             self.timers.clear(Timer::Record);
             self.timers.clear(Timer::Look);
-            port.write(SealedBatch { batch, partitions: Vec::new(), sealed_at: now.at });
+            port.write(SealedBatch { batch, sources: Vec::new(), sealed_at: now.at });
         }
     }
 
@@ -113,7 +113,8 @@ impl Pump {
     pub(in crate::pipeline) fn topic_ids(&mut self, ids: &BTreeMap<Arc<str>, Arc<str>>) {
         let is_recreated = |partition: &Partition| {
             let now = ids.get(&partition.name.topic).filter(|id| !id.is_empty());
-            !partition.topic_id.is_empty() && now.is_some_and(|id| *id != partition.topic_id)
+            let known = &partition.origin.topic_id;
+            !known.is_empty() && now.is_some_and(|id| id != known)
         };
         let recreated = self.partitions.iter().filter(|partition| is_recreated(partition));
         let recreated: Vec<TopicPartition> = recreated.map(|one| one.name.clone()).collect();
