@@ -13,10 +13,10 @@
 use super::{Cause, End, Failure, Scratch, Session, Transaction, Written, within};
 use crate::flush::statement::{StatementLimits, progress};
 use crate::ledger::{Commit, HeldByTopic, Identity, Ledger, Record};
-use crate::offsets::{OffsetRange, Offsets, TopicPartition};
+use crate::offsets::{Offsets, TopicPartition};
 use sqlx::mysql::{MySqlQueryResult, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row as _};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The ledger, and whose commits we make.
@@ -47,6 +47,8 @@ pub struct Holdings {
     /// The instance of the ledger in whose time it was asked.
     pub instance: String,
     pub partitions: BTreeMap<TopicPartition, HeldByTopic>,
+    /// The members of the group that have committed here.
+    pub members: BTreeSet<String>,
     /// Of how many partitions it has adopted Kafka's offsets just now.
     pub adopted: usize,
 }
@@ -60,7 +62,7 @@ pub(in crate::flush) async fn keep_up(
     let limits = session.plan.limits.within_packet(session.packet);
     let mut transaction = Transaction { session: &mut session, written: Written::default() };
     transaction.simple("START TRANSACTION").await?;
-    transaction.end(End::Commit(&[]), limits, scratch).await?;
+    transaction.end(End::Record, limits, scratch).await?;
     Ok(transaction.written)
 }
 
@@ -78,17 +80,17 @@ pub(in crate::flush) async fn held(
     transaction.simple("START TRANSACTION").await?;
     let adopted = transaction.adopt(offered, limits, scratch).await?;
     let partitions = transaction.held(partitions).await?;
-    // Also makes sure that the database does not forget what it has just told us without our notice.
+    let members = transaction.members().await?;
     let instance = transaction.session.books.map(|books| books.ledger.instance());
-    transaction.end(End::Commit(&[]), limits, scratch).await?;
-    Ok(Holdings { instance: instance.unwrap_or_default(), partitions, adopted })
+    transaction.end(End::Look, limits, scratch).await?;
+    Ok(Holdings { instance: instance.unwrap_or_default(), partitions, members, adopted })
 }
 
 impl Transaction<'_, '_> {
-    /// Everything that comes before the COMMIT that makes these ranges durable.
+    /// Everything that comes before the COMMIT.
     pub(super) async fn prepare(
         &mut self,
-        ranges: &[OffsetRange],
+        end: End<'_>,
         limits: StatementLimits,
         scratch: &mut Scratch,
     ) -> Result<Option<Entry>, Failure> {
@@ -102,7 +104,11 @@ impl Transaction<'_, '_> {
         if commit.has_others() && !commit.is_all_there(&self.commits(&commit).await?) {
             return Err(Failure::WentBack(commit.instance));
         }
-        let records = ledger.records(writer, ranges);
+        let records = match end {
+            End::Commit(ranges) => ledger.records(ranges),
+            End::Record => ledger.all_records(),
+            End::Look | End::Rollback => Vec::new(),
+        };
         for delete in progress::forget(&identity, &records) {
             self.run(delete).await?;
         }
@@ -167,6 +173,15 @@ impl Transaction<'_, '_> {
             }
         }
         Ok(held)
+    }
+
+    async fn members(&mut self) -> Result<BTreeSet<String>, Cause> {
+        let Some(identity) = self.session.books.and_then(|books| books.ledger.identity()) else {
+            return Ok(BTreeSet::new());
+        };
+        let rows = self.rows(progress::members(&identity)).await?;
+        let members: Result<_, sqlx::Error> = rows.iter().map(|row| row.try_get(0)).collect();
+        members.map_err(|error| Cause::of(None, &error))
     }
 
     /// Returns of how many partitions it has adopted Kafka's offsets.

@@ -103,6 +103,11 @@ impl Pump {
         }
     }
 
+    /// How many members of the group have partitions and do not write to this database.
+    pub(in crate::pipeline) fn strangers(&self, members: usize) {
+        self.metrics.strangers.set(members as f64);
+    }
+
     /// The topics of the assigned partitions.
     pub(in crate::pipeline) fn topics(&self) -> Vec<Arc<str>> {
         let topics = self.partitions.iter().map(|partition| Arc::clone(&partition.name.topic));
