@@ -73,6 +73,11 @@ async fn unique_keys_that_let_events_meet(server: Server) {
             says: &["dead_letters: has no unique key", "mine over (topic(9), kafka_partition, kafka_offset)"],
             ..REFUSED
         },
+        Fault {
+            by: &["ALTER TABLE dead_letters DROP INDEX uq_dead_letters, ADD UNIQUE KEY uq_dead_letters (topic, kafka_partition, kafka_offset)"],
+            says: &["dead_letters: has no unique key", "the unique key uq_dead_letters over (topic, kafka_partition, kafka_offset) lets rows of different events collide"],
+            ..REFUSED
+        },
     ])
     .await;
 }
