@@ -11,6 +11,7 @@
 //! waiting for us, so what the second one sees holds until the COMMIT.
 
 use super::{Cause, End, Failure, Scratch, Session, Transaction, Written, within};
+use crate::dead_letter;
 use crate::flush::statement::{StatementLimits, progress};
 use crate::ledger::{Commit, HeldByTopic, Identity, Ledger, Record};
 use crate::offsets::{Offsets, TopicPartition};
@@ -77,8 +78,12 @@ pub(in crate::flush) async fn held(
 ) -> Result<Holdings, Failure> {
     let limits = session.plan.limits.within_packet(session.packet);
     let mut transaction = Transaction { session: &mut session, written: Written::default() };
+    let adopts = transaction.adopts(offered).await?;
+    if adopts {
+        transaction.adopt_letters(offered).await?;
+    }
     transaction.simple("START TRANSACTION").await?;
-    let adopted = transaction.adopt(offered, limits, scratch).await?;
+    let adopted = if adopts { transaction.adopt(offered, limits, scratch).await? } else { 0 };
     let partitions = transaction.held(partitions).await?;
     let members = transaction.members().await?;
     let instance = transaction.session.books.map(|books| books.ledger.instance());
@@ -184,6 +189,23 @@ impl Transaction<'_, '_> {
         members.map_err(|error| Cause::of(None, &error))
     }
 
+    /// Whether the database has rows and has never recorded how far it is.
+    async fn adopts(&mut self, offered: &Offered) -> Result<bool, Cause> {
+        Ok(!offered.offsets.is_empty()
+            && self.rows(progress::ANY.to_owned()).await?.is_empty()
+            && self.has_rows().await?)
+    }
+
+    /// Before the rows, after which it would not be done again.
+    async fn adopt_letters(&mut self, Offered { topic_ids, .. }: &Offered) -> Result<(), Cause> {
+        let Some(identity) = self.session.books.and_then(|books| books.ledger.identity()) else {
+            return Ok(());
+        };
+        let connection = &mut *self.session.connection;
+        let adopted = dead_letter::adopt(connection, &identity.cluster_id, topic_ids).await;
+        adopted.map(drop).map_err(|error| Cause::of(None, &error))
+    }
+
     /// Returns of how many partitions it has adopted Kafka's offsets.
     async fn adopt(
         &mut self,
@@ -191,14 +213,9 @@ impl Transaction<'_, '_> {
         limits: StatementLimits,
         scratch: &mut Scratch,
     ) -> Result<usize, Failure> {
-        let Some(books) = self.session.books else { return Ok(0) };
-        let Some(identity) = books.ledger.identity() else { return Ok(0) };
-        if offsets.is_empty() || !self.rows(progress::ANY.to_owned()).await?.is_empty() {
+        let Some(identity) = self.session.books.and_then(|books| books.ledger.identity()) else {
             return Ok(0);
-        }
-        if !self.has_rows().await? {
-            return Ok(0);
-        }
+        };
         let record = |(partition, next): (&TopicPartition, &i64)| Record {
             assignment: 0,
             topic_id: topic_ids.get(&partition.topic).cloned().unwrap_or_default(),

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use tracing::warn;
 
 /// After how many ticks to look at the members again.
-pub(super) const TICKS_TO_MEMBERS: u32 = 10;
+pub(super) const TICKS_TO_MEMBERS: u32 = 30;
 
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
