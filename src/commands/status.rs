@@ -107,6 +107,9 @@ fn shown(status: &Status) -> String {
         humantime::format_duration(Duration::from_secs(status.uptime_seconds)),
         status.limit.text
     );
+    if let Some(database) = &status.database.text {
+        let _ = writeln!(text, "{database}\n");
+    }
     let _ = writeln!(
         text,
         "in {:.0} messages/s ({}/s)   out {:.0} rows/s   latency 50 % {}, 99 % {}",
