@@ -5,6 +5,7 @@ pub mod check;
 pub mod dead_letters;
 pub mod demo;
 mod output;
+pub mod progress;
 pub mod run;
 pub mod status;
 
