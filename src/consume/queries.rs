@@ -140,8 +140,36 @@ pub(super) fn bounds_of<C: ConsumerContext>(
     Ok(firsts.into_iter().filter_map(both).collect())
 }
 
-/// Kafka's ListOffsets: one request a broker.
+/// The first offset of each partition whose message is as young as this, in milliseconds since 1970. If
+/// none is, the partition's end.
+pub(super) fn offsets_at<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    time_ms: i64,
+) -> KafkaResult<Offsets> {
+    // First, because messages may come meanwhile: with a younger end, they would be skipped.
+    let mut offsets = list_offsets(consumer, partitions, Offset::End)?;
+    // Negative ones have other meanings.
+    let time = Offset::Offset(time_ms.max(0));
+    offsets.extend(ask_offsets(consumer, partitions, time)?);
+    Ok(offsets)
+}
+
+/// The first or the next offset of partitions that exist.
 fn list_offsets<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    which: Offset,
+) -> KafkaResult<Offsets> {
+    let offsets = ask_offsets(consumer, partitions, which)?;
+    if offsets.len() < partitions.len() {
+        return Err(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset));
+    }
+    Ok(offsets)
+}
+
+/// Kafka's ListOffsets: one request a broker. Leaves out partitions that have no such offset.
+fn ask_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],
     which: Offset,
@@ -155,11 +183,7 @@ fn list_offsets<C: ConsumerContext>(
     }
     let found = consumer.offsets_for_times(list, QUERY_TIMEOUT)?;
     found.elements().iter().try_for_each(|element| element.error())?;
-    let offsets = offsets_of(found);
-    if offsets.len() < partitions.len() {
-        return Err(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset));
-    }
-    Ok(offsets)
+    Ok(offsets_of(found))
 }
 
 /// The offsets that the group has committed for these partitions.
@@ -200,4 +224,13 @@ pub(super) fn offsets_of(list: TopicPartitionList) -> Offsets {
         }
     };
     list.elements().iter().filter_map(offset).collect()
+}
+
+/// A list of librdkafka's of these offsets.
+pub(super) fn list_of(offsets: &Offsets) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (TopicPartition { topic, partition }, offset) in offsets {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    }
+    Ok(list)
 }
