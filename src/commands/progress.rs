@@ -53,6 +53,12 @@ async fn execute_on(
     let which = command.which();
     let known = positions.iter().map(|one| &one.partition);
     let known: Vec<_> = known.chain(earlier.iter().map(|one| &one.partition)).collect();
+    if known.is_empty() {
+        bail!(
+            "Kafka has none of the topics {}; check kafka.topics and kafka.topic_prefix",
+            topics.join(", ")
+        );
+    }
     which.check(&topics, &known)?;
     positions.retain(|one| which.takes(&one.partition));
     earlier.retain(|one| which.takes(&one.partition));

@@ -48,10 +48,10 @@ impl Command {
 /// The partitions that a command is about.
 #[derive(Debug, Default, Args)]
 pub struct Which {
-    /// Partitions such as order/3 [default: all]
+    /// Only these partitions, such as order/3
     #[arg(value_name = "TOPIC/PARTITION", value_parser = partition)]
     partitions: Vec<TopicPartition>,
-    /// All partitions of this Kafka topic; may be repeated
+    /// Only the partitions of this Kafka topic; may be repeated
     #[arg(long, value_parser = topic)]
     topic: Vec<String>,
 }

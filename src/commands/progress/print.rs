@@ -76,9 +76,6 @@ pub(super) fn print_list(
     if json {
         return say_json_lines(&lines);
     }
-    if lines.is_empty() {
-        return say("none of the configured topics exists");
-    }
     let head = [
         "partition",
         "in database",
@@ -153,7 +150,7 @@ pub(super) fn nothing_recorded(position: &Position, target: &Target) -> anyhow::
 pub(super) fn question(moves: &[Move]) -> String {
     let skipped: i64 = moves.iter().map(Move::skipped).sum();
     format!(
-        "Skip {} in {}, which this database does not hold and will not load?",
+        "Skip {} in {}? This database has no record of them, and will not load them.",
         counted(skipped, "message"),
         partitions(moves.len())
     )

@@ -173,8 +173,7 @@ async fn both_places_are_listed(server: Server) {
     }
     let others = String::from_utf8_lossy(&output.stderr).into_owned();
     let elsewhere = format!("group {} in Kafka cluster elsewhere", place.world.group_id());
-    assert!(others.contains("rows of group another"), "{others}");
-    assert!(others.contains(&elsewhere), "{others}");
+    assert!(others.contains("group another") && others.contains(&elsewhere), "{others}");
     place.world.end().await;
 }
 
@@ -244,7 +243,7 @@ async fn skipping_to_kafka_is_confirmed(server: Server) {
     place.group.commit("user", 8);
     let before = place.rows().await;
     let said = refused(&place.world.execute(&["progress", "skip-to-kafka"]));
-    assert!(said.contains("Skip 5 messages in 1 partition,") && said.contains("--yes"), "{said}");
+    assert!(said.contains("Skip 5 messages in 1 partition?") && said.contains("--yes"), "{said}");
     assert_eq!(place.rows().await, before);
 
     let skip = ["progress", "skip-to-kafka", "--yes"];
