@@ -94,6 +94,9 @@ impl Places<'_> {
     }
 
     async fn set(&mut self, positions: Vec<Position>, set: Set) -> anyhow::Result<()> {
+        if !set.dry_run {
+            self.refuse_members().await?;
+        }
         let target = set.to.target();
         let wanted = self.wanted(&target, &positions).await?;
         let moves = moves::to(&positions, &wanted, target.may_be_deleted())
@@ -108,7 +111,6 @@ impl Places<'_> {
             }
             return say("nothing was changed (--dry-run)");
         }
-        self.refuse_members().await?;
         self.apply(&moves).await
     }
 
@@ -127,15 +129,13 @@ impl Places<'_> {
 
     /// Where partitions are to continue; without those that another group has nothing of.
     async fn wanted(&mut self, target: &Target, positions: &[Position]) -> anyhow::Result<Offsets> {
-        let of_each = |offset: fn(&Position) -> i64| {
+        let of_each = |offset: &dyn Fn(&Position) -> i64| {
             positions.iter().map(|one| (one.partition.clone(), offset(one))).collect()
         };
         Ok(match target {
-            Target::Earliest => of_each(|one| one.first),
-            Target::Latest => of_each(|one| one.end),
-            Target::Offset(offset) => {
-                positions.iter().map(|one| (one.partition.clone(), *offset)).collect()
-            }
+            Target::Earliest => of_each(&|one| one.first),
+            Target::Latest => of_each(&|one| one.end),
+            Target::Offset(offset) => of_each(&|_| *offset),
             Target::Time(time) => {
                 let partitions = positions.iter().map(|one| one.partition.clone()).collect();
                 self.kafka.offsets_at(partitions, *time).await?

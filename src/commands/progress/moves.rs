@@ -86,7 +86,7 @@ mod tests {
     }
 
     /// From where, to where, how many skipped.
-    fn shown(moves: Vec<Move>) -> Vec<(Option<i64>, i64, i64)> {
+    fn shown(moves: &[Move]) -> Vec<(Option<i64>, i64, i64)> {
         moves.iter().map(|one| (one.from, one.to, one.skipped())).collect()
     }
 
@@ -101,7 +101,7 @@ mod tests {
         ];
         // Nothing is wanted of the last.
         let wanted = positions[..4].iter().map(|one| (one.partition.clone(), 60)).collect();
-        let moves = shown(to(&positions, &wanted, false).unwrap());
+        let moves = shown(&to(&positions, &wanted, false).unwrap());
         assert_eq!(
             moves,
             [(Some(40), 60, 20), (Some(30), 60, 30), (None, 60, 0), (Some(90), 60, 0)]
@@ -135,7 +135,7 @@ mod tests {
             // Kafka has deleted what lies between.
             position(5, Some(2), Some(10)),
         ];
-        let moves = shown(to_kafka(&positions).unwrap());
+        let moves = shown(&to_kafka(&positions).unwrap());
         assert_eq!(moves, [(Some(40), 50, 10), (Some(10), 30, 20), (Some(2), 10, 8)]);
         let faults = to_kafka(&[position(0, Some(1), Some(101))]).unwrap_err();
         assert!(faults[0].contains("101 is beyond the end, 100"), "{faults:?}");
