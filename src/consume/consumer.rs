@@ -24,6 +24,8 @@ use tracing::{error, warn};
 
 /// How long no broker may be connected before the bootstrap servers are asked again.
 const FORGOTTEN: Duration = Duration::from_secs(3);
+/// How long librdkafka may take to begin again; it needs no broker for that.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub struct Consumer {
     inner: Arc<BaseConsumer<Context>>,
@@ -143,6 +145,15 @@ impl Consumer {
         if let Some(rebalance) = self.unanswered.borrow_mut().pop_front() {
             answer(&self.inner, &rebalance);
         }
+    }
+
+    /// Reads assigned partitions from these offsets on. No message that was read before comes after.
+    ///
+    /// # Errors
+    /// If librdkafka cannot (yet) for some partition.
+    pub fn seek(&self, begins: &Offsets) -> KafkaResult<()> {
+        let sought = self.inner.seek_partitions(list_of(begins)?, SEEK_TIMEOUT)?;
+        sought.elements().iter().try_for_each(|element| element.error())
     }
 
     /// Hands offsets to Kafka, which answers once. One commit at a time.

@@ -1,6 +1,6 @@
 //! A client outside the group.
 
-use super::queries::{bounds_of_topics, committed, list_of, offsets_at};
+use super::queries::{Beginnings, beginnings, bounds_of_topics, committed, list_of, offsets_at};
 use super::{Member, QUERY_TIMEOUT, identity, members};
 use crate::offsets::{Bounds, Offsets, TopicPartition};
 use rdkafka::config::ClientConfig;
@@ -34,6 +34,18 @@ impl Reader {
         // seem to lie beyond the end.
         let bounds = bounds_of_topics(&self.0, topics)?;
         Ok((bounds, committed))
+    }
+
+    /// What Kafka knows of every partition of these topics, open transactions included. Leaves out topics
+    /// that do not exist.
+    ///
+    /// # Errors
+    /// If Kafka does not answer.
+    pub fn beginnings(&self, topics: &[String]) -> KafkaResult<Beginnings> {
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let bounds = bounds_of_topics(&self.0, &names)?;
+        let partitions: Vec<TopicPartition> = bounds.into_keys().collect();
+        beginnings(&self.0, &partitions, topics)
     }
 
     /// The first offset of each partition whose message is as young as this, in milliseconds since 1970.
