@@ -52,7 +52,7 @@ async fn execute_on(
     }
     let which = command.which();
     let known = positions.iter().map(|one| &one.partition);
-    let known: Vec<_> = known.chain(earlier.iter().map(|one| &one.partition)).collect();
+    let known: Vec<_> = known.chain(earlier.iter().map(|one| &one.recorded.partition)).collect();
     if known.is_empty() {
         bail!(
             "Kafka has none of the topics {}; check kafka.topics and kafka.topic_prefix",
@@ -61,7 +61,7 @@ async fn execute_on(
     }
     which.check(&topics, &known)?;
     positions.retain(|one| which.takes(&one.partition));
-    earlier.retain(|one| which.takes(&one.partition));
+    earlier.retain(|one| which.takes(&one.recorded.partition));
     let mut places = Places { connection, kafka, group };
     match command {
         Command::List { json, .. } => places.list(&positions, &earlier, json).await,

@@ -1,6 +1,7 @@
 //! Where partitions are to continue, and what that means for them.
 
 use super::positions::Position;
+use crate::ledger::Held;
 use crate::offsets::Offsets;
 
 /// A partition that is to continue elsewhere.
@@ -39,17 +40,23 @@ pub(super) fn to(
     }))
 }
 
-/// Moves partitions to Kafka's offsets where those are ahead of this database, or it has none.
+/// Moves partitions to Kafka's offsets where those are ahead of this database, or it says nothing.
 pub(super) fn to_kafka(positions: &[Position]) -> Result<Vec<Move>, Vec<String>> {
     all(positions.iter().filter_map(|position| {
+        let Position { partition, held, first, end, .. } = position;
         let to = position.committed?;
-        let held = position.held_offset();
-        if held.is_some_and(|held| held >= to) {
-            return None;
-        }
-        let Position { partition, first, end, .. } = position;
+        let from = match *held {
+            Held::Before(held) if held >= to => return None,
+            Held::Before(held) => held,
+            Held::Nothing => *first,
+            Held::OfOtherTopic => {
+                return Some(Err(format!(
+                    "{partition}: the topic was recreated, so Kafka's offset {to} may be of the earlier one; use `sluicegate progress set {partition} --to-earliest`"
+                )));
+            }
+        };
         Some(if to <= *end {
-            Ok(Move { position: position.clone(), from: held.or(Some(*first)), to })
+            Ok(Move { position: position.clone(), from: Some(from), to })
         } else {
             Err(format!(
                 "{partition}: Kafka's offset {to} is beyond the end, {end}, so the topic was recreated; use `sluicegate progress set {partition} --to-earliest`"
@@ -71,14 +78,14 @@ fn all(moves: impl Iterator<Item = Result<Move, String>>) -> Result<Vec<Move>, V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::progress::positions::Held;
     use crate::offsets::TopicPartition;
 
     fn position(number: i32, held: Option<i64>, committed: Option<i64>) -> Position {
         Position {
             partition: TopicPartition { topic: "order".into(), partition: number },
             topic_id: "id".into(),
-            held: held.map(|next_offset| Held { next_offset, recorded_at: String::new() }),
+            held: held.map_or(Held::Nothing, Held::Before),
+            recorded_at: None,
             committed,
             first: 10,
             end: 100,
@@ -140,5 +147,8 @@ mod tests {
         let faults = to_kafka(&[position(0, Some(1), Some(101))]).unwrap_err();
         assert!(faults[0].contains("101 is beyond the end, 100"), "{faults:?}");
         assert!(faults[0].contains("progress set order/0 --to-earliest"), "{faults:?}");
+        let recreated = Position { held: Held::OfOtherTopic, ..position(0, None, Some(50)) };
+        let faults = to_kafka(&[recreated]).unwrap_err();
+        assert!(faults[0].contains("50 may be of the earlier one"), "{faults:?}");
     }
 }

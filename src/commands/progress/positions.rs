@@ -1,6 +1,7 @@
 //! What Kafka and this database say of each partition, side by side.
 
 use super::store::Recorded;
+use crate::ledger::{Held, HeldByTopic};
 use crate::offsets::{Bounds, Offsets, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,53 +21,43 @@ pub(super) struct Position {
     pub(super) partition: TopicPartition,
     /// Empty: the broker does not tell.
     pub(super) topic_id: Arc<str>,
-    pub(super) held: Option<Held>,
+    pub(super) held: Held,
+    /// When that was recorded, as the server writes a time.
+    pub(super) recorded_at: Option<String>,
     /// What the group has committed in Kafka.
     pub(super) committed: Option<i64>,
     pub(super) first: i64,
     pub(super) end: i64,
 }
 
-/// How far this database holds a partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Held {
-    /// Every message before it is in this database.
-    pub(super) next_offset: i64,
-    /// As the server writes a time.
-    pub(super) recorded_at: String,
-}
-
 /// What this database holds of a partition that Kafka has no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Earlier {
-    pub(super) partition: TopicPartition,
-    pub(super) topic_id: String,
-    pub(super) held: Held,
-    /// Kafka has another topic of this name, or none.
+    pub(super) recorded: Recorded,
+    /// Whether Kafka has another topic of this name.
     pub(super) is_recreated: bool,
 }
 
 impl Position {
-    pub(super) fn held_offset(&self) -> Option<i64> {
-        self.held.as_ref().map(|held| held.next_offset)
-    }
-
     /// How many messages this database lacks. Negative: it holds more than there is, so the topic was
     /// recreated and the broker does not tell topics apart by an id.
     pub(super) fn left(&self) -> Option<i64> {
-        self.held_offset().map(|held| self.end - held)
+        self.held.next().map(|held| self.end - held)
     }
 
     /// By how much Kafka's offset is ahead of this database.
     pub(super) fn ahead(&self) -> Option<i64> {
-        Some((self.committed? - self.held_offset()?).max(0))
+        Some((self.committed? - self.held.next()?).max(0))
     }
 
-    /// Where an instance continues: at the smaller of both. `None`: this database has no row, so the
-    /// settings decide.
+    /// Where an instance continues. `None`: this database says nothing, so the settings decide.
     pub(super) fn start(&self) -> Option<i64> {
-        let held = self.held_offset()?;
-        Some(self.committed.map_or(held, |committed| committed.min(held)))
+        let next = match self.held {
+            Held::Nothing => return None,
+            Held::OfOtherTopic => self.first,
+            Held::Before(held) => self.committed.map_or(held, |committed| committed.min(held)),
+        };
+        Some(if (self.first..=self.end).contains(&next) { next } else { self.first })
     }
 }
 
@@ -79,9 +70,11 @@ pub(super) fn side_by_side(
     let unknown = Arc::from("");
     let position = |(partition, (first, end)): (&TopicPartition, &(i64, i64))| {
         let topic_id = Arc::clone(present.ids.get(&partition.topic).unwrap_or(&unknown));
+        let held = held(partition, &topic_id, recorded);
         Position {
             partition: partition.clone(),
-            held: held(partition, &topic_id, recorded),
+            held,
+            recorded_at: recorded_at(partition, held, recorded),
             topic_id,
             committed: present.committed.get(partition).copied(),
             first: *first,
@@ -92,35 +85,36 @@ pub(super) fn side_by_side(
     let topics: BTreeSet<&Arc<str>> = present.bounds.keys().map(|one| &one.topic).collect();
     let is_present = |one: &Recorded| {
         let id = present.ids.get(&one.partition.topic).filter(|id| !id.is_empty());
-        let is_same = one.topic_id.is_empty() || id.is_none_or(|id| **id == one.topic_id);
+        let is_same = one.topic_id.is_empty() || id.is_none_or(|id| *id == one.topic_id);
         is_same && present.bounds.contains_key(&one.partition)
     };
     let is_configured =
         |one: &&Recorded| configured.iter().any(|topic| **topic == *one.partition.topic);
     let earlier = |one: &Recorded| Earlier {
-        partition: one.partition.clone(),
-        topic_id: one.topic_id.clone(),
-        held: one.held.clone(),
+        recorded: one.clone(),
         is_recreated: topics.contains(&one.partition.topic),
     };
     let others = recorded.iter().filter(is_configured).filter(|one| !is_present(one));
     (positions, others.map(earlier).collect())
 }
 
-/// What rows say of a partition: those with the topic's id, or else those without any.
-fn held(partition: &TopicPartition, topic_id: &str, recorded: &[Recorded]) -> Option<Held> {
-    let of_id = |id: &str| {
-        let is_it = |one: &&Recorded| one.partition == *partition && one.topic_id == id;
-        recorded.iter().find(is_it).map(|one| one.held.clone())
-    };
-    of_id(topic_id).or_else(|| of_id(""))
+fn held(partition: &TopicPartition, topic_id: &str, recorded: &[Recorded]) -> Held {
+    let own = recorded.iter().filter(|one| one.partition == *partition);
+    let rows: HeldByTopic = own.map(|one| (Arc::clone(&one.topic_id), one.next_offset)).collect();
+    Held::of(&rows, topic_id)
+}
+
+fn recorded_at(partition: &TopicPartition, held: Held, recorded: &[Recorded]) -> Option<String> {
+    let next = held.next()?;
+    let is_it = |one: &&Recorded| one.partition == *partition && one.next_offset == next;
+    recorded.iter().filter(is_it).map(|one| one.recorded_at.clone()).max()
 }
 
 /// What the rows of another group say of these partitions.
 pub(super) fn held_in(positions: &[Position], recorded: &[Recorded]) -> Offsets {
     let offset = |one: &Position| {
-        let held = held(&one.partition, &one.topic_id, recorded)?;
-        Some((one.partition.clone(), held.next_offset))
+        let next = held(&one.partition, &one.topic_id, recorded).next()?;
+        Some((one.partition.clone(), next))
     };
     positions.iter().filter_map(offset).collect()
 }
@@ -137,8 +131,9 @@ mod tests {
     fn recorded(rows: &[(&str, i32, &str, i64)]) -> Vec<Recorded> {
         let row = |&(topic, number, id, next_offset): &(&str, i32, &str, i64)| Recorded {
             partition: partition(topic, number),
-            topic_id: id.to_owned(),
-            held: Held { next_offset, recorded_at: "2026-11-20 00:00:00.000000".to_owned() },
+            topic_id: id.into(),
+            next_offset,
+            recorded_at: format!("2026-11-20 00:00:00.{next_offset:06}"),
         };
         rows.iter().map(row).collect()
     }
@@ -160,8 +155,8 @@ mod tests {
     fn places(rows: &[(&str, i32, &str, i64)]) -> (Vec<Option<i64>>, Vec<(String, bool)>) {
         let configured = ["order", "user", "post"].map(str::to_owned);
         let (positions, earlier) = side_by_side(&present(), &recorded(rows), &configured);
-        let held = positions.iter().map(Position::held_offset).collect();
-        let name = |one: &Earlier| (one.partition.to_string(), one.is_recreated);
+        let held = positions.iter().map(|one| one.held.next()).collect();
+        let name = |one: &Earlier| (one.recorded.partition.to_string(), one.is_recreated);
         (held, earlier.iter().map(name).collect())
     }
 
@@ -184,20 +179,25 @@ mod tests {
 
     #[test]
     fn both_places_are_compared() {
-        let position = |held: Option<i64>, committed: Option<i64>| Position {
+        let position = |held, committed| Position {
             partition: partition("order", 0),
             topic_id: "new".into(),
-            held: held.map(|next_offset| Held { next_offset, recorded_at: String::new() }),
+            held,
+            recorded_at: None,
             committed,
             first: 10,
             end: 100,
         };
+        use Held::{Before, Nothing, OfOtherTopic};
         for (held, committed, left, ahead, start) in [
-            (Some(40), Some(90), Some(60), Some(50), Some(40)),
-            (Some(90), Some(40), Some(10), Some(0), Some(40)),
-            (Some(120), None, Some(-20), None, Some(120)),
-            (None, Some(90), None, None, None),
-            (None, None, None, None, None),
+            (Before(40), Some(90), Some(60), Some(50), Some(40)),
+            (Before(90), Some(40), Some(10), Some(0), Some(40)),
+            (Before(90), None, Some(10), None, Some(90)),
+            // Kafka has deleted those before 10, and the topic was recreated.
+            (Before(5), Some(5), Some(95), Some(0), Some(10)),
+            (Before(120), Some(120), Some(-20), Some(0), Some(10)),
+            (OfOtherTopic, Some(90), None, None, Some(10)),
+            (Nothing, Some(90), None, None, None),
         ] {
             let position = position(held, committed);
             let found = (position.left(), position.ahead(), position.start());

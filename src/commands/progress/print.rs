@@ -2,8 +2,8 @@
 
 use super::args::Target;
 use super::moves::Move;
-use super::positions::{Earlier, Held, Position};
-use super::store::Group;
+use super::positions::{Earlier, Position};
+use super::store::{Group, Recorded};
 use crate::commands::output::{say, say_json_lines, to_seconds};
 use crate::commands::table;
 use crate::consume::Member;
@@ -36,20 +36,20 @@ impl<'l> From<&'l Position> for Line<'l> {
             partition: position.partition.partition,
             topic_id: &position.topic_id,
             state: "present",
-            held: position.held_offset(),
+            held: position.held.next(),
             committed: position.committed,
             first: Some(position.first),
             end: Some(position.end),
             left: position.left(),
             ahead: position.ahead(),
-            recorded_at: position.held.as_ref().map(|held| held.recorded_at.as_str()),
+            recorded_at: position.recorded_at.as_deref(),
         }
     }
 }
 
 impl<'l> From<&'l Earlier> for Line<'l> {
-    fn from(Earlier { partition, topic_id, held, is_recreated }: &'l Earlier) -> Self {
-        let Held { next_offset, recorded_at } = held;
+    fn from(Earlier { recorded, is_recreated }: &'l Earlier) -> Self {
+        let Recorded { partition, topic_id, next_offset, recorded_at } = recorded;
         Self {
             topic: &partition.topic,
             partition: partition.partition,
@@ -123,7 +123,7 @@ pub(super) fn print_moves(moves: &[Move]) -> anyhow::Result<()> {
         let position = &one.position;
         table.add_row([
             position.partition.to_string(),
-            number(position.held_offset()),
+            number(position.held.next()),
             number(position.committed),
             one.to.to_string(),
             effect(one),

@@ -1,9 +1,10 @@
 //! The table `sluicegate_progress`, as people work with it.
 
-use super::positions::{Held, Position};
+use super::positions::Position;
 use crate::offsets::TopicPartition;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Executor, Row};
+use std::sync::Arc;
 
 /// Whose rows they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +18,10 @@ pub(super) struct Group {
 pub(super) struct Recorded {
     pub(super) partition: TopicPartition,
     /// Empty: unknown.
-    pub(super) topic_id: String,
-    pub(super) held: Held,
+    pub(super) topic_id: Arc<str>,
+    pub(super) next_offset: i64,
+    /// As the server writes a time.
+    pub(super) recorded_at: String,
 }
 
 pub(super) async fn recorded(
@@ -33,11 +36,12 @@ pub(super) async fn recorded(
 }
 
 fn of_row(row: &MySqlRow) -> Result<Recorded, sqlx::Error> {
-    let topic: String = row.try_get(0)?;
+    let (topic, topic_id): (String, String) = (row.try_get(0)?, row.try_get(2)?);
     Ok(Recorded {
         partition: TopicPartition { topic: topic.into(), partition: row.try_get(1)? },
-        topic_id: row.try_get(2)?,
-        held: Held { next_offset: row.try_get(3)?, recorded_at: row.try_get(4)? },
+        topic_id: topic_id.into(),
+        next_offset: row.try_get(3)?,
+        recorded_at: row.try_get(4)?,
     })
 }
 
