@@ -215,6 +215,10 @@ async fn a_set_moves_both_places(server: Server) {
     set(&["--topic", &user], &["--to-offset", "6"]);
     assert_eq!(done(&world.load(), "messages"), 8, "a run continues there");
     assert_eq!(world.count("user_logins").await, 8);
+    let listed = place.listed(&["--topic", &user]);
+    let loaded = MESSAGES + 4;
+    let all = [loaded, loaded, 0, loaded, 0, 0].map(Some);
+    assert_eq!(listed.values().map(figures).collect::<Vec<_>>(), [all], "what it recorded");
     place.world.end().await;
 }
 
