@@ -148,7 +148,7 @@ async fn account(connection: &mut MySqlConnection) -> Option<String> {
 }
 
 /// Whether no broker could be reached, as opposed to an answer about a topic.
-fn is_unreachable(error: &KafkaError) -> bool {
+pub(super) fn is_unreachable(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
     let unreachable = [AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve];
     error.rdkafka_error_code().is_some_and(|code| unreachable.contains(&code))

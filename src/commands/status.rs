@@ -1,5 +1,6 @@
 //! `sluicegate status`: what a running instance is doing, on the terminal.
 
+use super::output::say;
 use super::table;
 use crate::config::Config;
 use crate::status::{DeadLetterStats, EVERY, FlushStats, Status, TopicLag};
@@ -8,7 +9,7 @@ use clap::Args;
 use comfy_table::Table;
 use console::Term;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -63,10 +64,10 @@ pub fn show(options: &Options, config: &Config) -> anyhow::Result<()> {
         })
     };
     if options.json {
-        return say(&ask()?);
+        return say(ask()?.trim_end());
     }
     if options.once || !std::io::stdout().is_terminal() {
-        return say(&shown(&read(&ask()?)?));
+        return say(shown(&read(&ask()?)?).trim_end());
     }
     let terminal = Term::stdout();
     let mut status = read(&ask()?)?;
@@ -87,10 +88,6 @@ fn url(options: &Options, config: &Config) -> anyhow::Result<String> {
         (None, None) => bail!("http.address is off; give the instance's address with --url"),
     };
     Ok(format!("{base}/status"))
-}
-
-fn say(text: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{}", text.trim_end()).context("writing to standard output")
 }
 
 fn shown(status: &Status) -> String {
