@@ -12,6 +12,7 @@
 //! * [`kafka`] – topics that change, and the offsets of the world's consumer group;
 //! * [`instance`] – a running `sluicegate`, its log and its HTTP port;
 //! * [`net`] – free ports, and plain HTTP; [`metrics`] – what `/metrics` says;
+//! * [`forwarder`] – one address behind which the server can change;
 //! * [`wait`] – waits for a condition, never for a time;
 //! * [`tables`] – what a table holds, as values;
 //! * [`fold`] – the tables and verdicts that messages must give;
@@ -31,6 +32,7 @@
 pub mod chance;
 pub mod environment;
 pub mod fold;
+pub mod forwarder;
 pub mod fuzz;
 pub mod instance;
 pub mod kafka;
@@ -42,6 +44,7 @@ pub mod world;
 
 pub use chance::Chance;
 pub use fold::Row;
+pub use forwarder::Forwarder;
 pub use instance::Instance;
 pub use loadgen::metrics;
 pub use loadgen::metrics::Metrics;
