@@ -102,9 +102,9 @@ impl Injector {
         let servers = &self.servers;
         let mut injected = Injected::new(fault);
         match fault {
-            Fault::ServerKilled => tell(&servers.database, "kill").await,
-            Fault::ServerStopped => tell(&servers.database, "stop").await,
-            Fault::ServerFrozen => servers.database.signal("STOP"),
+            Fault::ServerKilled => tell(&servers.database(), "kill").await,
+            Fault::ServerStopped => tell(&servers.database(), "stop").await,
+            Fault::ServerFrozen => servers.database().signal("STOP"),
             Fault::ServerReadOnly => self.make_read_only().await,
             Fault::ConnectionsKilled => {
                 injected.repeat(servers, |servers| async move { servers.kill_connections().await });
@@ -158,8 +158,8 @@ impl Injector {
         let servers = &self.servers;
         injected.let_go().await;
         match injected.fault {
-            Fault::ServerKilled | Fault::ServerStopped => tell(&servers.database, "start").await,
-            Fault::ServerFrozen => servers.database.signal("CONT"),
+            Fault::ServerKilled | Fault::ServerStopped => tell(&servers.database(), "start").await,
+            Fault::ServerFrozen => servers.database().signal("CONT"),
             Fault::ServerReadOnly => servers.sql("SET GLOBAL read_only = OFF").await,
             Fault::IdleTimeout => {
                 self.feed.resume();
