@@ -14,7 +14,7 @@
 //! * [`net`] – free ports, and plain HTTP; [`metrics`] – what `/metrics` says;
 //! * [`forwarder`] – one address behind which the server can change;
 //! * [`wait`] – waits for a condition, never for a time;
-//! * [`tables`] – what a table holds, as values;
+//! * [`tables`] – what a table holds, as values; [`backup`] – what a database held, to be put back;
 //! * [`fold`] – the tables and verdicts that messages must give;
 //! * [`fuzz`] – what holds for any bytes;
 //! * [`chance`] – chance with a seed; [`environment`] – what a run is told by variables.
@@ -29,6 +29,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+pub mod backup;
 pub mod chance;
 pub mod environment;
 pub mod fold;
@@ -42,6 +43,7 @@ pub mod tables;
 pub mod wait;
 pub mod world;
 
+pub use backup::Backup;
 pub use chance::Chance;
 pub use fold::Row;
 pub use forwarder::Forwarder;

@@ -98,13 +98,7 @@ pub async fn until_complete(servers: &Servers, fed: &Fed) -> Result<(), String> 
     let sizes = tokio::task::block_in_place(|| sizes(world, fed));
     let deadline = Instant::now() + DEADLINE;
     loop {
-        let mut lacks = Vec::new();
-        for (table, size) in &sizes {
-            let count = world.count(table).await;
-            if count < *size {
-                lacks.push(format!("{table} has {count} rows of {size}"));
-            }
-        }
+        let lacks = world.lacks(&sizes).await;
         if lacks.is_empty() {
             return Ok(());
         }
@@ -119,11 +113,8 @@ fn sizes(world: &World, fed: &Fed) -> BTreeMap<String, i64> {
     let mut sizes = BTreeMap::new();
     for topic in TOPICS {
         let messages: Vec<Message> = fed.of(topic).collect();
-        let expected = fold::of(&messages, world.server);
-        let dead = expected.verdicts.iter().filter(|verdict| **verdict == Verdict::Dead).count();
-        *sizes.entry("dead_letters".to_owned()).or_default() += dead as i64;
-        for (table, rows) in expected.tables {
-            *sizes.entry(table).or_default() += rows.len() as i64;
+        for (table, size) in fold::of(&messages, world.server).sizes() {
+            *sizes.entry(table).or_default() += size;
         }
     }
     sizes
