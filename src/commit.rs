@@ -15,7 +15,7 @@ use crate::offsets::OffsetRange;
 use std::collections::VecDeque;
 
 /// The ranges of one partition that are under way, in the order in which they were sealed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Watermark {
     ranges: VecDeque<(OffsetRange, bool)>,
     durable: Option<i64>,
@@ -58,6 +58,14 @@ impl Watermark {
         self.durable
     }
 
+    /// What [`Self::durable`] becomes once these ranges are finished, too.
+    #[must_use]
+    pub fn durable_with(&self, finishing: &[OffsetRange]) -> Option<i64> {
+        let is_finished = |(range, done): &&(OffsetRange, bool)| *done || finishing.contains(range);
+        let last = self.ranges.iter().take_while(is_finished).last();
+        last.map(|(range, _)| range.next).or(self.durable)
+    }
+
     /// Kafka's timestamp of the last durable message, in milliseconds since 1970.
     #[must_use]
     pub fn durable_ms(&self) -> Option<i64> {
@@ -89,6 +97,9 @@ mod tests {
         [a, b, c].into_iter().for_each(|range| watermark.begin(range));
         watermark.finish(b);
         assert_eq!(watermark.durable(), None);
+        assert_eq!(watermark.durable_with(&[c]), None);
+        assert_eq!(watermark.durable_with(&[a]), Some(25));
+        assert_eq!(watermark.durable_with(&[c, a]), Some(30));
         watermark.finish(a);
         assert_eq!(watermark.durable(), Some(25));
         watermark.finish(c);

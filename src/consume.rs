@@ -9,6 +9,8 @@ mod bounds;
 mod committer;
 mod consumer;
 mod context;
+mod identity;
+mod members;
 mod queries;
 mod reader;
 mod reread;
@@ -22,7 +24,8 @@ use std::time::Duration;
 pub use bounds::{Answer, Question};
 pub use committer::CommitOutcome;
 pub use consumer::Consumer;
-pub use queries::PartitionFacts;
+pub use queries::{Beginnings, PartitionFacts};
+pub use members::Member;
 pub use reader::Reader;
 pub use reread::{RereadError, Wanted, reread};
 

@@ -16,7 +16,7 @@ mod slow;
 pub mod statement;
 mod writer;
 
-pub use execute::{LastId, NO_PARTITION, Plan, RefusedRow, Written};
+pub use execute::{Holdings, LastId, NO_PARTITION, Offered, Plan, RefusedRow, Written};
 pub(crate) use metrics::WrittenMetrics;
 pub use metrics::{WriterMetrics, room_left};
-pub use writer::{Refused, Writer};
+pub use writer::{NotWritten, Refused, WentBack, Writer};

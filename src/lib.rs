@@ -58,6 +58,8 @@ pub mod dead_letter;
 pub mod reject;
 // Partitions and offsets.
 pub mod offsets;
+// What is known to be in the database, and the rows that say so there.
+pub mod ledger;
 // Times in microseconds.
 pub mod datetime;
 // The only place that reads the clocks.

@@ -40,6 +40,20 @@ pub struct OffsetRange {
     pub last_ms: Option<i64>,
 }
 
+/// A number for people: 12,034.
+#[must_use]
+pub fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Whether Kafka allows a topic of this name. The database server would refuse to compare any other
 /// text with its ASCII column.
 #[must_use]

@@ -24,6 +24,7 @@ mod batches;
 mod begin;
 mod consume_loop;
 mod intake;
+mod keeper;
 mod lag;
 mod losses;
 mod metrics;
@@ -39,8 +40,9 @@ use crate::config::Config;
 use crate::consume::{Consumer, KafkaReply, REPLIES_MAX};
 use crate::datetime::Micros;
 use crate::flush::WriterMetrics;
-use crate::flush::{Plan, Refused, Writer, Written};
+use crate::flush::{Holdings, NotWritten, Plan, Refused, Writer, Written};
 use crate::health::Health;
+use crate::ledger::Ledger;
 use crate::mapping::Mapping;
 use crate::mysql::JsonLimits;
 use crate::offsets::TopicPartition;
@@ -143,6 +145,8 @@ pub struct Setup {
     /// End when everything up to the end offsets at start is durable and committed.
     pub until_end: bool,
     pub health: Arc<Health>,
+    /// What the database is known to hold; its writers and one more commit.
+    pub ledger: Arc<Ledger>,
     pub progress: Arc<Progress>,
 }
 
@@ -171,7 +175,7 @@ pub struct SealedBatch {
 #[derive(Debug)]
 pub struct Flushed {
     pub batch: Batch,
-    pub result: Result<Written, Refused>,
+    pub result: Result<Written, NotWritten>,
     pub sealed_at: Instant,
 }
 
@@ -179,6 +183,8 @@ pub struct Flushed {
 enum Reply {
     Flushed(Box<Flushed>),
     Kafka(KafkaReply),
+    /// What the database holds.
+    Recalled(Result<Holdings, NotWritten>),
 }
 
 /// Consumes and flushes until told to stop, or with [`Setup::until_end`] until everything that
@@ -190,27 +196,28 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
     let config = Arc::clone(&setup.config);
     let capacity = config.flush.batches();
     let (sealed, to_writers) = mpsc::channel(capacity);
-    // Room for every batch, and for Kafka's replies.
-    let (reply, replies) = std_mpsc::sync_channel(capacity + REPLIES_MAX);
+    // Room for every batch, for Kafka's replies, and for the keeper's.
+    let (reply, replies) = std_mpsc::sync_channel(capacity + REPLIES_MAX + 1);
+    let (recalls, to_keeper) = mpsc::channel(1);
     let to_writers = Arc::new(Mutex::new(to_writers));
     let server = Arc::new(config.server.clone());
     let mut writers = tokio::task::JoinSet::new();
+    let writer = |number| {
+        let metrics = WriterMetrics::new(Arc::clone(&setup.health));
+        let (server, plan) = (Arc::clone(&server), Arc::clone(&setup.plan));
+        Writer::new(number, server, plan, config.flush.backoff, metrics)
+            .with_ledger(Arc::clone(&setup.ledger))
+    };
     for number in 0..config.flush.writers {
-        let writer = Writer::new(
-            number,
-            Arc::clone(&server),
-            Arc::clone(&setup.plan),
-            config.flush.backoff,
-            WriterMetrics::new(Arc::clone(&setup.health)),
-        );
-        let rescuer = Rescuer::new(setup.clone());
+        let (writer, rescuer) = (writer(number), Rescuer::new(setup.clone()));
         writers.spawn(write_batches(writer, rescuer, Arc::clone(&to_writers), reply.clone()));
     }
+    writers.spawn(keeper::keep(writer(config.flush.writers), to_keeper, reply.clone()));
     let consumer = Consumer::new(&config.kafka.properties(), move |replied| {
         // Fails only if the pipeline has ended.
         let _ = reply.send(Reply::Kafka(replied));
     })?;
-    let consume_loop = ConsumeLoop::new(setup, consumer, sealed, replies, stop);
+    let consume_loop = ConsumeLoop::new(setup, consumer, (sealed, recalls), replies, stop);
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("consume".to_owned())
@@ -238,8 +245,10 @@ async fn write_batches(
         let Some(SealedBatch { batch, partitions, sealed_at }) = next else { return };
         writer.set_busy(true);
         let result = match writer.flush(&batch).await {
-            Err(refused) => rescuer.rescue(&mut writer, &batch, &partitions, refused).await,
-            written => written,
+            Err(NotWritten::Refused(refused)) => {
+                rescuer.rescue(&mut writer, &batch, &partitions, refused).await
+            }
+            other => other,
         };
         writer.set_busy(false);
         // The channel has room for all batches, so this does not block. If it fails, the pipeline has

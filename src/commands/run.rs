@@ -8,6 +8,7 @@ use crate::flush::statement::Statements;
 use crate::flush::{WriterMetrics, room_left};
 use crate::health::{Health, Trouble};
 use crate::http;
+use crate::ledger::Ledger;
 use crate::mapping::Mapping;
 use crate::migrate;
 use crate::mysql::Class;
@@ -153,10 +154,16 @@ pub fn setup(
         json_limits: fit.facts.json_limits(),
         until_end,
         health,
+        ledger: Arc::new(ledger(&config)),
         progress: Arc::new(Progress::default()),
         config,
         mapping,
     }
+}
+
+/// An empty ledger for a pipeline's writers and its keeper.
+fn ledger(config: &Config) -> Ledger {
+    Ledger::new(config.flush.writers + 1, RandomState::new().hash_one(std::process::id()))
 }
 
 /// Migrates, and compares mapping and schema. Retries while the server is not ready.

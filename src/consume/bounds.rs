@@ -6,9 +6,9 @@
 //! answers; [`BoundsFetcher::trouble`] says meanwhile what is wrong.
 
 use super::context::Context;
-use super::queries::{PartitionFacts, bounds_of, committed, exists, facts};
+use super::queries::{Beginnings, PartitionFacts, beginnings, bounds_of, exists};
 use super::{QUERY_TIMEOUT, lock};
-use crate::offsets::{Bounds, Offsets, TopicPartition};
+use crate::offsets::{Bounds, TopicPartition};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
@@ -21,7 +21,7 @@ use std::time::Duration;
 use tracing::warn;
 
 /// How many kinds of questions there are, and so how many can be open.
-pub(super) const KINDS: usize = 4;
+pub(super) const KINDS: usize = 3;
 /// How long Kafka may take to answer a question that we ask again anyway.
 const BRIEF_TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause before an unanswered question is repeated.
@@ -33,11 +33,13 @@ const SETTLE_QUESTIONS: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// Where could these partitions begin? Repeated until Kafka answers.
-    Beginnings(Vec<TopicPartition>),
+    Beginnings {
+        partitions: Vec<TopicPartition>,
+        /// All topics of the group.
+        topics: Vec<String>,
+    },
     /// What are their first and next offsets? If no answer comes, ask again later.
     Bounds(Vec<TopicPartition>),
-    /// What has the group committed? If no answer comes, ask again later.
-    Committed(Vec<TopicPartition>),
     /// Do their topics exist, and where do they end, open transactions included? If no answer comes,
     /// ask again later.
     Ends(Vec<TopicPartition>),
@@ -46,9 +48,8 @@ pub enum Question {
 /// The answer to the [`Question`] of the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    Beginnings(Vec<PartitionFacts>),
+    Beginnings(Beginnings),
     Bounds(Bounds),
-    Committed(Offsets),
     Ends {
         /// First and next offsets, open transactions included.
         bounds: Bounds,
@@ -92,9 +93,8 @@ impl BoundsFetcher {
 
     /// Asks, unless a question of this kind is open or there is nothing to ask.
     pub(super) fn ask(&self, question: Question) {
-        let (Question::Beginnings(about)
+        let (Question::Beginnings { partitions: about, .. }
         | Question::Bounds(about)
-        | Question::Committed(about)
         | Question::Ends(about)) = &question;
         if !about.is_empty() && lock(&self.open).insert(kind(&question)) {
             // The channel has room for each kind.
@@ -115,10 +115,9 @@ impl BoundsFetcher {
 
 fn kind(question: &Question) -> usize {
     match question {
-        Question::Beginnings(_) => 0,
+        Question::Beginnings { .. } => 0,
         Question::Bounds(_) => 1,
-        Question::Committed(_) => 2,
-        Question::Ends(_) => 3,
+        Question::Ends(_) => 2,
     }
 }
 
@@ -139,14 +138,10 @@ impl Worker {
             return None;
         }
         match question {
-            Question::Beginnings(partitions) => {
-                self.beginnings(&partitions).map(Answer::Beginnings)
+            Question::Beginnings { partitions, topics } => {
+                self.beginnings(&partitions, &topics).map(Answer::Beginnings)
             }
             Question::Bounds(partitions) => Some(Answer::Bounds(self.bounds(partitions))),
-            Question::Committed(partitions) => {
-                let found = committed(&self.consumer, &partitions, QUERY_TIMEOUT);
-                self.or_say(found, "the group's offsets").map(Answer::Committed)
-            }
             Question::Ends(partitions) => {
                 let found = self.ends(&partitions);
                 let found = self.or_say(found, "the ends of partitions");
@@ -164,17 +159,17 @@ impl Worker {
     }
 
     /// Asks until Kafka answers.
-    fn beginnings(&self, partitions: &[TopicPartition]) -> Option<Vec<PartitionFacts>> {
+    fn beginnings(&self, partitions: &[TopicPartition], topics: &[String]) -> Option<Beginnings> {
         let mut questions = 0;
         while !self.is_closing() {
             questions += 1;
-            match facts(&self.consumer, partitions) {
-                Ok(facts) => {
+            match beginnings(&self.consumer, partitions, topics) {
+                Ok(found) => {
                     *lock(&self.trouble) = None;
                     let is_short =
                         |facts: &PartitionFacts| facts.committed.is_some_and(|at| at > facts.end);
-                    if questions >= SETTLE_QUESTIONS || !facts.iter().any(is_short) {
-                        return Some(facts);
+                    if questions >= SETTLE_QUESTIONS || !found.facts.iter().any(is_short) {
+                        return Some(found);
                     }
                 }
                 Err(error) => {

@@ -2,10 +2,10 @@
 
 use super::QUERY_TIMEOUT;
 use super::context::Context;
+use super::queries::list_of;
 use crate::offsets::Offsets;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -106,11 +106,7 @@ fn commit(consumer: &BaseConsumer<Context>, offsets: Offsets) -> CommitOutcome {
 }
 
 fn commit_all(consumer: &BaseConsumer<Context>, offsets: &Offsets) -> KafkaResult<()> {
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for (partition, offset) in offsets {
-        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*offset))?;
-    }
-    consumer.commit(&list, CommitMode::Sync)
+    consumer.commit(&list_of(offsets)?, CommitMode::Sync)
 }
 
 fn is_about_a_topic(error: &KafkaError) -> bool {

@@ -3,7 +3,9 @@
 use super::bounds::{BoundsFetcher, Question};
 use super::committer::Committer;
 use super::context::{Context, Notice, answer};
-use super::queries::{bounds_of_topics, committed, offsets_of};
+use super::identity;
+use super::queries::{bounds_of_topics, committed, list_of, offsets_of};
+use super::reader::{all_properties, outside_the_group};
 use super::{KafkaReply, QUERY_TIMEOUT, Reader, Rebalance, bootstrap_again, lock};
 use crate::clock;
 use crate::offsets::{Bounds, Offsets, TopicPartition};
@@ -13,7 +15,6 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaErrorCode;
-use rdkafka::{Offset, TopicPartitionList};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use tracing::{error, warn};
 
 /// How long no broker may be connected before the bootstrap servers are asked again.
 const FORGOTTEN: Duration = Duration::from_secs(3);
+/// How long librdkafka may take to begin again; it needs no broker for that.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub struct Consumer {
     inner: Arc<BaseConsumer<Context>>,
@@ -48,20 +51,13 @@ impl Consumer {
         properties: &BTreeMap<String, String>,
         reply: impl Fn(KafkaReply) + Clone + Send + 'static,
     ) -> KafkaResult<Self> {
-        let mut config = ClientConfig::new();
-        for (name, value) in properties {
-            config.set(name, value);
-        }
-        config.set("enable.auto.commit", "false");
-        config.set("enable.auto.offset.store", "false");
+        let mut config = all_properties(properties);
         // The pipeline chooses first positions. librdkafka only uses this when records are deleted
         // while it reads: it must not skip those that are left, whatever new groups do.
         if properties.get("auto.offset.reset").is_none_or(|reset| reset != "error") {
             config.set("auto.offset.reset", "earliest");
         }
-        let mut uncommitted = config.clone();
-        uncommitted.set("isolation.level", "read_uncommitted").remove("group.instance.id");
-        uncommitted.remove("statistics.interval.ms");
+        let uncommitted = outside_the_group(config.clone());
         config.set_log_level(RDKafkaLogLevel::Info);
         let inner: Arc<BaseConsumer<Context>> =
             Arc::new(config.create_with_context(Context::default())?);
@@ -140,11 +136,7 @@ impl Consumer {
     /// If librdkafka does not accept an offset.
     pub fn begin(&self, begins: &Offsets) -> KafkaResult<()> {
         self.unanswered.borrow_mut().pop_front();
-        let mut list = TopicPartitionList::with_capacity(begins.len());
-        for (TopicPartition { topic, partition }, offset) in begins {
-            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
-        }
-        answer(&self.inner, &Notice::Assign(list));
+        answer(&self.inner, &Notice::Assign(list_of(begins)?));
         Ok(())
     }
 
@@ -153,6 +145,15 @@ impl Consumer {
         if let Some(rebalance) = self.unanswered.borrow_mut().pop_front() {
             answer(&self.inner, &rebalance);
         }
+    }
+
+    /// Reads assigned partitions from these offsets on. No message that was read before comes after.
+    ///
+    /// # Errors
+    /// If librdkafka cannot (yet) for some partition.
+    pub fn seek(&self, begins: &Offsets) -> KafkaResult<()> {
+        let sought = self.inner.seek_partitions(list_of(begins)?, SEEK_TIMEOUT)?;
+        sought.elements().iter().try_for_each(|element| element.error())
     }
 
     /// Hands offsets to Kafka, which answers once. One commit at a time.
@@ -226,6 +227,11 @@ impl Consumer {
     /// If librdkafka does not accept the properties.
     pub fn reader(&self) -> KafkaResult<Reader> {
         Ok(Reader(self.uncommitted.create()?))
+    }
+
+    /// What the group calls this instance; "" before it has joined.
+    pub fn member_id(&self) -> Arc<str> {
+        identity::member_id(&self.inner)
     }
 
     /// The offsets that the group has committed for these partitions.

@@ -1,12 +1,13 @@
 //! Single questions to Kafka. Each waits for the answer, at most [`QUERY_TIMEOUT`] or the timeout that
 //! it is given.
 
-use super::QUERY_TIMEOUT;
+use super::{QUERY_TIMEOUT, identity};
+use crate::ledger::{Held, HeldByTopic};
 use crate::offsets::{Bounds, Offsets, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,14 +23,50 @@ pub struct PartitionFacts {
     pub end: i64,
     /// Whether the group has committed an offset in any partition of the topic.
     pub group_knows_topic: bool,
+    /// Kafka's id of the topic; empty if it tells none.
+    pub topic_id: Arc<str>,
+    /// What the database says: not Kafka's to know, so whoever has asked the database fills it in.
+    pub rows: HeldByTopic,
 }
 
-/// What Kafka knows about partitions. One whose topic has been deleted meanwhile counts as empty.
-pub(super) fn facts<C: ConsumerContext>(
+impl PartitionFacts {
+    /// What the database holds of the topic as it is now.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held::of(&self.rows, &self.topic_id)
+    }
+}
+
+/// What Kafka knows when partitions are assigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beginnings {
+    pub facts: Vec<PartitionFacts>,
+    /// What the group has committed in all topics that it reads.
+    pub group: Offsets,
+    /// Ids by topic, for those that exist.
+    pub topic_ids: BTreeMap<Arc<str>, Arc<str>>,
+    pub cluster_id: Arc<str>,
+}
+
+/// What Kafka knows about partitions, of a group that reads these topics. A partition whose topic has been
+/// deleted meanwhile counts as empty.
+pub(super) fn beginnings<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],
-) -> KafkaResult<Vec<PartitionFacts>> {
-    let there = match bounds_of(consumer, partitions) {
+    topics: &[String],
+) -> KafkaResult<Beginnings> {
+    let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+    // First: if a topic is recreated meanwhile, its old id with new bounds is noticed the next time.
+    let topic_ids = identity::topic_ids(consumer, &names)?;
+    let mut all: BTreeSet<TopicPartition> = partitions.iter().cloned().collect();
+    for topic in topic_ids.keys() {
+        all.extend(partitions_of_topic(consumer, topic)?);
+    }
+    let all: Vec<TopicPartition> = all.into_iter().collect();
+    let group = committed(consumer, &all, QUERY_TIMEOUT)?;
+    // Last, because another instance may commit meanwhile: with an older end, its offsets could seem to
+    // lie beyond the end.
+    let bounds = match bounds_of(consumer, partitions) {
         Ok(bounds) => bounds,
         Err(error) => {
             let there = those_that_exist(consumer, partitions)?;
@@ -39,37 +76,21 @@ pub(super) fn facts<C: ConsumerContext>(
             bounds_of(consumer, &there)?
         }
     };
-    let mut offsets = committed(consumer, partitions, QUERY_TIMEOUT)?;
-    let mut topics = BTreeMap::new();
-    for TopicPartition { topic, .. } in partitions {
-        if !topics.contains_key(topic) {
-            topics.insert(Arc::clone(topic), has_committed(consumer, topic, &offsets)?);
-        }
-    }
     let facts = |partition: &TopicPartition| {
-        let (first, end) = there.get(partition).copied().unwrap_or_default();
+        let (first, end) = bounds.get(partition).copied().unwrap_or_default();
         PartitionFacts {
             partition: partition.clone(),
-            committed: offsets.remove(partition),
+            committed: group.get(partition).copied(),
             first,
             end,
-            group_knows_topic: topics[&partition.topic],
+            group_knows_topic: group.keys().any(|known| known.topic == partition.topic),
+            topic_id: topic_ids.get(&partition.topic).cloned().unwrap_or_default(),
+            rows: HeldByTopic::new(),
         }
     };
-    Ok(partitions.iter().map(facts).collect())
-}
-
-/// Whether the group has committed an offset in any partition of a topic.
-fn has_committed<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    topic: &Arc<str>,
-    offsets: &Offsets,
-) -> KafkaResult<bool> {
-    if offsets.keys().any(|partition| partition.topic == *topic) {
-        return Ok(true);
-    }
-    let all = partitions_of_topic(consumer, topic)?;
-    Ok(!all.is_empty() && !committed(consumer, &all, QUERY_TIMEOUT)?.is_empty())
+    let facts = partitions.iter().map(facts).collect();
+    let cluster_id = identity::cluster_id(consumer)?;
+    Ok(Beginnings { facts, group, topic_ids, cluster_id })
 }
 
 fn those_that_exist<C: ConsumerContext>(
@@ -140,8 +161,36 @@ pub(super) fn bounds_of<C: ConsumerContext>(
     Ok(firsts.into_iter().filter_map(both).collect())
 }
 
-/// Kafka's ListOffsets: one request a broker.
+/// The first offset of each partition whose message is as young as this, in milliseconds since 1970. If
+/// none is, the partition's end.
+pub(super) fn offsets_at<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    time_ms: i64,
+) -> KafkaResult<Offsets> {
+    // First, because messages may come meanwhile: with a younger end, they would be skipped.
+    let mut offsets = list_offsets(consumer, partitions, Offset::End)?;
+    // Negative ones have other meanings.
+    let time = Offset::Offset(time_ms.max(0));
+    offsets.extend(ask_offsets(consumer, partitions, time)?);
+    Ok(offsets)
+}
+
+/// The first or the next offset of partitions that exist.
 fn list_offsets<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    which: Offset,
+) -> KafkaResult<Offsets> {
+    let offsets = ask_offsets(consumer, partitions, which)?;
+    if offsets.len() < partitions.len() {
+        return Err(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset));
+    }
+    Ok(offsets)
+}
+
+/// Kafka's ListOffsets: one request a broker. Leaves out partitions that have no such offset.
+fn ask_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],
     which: Offset,
@@ -155,11 +204,7 @@ fn list_offsets<C: ConsumerContext>(
     }
     let found = consumer.offsets_for_times(list, QUERY_TIMEOUT)?;
     found.elements().iter().try_for_each(|element| element.error())?;
-    let offsets = offsets_of(found);
-    if offsets.len() < partitions.len() {
-        return Err(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset));
-    }
-    Ok(offsets)
+    Ok(offsets_of(found))
 }
 
 /// The offsets that the group has committed for these partitions.
@@ -200,4 +245,13 @@ pub(super) fn offsets_of(list: TopicPartitionList) -> Offsets {
         }
     };
     list.elements().iter().filter_map(offset).collect()
+}
+
+/// A list of librdkafka's of these offsets.
+pub(super) fn list_of(offsets: &Offsets) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (TopicPartition { topic, partition }, offset) in offsets {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    }
+    Ok(list)
 }

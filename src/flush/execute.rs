@@ -1,6 +1,7 @@
 //! One batch → one transaction on one connection, or several if the server's limits require it.
 
 mod blame;
+mod books;
 
 use super::bisect::Bisection;
 use super::cause::Cause;
@@ -12,6 +13,7 @@ use crate::clock;
 use crate::dead_letter::DeadLetter;
 use crate::mapping::{Mapping, TableId};
 use crate::mysql::Class;
+use crate::offsets::{AssignmentId, OffsetRange};
 use crate::reject::Code;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row as _};
@@ -21,6 +23,8 @@ use std::time::Duration;
 
 pub use blame::NO_PARTITION;
 use blame::refused_row;
+pub(super) use books::{Books, held, keep_up};
+pub use books::{Holdings, Offered};
 
 /// Statement text of a dead letter without its payload, at most: key, sentence, column names.
 const LETTER_WITHOUT_PAYLOAD: usize = 16 * 1024;
@@ -52,6 +56,8 @@ pub struct Written {
     pub committing: Duration,
     /// The last AUTO_INCREMENT number that the server reported for each table.
     pub last_ids: Vec<LastId>,
+    /// How far the database is now, by assignment.
+    pub recorded: Vec<(AssignmentId, i64)>,
 }
 
 /// See [`Written::last_ids`].
@@ -80,6 +86,7 @@ impl Written {
         self.statements.extend_from_slice(&other.statements);
         self.committing += other.committing;
         other.last_ids.iter().for_each(|&last| self.last_id(last));
+        self.recorded.extend_from_slice(&other.recorded);
     }
 
     fn last_id(&mut self, new: LastId) {
@@ -118,6 +125,9 @@ pub(super) enum Failure {
     Again(Cause),
     /// The server refuses these rows; it has accepted all others, and nothing is committed.
     Rows(Vec<RefusedRow>),
+    /// The database lacks something that it had acknowledged to this instance; see
+    /// [`crate::ledger::Commit::instance`].
+    WentBack(String),
 }
 
 impl From<Cause> for Failure {
@@ -131,8 +141,9 @@ pub(super) type OnSlow<'a> = &'a (dyn Fn(Option<TableId>, Duration) + Send + Syn
 
 /// How a transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Commit,
+enum End<'r> {
+    /// Makes these ranges durable.
+    Commit(&'r [OffsetRange]),
     /// It only served to find out what the server refuses.
     Rollback,
 }
@@ -147,8 +158,9 @@ pub(super) async fn write(
     scratch: &mut Scratch,
 ) -> Result<Written, Failure> {
     let parts = parts::of(&session.plan.mapping, batch, rows_max);
+    let ranges = batch.ranges();
     if let [whole] = parts.as_slice() {
-        return write_part(&mut session, batch, whole, End::Commit, scratch).await;
+        return write_part(&mut session, batch, whole, End::Commit(ranges), scratch).await;
     }
     // We must know what the server refuses before a part is durable, since an event is loaded whole
     // or not at all.
@@ -156,8 +168,10 @@ pub(super) async fn write(
         write_part(&mut session, batch, part, End::Rollback, scratch).await?;
     }
     let mut written = Written::default();
-    for part in &parts {
-        written.add(&write_part(&mut session, batch, part, End::Commit, scratch).await?);
+    for (index, part) in parts.iter().enumerate() {
+        let is_last = index + 1 == parts.len();
+        let end = End::Commit(if is_last { ranges } else { &[] });
+        written.add(&write_part(&mut session, batch, part, end, scratch).await?);
     }
     Ok(written)
 }
@@ -168,7 +182,7 @@ async fn write_part(
     session: &mut Session<'_>,
     batch: &Batch,
     part: &Part,
-    end: End,
+    end: End<'_>,
     scratch: &mut Scratch,
 ) -> Result<Written, Failure> {
     let Session { plan, packet, .. } = *session;
@@ -214,7 +228,7 @@ async fn write_part(
     }
     transaction.delete_stale_lines(batch, part).await?;
     transaction.dead_letters(&batch.dead_letters[part.letters.clone()], limits, scratch).await?;
-    transaction.end(end).await?;
+    transaction.end(end, limits, scratch).await?;
     Ok(transaction.written)
 }
 
@@ -225,6 +239,8 @@ pub(super) struct Session<'t> {
     /// The server's `max_allowed_packet`, in bytes.
     pub(super) packet: usize,
     pub(super) on_slow: OnSlow<'t>,
+    /// `None` if what is written has no offset.
+    pub(super) books: Option<Books<'t>>,
 }
 
 struct Transaction<'s, 't> {
@@ -277,13 +293,22 @@ impl Transaction<'_, '_> {
         Ok(())
     }
 
-    async fn end(&mut self, end: End) -> Result<(), Cause> {
+    async fn end(
+        &mut self,
+        end: End<'_>,
+        limits: StatementLimits,
+        scratch: &mut Scratch,
+    ) -> Result<(), Failure> {
+        let (entry, statement) = match end {
+            End::Commit(ranges) => (self.prepare(ranges, limits, scratch).await?, "COMMIT"),
+            End::Rollback => (None, "ROLLBACK"),
+        };
         let started = clock::now();
-        match end {
-            End::Commit => self.simple("COMMIT").await?,
-            End::Rollback => self.simple("ROLLBACK").await?,
-        }
+        self.simple(statement).await?;
         self.written.committing = started.elapsed();
+        if let Some(entry) = entry {
+            self.acknowledge(&entry);
+        }
         Ok(())
     }
 

@@ -5,12 +5,14 @@
 //! as it was, given a session in utf8mb4 with backslash escapes (which [`crate::mysql`] sets).
 //! Cannot fail. Absent: IO, JSON.
 
+pub mod progress;
 mod stale;
 
 use super::merge;
 use crate::buffer::{Column, NULL, Rows};
 use crate::datetime;
 use crate::dead_letter::{self, DeadLetter};
+use crate::ledger::{Identity, Record};
 use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId};
 use crate::mysql::Dialect;
 
@@ -40,6 +42,7 @@ impl StatementLimits {
 pub struct Statements {
     tables: Vec<Upsert>,
     dead_letters: Upsert,
+    progress: Upsert,
 }
 
 /// An `INSERT` without its rows.
@@ -64,6 +67,7 @@ impl Statements {
         Self {
             tables: mapping.tables.iter().map(upsert).collect(),
             dead_letters: dead_letter_upsert(dialect),
+            progress: progress::upsert(dialect),
         }
     }
 
@@ -101,6 +105,18 @@ impl Statements {
         write_statement(head, tail, from, letters.len(), limits, text, |index, text| {
             push_dead_letter(text, &letters[index]);
         })
+    }
+
+    /// Like [`Self::upsert`], for progress rows.
+    pub fn progress(
+        &self,
+        identity: &Identity,
+        writer: usize,
+        records: (&[Record], usize),
+        limits: StatementLimits,
+        text: &mut String,
+    ) -> usize {
+        progress::write(&self.progress, identity, writer, records, limits, text)
     }
 }
 

@@ -1,19 +1,30 @@
 //! A writer: one connection, one batch at a time, retried until it is durable.
 
 use super::cause::Cause;
-use super::execute::{Failure, Plan, RefusedRow, Scratch, Session, Written, write};
+use super::execute::{
+    Books, Failure, Holdings, Offered, Plan, RefusedRow, Scratch, Session, Written, held, keep_up,
+    write,
+};
 use super::metrics::WriterMetrics;
 use super::parts::RowsMax;
 use crate::buffer::Batch;
 use crate::clock;
+use crate::ledger::Ledger;
 use crate::mapping::TableId;
 use crate::mysql::{Backoff, Class, Server, TooLarge, close};
+use crate::offsets::TopicPartition;
 use sqlx::mysql::MySqlConnection;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
+
+/// How long a database may seem to lack what it has acknowledged before we believe it: a node of a
+/// cluster may be a moment behind the one that wrote it.
+const BELIEVE_AFTER: Duration = Duration::from_secs(3);
+/// How soon to look again meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// After this many failed attempts in a row, a person is probably needed.
 const ATTEMPTS_UNTIL_ERROR: u32 = 10;
@@ -32,6 +43,53 @@ pub struct Refused {
     pub rows: Vec<RefusedRow>,
 }
 
+/// Why a batch was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum NotWritten {
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error(transparent)]
+    WentBack(#[from] WentBack),
+}
+
+impl NotWritten {
+    /// The rows that the server refused.
+    #[must_use]
+    pub fn rows(&self) -> &[RefusedRow] {
+        match self {
+            Self::Refused(refused) => &refused.rows,
+            Self::WentBack(_) => &[],
+        }
+    }
+}
+
+/// The database lacks transactions that it had acknowledged to this instance of the ledger.
+#[derive(Debug, thiserror::Error)]
+#[error("the database went back in time: it lacks transactions that it had acknowledged")]
+pub struct WentBack(pub String);
+
+/// What to do on the connection.
+#[derive(Debug, Clone, Copy)]
+enum Job<'j> {
+    Write(&'j Batch),
+    KeepUp,
+    Recall(&'j [TopicPartition], &'j Offered),
+}
+
+enum Done {
+    Written(Written),
+    Recalled(Holdings),
+}
+
+#[derive(Debug)]
+struct Open {
+    connection: MySqlConnection,
+    /// The server's `max_allowed_packet`.
+    packet: usize,
+    /// Of the ledger: after the database went back, another connection may lead to another server.
+    instance: Option<String>,
+}
+
 /// Writes batches to the server.
 #[derive(Debug)]
 pub struct Writer {
@@ -40,8 +98,8 @@ pub struct Writer {
     plan: Arc<Plan>,
     backoff: Backoff,
     metrics: WriterMetrics,
-    /// The connection and its `max_allowed_packet`.
-    connection: Option<(MySqlConnection, usize)>,
+    ledger: Option<Arc<Ledger>>,
+    open: Option<Open>,
     rows_max: RowsMax,
     scratch: Scratch,
 }
@@ -62,39 +120,82 @@ impl Writer {
             plan,
             backoff,
             metrics,
-            connection: None,
+            ledger: None,
+            open: None,
             rows_max: RowsMax::default(),
             scratch: Scratch::default(),
         }
     }
 
+    /// Records in the database how far partitions are.
+    #[must_use]
+    pub fn with_ledger(self, ledger: Arc<Ledger>) -> Self {
+        Self { ledger: Some(ledger), ..self }
+    }
+
     /// Writes a batch, retrying until it is durable.
     ///
     /// # Errors
-    /// If the server refuses a value: retrying would not change that.
-    pub async fn flush(&mut self, batch: &Batch) -> Result<Written, Refused> {
+    /// If the server refuses a value, or the database went back: retrying would not change that.
+    pub async fn flush(&mut self, batch: &Batch) -> Result<Written, NotWritten> {
+        let is_empty = batch.is_empty() && batch.row_count() == 0;
+        match self.retry(if is_empty { Job::KeepUp } else { Job::Write(batch) }).await? {
+            Done::Written(written) => Ok(written),
+            Done::Recalled(_) => Ok(Written::default()),
+        }
+    }
+
+    /// What the database holds of these partitions. Retries until it answers.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub async fn recall(
+        &mut self,
+        partitions: &[TopicPartition],
+        offered: &Offered,
+    ) -> Result<Holdings, NotWritten> {
+        match self.retry(Job::Recall(partitions, offered)).await? {
+            Done::Recalled(holdings) => Ok(holdings),
+            Done::Written(_) => Ok(Holdings::default()),
+        }
+    }
+
+    async fn retry(&mut self, job: Job<'_>) -> Result<Done, NotWritten> {
         let mut failed = 0_u32;
         let mut since = clock::now();
+        let mut behind_since = None;
         loop {
-            match self.attempt(batch).await {
-                Ok(written) => {
+            match self.attempt(job).await {
+                Ok(done) => {
                     self.recovered(failed, since);
-                    self.rows_max.fits();
-                    return Ok(written);
+                    if matches!(job, Job::Write(_)) {
+                        self.rows_max.fits();
+                    }
+                    return Ok(done);
+                }
+                Err(Failure::WentBack(instance)) => {
+                    self.disconnect(Class::Unknown).await;
+                    let behind_since = *behind_since.get_or_insert_with(clock::now);
+                    if clock::now().duration_since(behind_since) >= BELIEVE_AFTER {
+                        return Err(WentBack(instance).into());
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
                 }
                 Err(Failure::Rows(rows)) => {
                     self.recovered(failed, since);
                     let first = rows.first().map_or(0, |row| row.table);
                     let table = self.plan.mapping.tables[first].name.clone();
                     let number = rows.first().map_or(0, |row| row.number);
-                    return Err(Refused { table, number, rows });
+                    return Err(Refused { table, number, rows }.into());
                 }
                 Err(Failure::Again(cause)) => {
                     if failed == 0 {
                         since = clock::now();
                     }
                     failed = failed.saturating_add(1);
-                    if self.is_halved(&cause, batch) {
+                    if let Job::Write(batch) = job
+                        && self.is_halved(&cause, batch)
+                    {
                         self.disconnect(cause.class).await;
                         continue;
                     }
@@ -121,11 +222,15 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, batch: &Batch) -> Result<Written, Failure> {
-        let (connection, packet) = match &mut self.connection {
+    async fn attempt(&mut self, job: Job<'_>) -> Result<Done, Failure> {
+        let instance = self.ledger.as_ref().map(|ledger| ledger.instance());
+        if self.open.as_ref().is_some_and(|open| open.instance != instance) {
+            self.disconnect(Class::Unknown).await;
+        }
+        let Open { connection, packet, .. } = match &mut self.open {
             Some(open) => open,
             closed => {
-                let opened = open(&self.server).await;
+                let opened = open(&self.server, instance).await;
                 closed.insert(opened.map_err(|error| Cause::of(None, &error))?)
             }
         };
@@ -142,14 +247,25 @@ impl Writer {
             let trouble = format!("no answer to a statement on {table} for more than {slow:?}");
             self.metrics.waits(self.number, trouble);
         };
-        let session = Session { connection, plan: &self.plan, packet: *packet, on_slow: &on_slow };
-        let written = write(session, batch, self.rows_max.get(), &mut self.scratch).await;
+        let books = self.ledger.as_deref().map(|ledger| Books { ledger, writer: self.number });
+        let (plan, packet) = (&*self.plan, *packet);
+        let session = Session { connection, plan, packet, on_slow: &on_slow, books };
+        let scratch = &mut self.scratch;
+        let done = match job {
+            Job::Write(batch) => {
+                write(session, batch, self.rows_max.get(), scratch).await.map(Done::Written)
+            }
+            Job::KeepUp => keep_up(session, scratch).await.map(Done::Written),
+            Job::Recall(partitions, offered) => {
+                held(session, partitions, offered, scratch).await.map(Done::Recalled)
+            }
+        };
         // After a failure, its error says what is wrong.
-        if written.is_ok() && was_slow.load(Ordering::Relaxed) {
+        if done.is_ok() && was_slow.load(Ordering::Relaxed) {
             info!(writer = self.number, "flush: MySQL answered");
             self.metrics.works(self.number);
         }
-        written
+        done
     }
 
     /// Whether the next attempt writes smaller transactions at once.
@@ -184,7 +300,7 @@ impl Writer {
 
     /// Drops the connection, whatever its state. The next attempt opens a new one.
     async fn disconnect(&mut self, class: Class) {
-        if let Some((connection, _)) = self.connection.take()
+        if let Some(Open { connection, .. }) = self.open.take()
             && class != Class::Connection
         {
             // Closing rolls the transaction back.
@@ -221,7 +337,7 @@ impl Writer {
     }
 }
 
-async fn open(server: &Server) -> Result<(MySqlConnection, usize), sqlx::Error> {
+async fn open(server: &Server, instance: Option<String>) -> Result<Open, sqlx::Error> {
     let (connection, facts) = server.connect_and_ask().await?;
-    Ok((connection, facts.max_allowed_packet))
+    Ok(Open { connection, packet: facts.max_allowed_packet, instance })
 }

@@ -54,7 +54,14 @@ impl Batches {
         Some(batch)
     }
 
-    /// Takes back a batch that is durable.
+    /// Hands over a free batch as it is, empty; `None` if there is none.
+    pub(super) fn lend(&mut self) -> Option<Batch> {
+        let batch = self.free.pop()?;
+        self.under_way += 1;
+        Some(batch)
+    }
+
+    /// Takes back a batch that is durable, or that nothing came of.
     pub(super) fn take_back(&mut self, mut batch: Batch) {
         self.under_way -= 1;
         self.under_way_bytes -= batch.bytes();

@@ -1,32 +1,42 @@
 //! Where an assigned partition begins.
 //!
-//! Takes what Kafka knows of a partition and `kafka.auto_offset_reset`, gives the offset to read from.
-//! Holds true: a first position is chosen once, since it is committed before the first message is; a
-//! partition that appears in a topic that the group knows already is read from its first offset, because
-//! its messages are newer than the group's start. Fails if the setting is `error`. Absent: IO.
+//! Takes what Kafka and the database know of a partition and `kafka.auto_offset_reset`, gives the offset to
+//! read from: the smaller of Kafka's and the database's. Holds true: nothing is skipped that the database
+//! does not say it holds; a first position is chosen once, since it is recorded before the first message is
+//! read; a partition that appears in a topic that the group knows already is read from its first offset,
+//! because its messages are newer than the group's start. Fails if the setting is `error`. Absent: IO.
 //!
 //! ```text
-//!           committed   partition holds   begins
-//! usual         120       [100, 200)       120
-//! retention      40       [100, 200)       100   60 messages are gone
-//! truncated     900       [100, 200)       100   deleted and recreated, or a leader lost records
-//! new           none      [100, 200)       100 or 200: auto_offset_reset, or the first offset if the
-//!                                          group knows the topic
+//!             database   Kafka   partition holds   begins
+//! usual         120       120     [100, 200)        120
+//! went back     110       120     [100, 200)        110   the database lacks 10 that it had
+//! replay        120       110     [100, 200)        110   an operator moved the group back
+//! retention      40        40     [100, 200)        100   60 messages are gone
+//! truncated     900       900     [100, 200)        100   deleted and recreated, or a leader lost records
+//! recreated  another id   120     [100, 200)        100
+//! other         none      120     [100, 200)        100 or 120: auto_offset_reset
+//! new           none     none     [100, 200)        100 or 200: auto_offset_reset, or the first offset if
+//!                                                   the group knows the topic
 //! ```
 
 use crate::config::OffsetReset;
 use crate::consume::PartitionFacts;
+use crate::ledger::{Held, HeldByTopic};
 use crate::offsets::TopicPartition;
+use std::sync::Arc;
 
 /// Where a partition begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Begin {
     pub(super) partition: TopicPartition,
+    pub(super) topic_id: Arc<str>,
     /// The offset to read from.
     pub(super) offset: i64,
     /// The group's offset in Kafka.
     pub(super) committed: Option<i64>,
-    pub(super) surprise: Option<Surprise>,
+    /// What the database said.
+    pub(super) rows: HeldByTopic,
+    pub(super) surprises: Vec<Surprise>,
 }
 
 /// Why a partition does not begin where the group had been.
@@ -38,8 +48,25 @@ pub(super) enum Surprise {
         /// The first offset that is left.
         first: i64,
     },
-    /// The partition ends before the committed offset.
-    Truncated { committed: i64, end: i64 },
+    /// The partition ends before the offset that was to be read next.
+    Truncated { next: i64, end: i64 },
+    /// The topic has another id than the one that the database knows.
+    Recreated,
+    /// Kafka's offset is ahead of what the database holds.
+    Ahead { kafka: i64, held: i64 },
+    /// The group has an offset, but the database says nothing of the partition.
+    Unknown { kafka: i64 },
+}
+
+impl Surprise {
+    /// By how much Kafka's offset is ahead of the database, if it is.
+    pub(super) const fn ahead(self, begin: i64) -> Option<i64> {
+        match self {
+            Self::Ahead { kafka, held } => Some(kafka - held),
+            Self::Unknown { kafka } => Some(kafka - begin),
+            Self::Deleted { .. } | Self::Truncated { .. } | Self::Recreated => None,
+        }
+    }
 }
 
 /// No offset to begin from, and `kafka.auto_offset_reset` is `error`.
@@ -50,9 +77,14 @@ pub enum NoBegin {
         "the group has no committed offset for {0}, and kafka.auto_offset_reset is \"error\"; commit one with kafka-consumer-groups --reset-offsets, or set kafka.auto_offset_reset to \"earliest\" or \"latest\""
     )]
     Uncommitted(TopicPartition),
-    /// Kafka does not have the committed offset (any more).
+    /// Nothing says that this database holds what the group has committed.
     #[error(
-        "the group's offset {committed} for {partition} is out of range: the partition holds {first} to before {end}, and kafka.auto_offset_reset is \"error\"; reset the offset with kafka-consumer-groups, or set kafka.auto_offset_reset to \"earliest\""
+        "the group has committed the offset {committed} for {partition}, but this database says nothing of the partition, and kafka.auto_offset_reset is \"error\"; if it holds everything before that offset, run `sluicegate progress skip-to-kafka`; if not, `sluicegate progress set`"
+    )]
+    Unknown { partition: TopicPartition, committed: i64 },
+    /// Kafka does not have the offset (any more).
+    #[error(
+        "the offset {committed} for {partition} is out of range: the partition holds {first} to before {end}, and kafka.auto_offset_reset is \"error\"; move it with `sluicegate progress set`, or set kafka.auto_offset_reset to \"earliest\""
     )]
     OutOfRange { partition: TopicPartition, committed: i64, first: i64, end: i64 },
 }
@@ -62,62 +94,134 @@ pub enum NoBegin {
 /// # Errors
 /// See [`NoBegin`].
 pub(super) fn begin(facts: &PartitionFacts, reset: OffsetReset) -> Result<Begin, NoBegin> {
-    let PartitionFacts { partition, committed, first, end, group_knows_topic } = facts.clone();
-    let at = |partition, offset, surprise| Begin { partition, offset, committed, surprise };
-    match committed {
-        None if group_knows_topic || reset == OffsetReset::Earliest => {
-            Ok(at(partition, first, None))
+    let PartitionFacts { partition, committed, first, end, group_knows_topic, .. } = facts;
+    let (first, end, mut surprises) = (*first, *end, Vec::new());
+    let at = |offset, surprises| Begin {
+        partition: partition.clone(),
+        topic_id: Arc::clone(&facts.topic_id),
+        offset,
+        committed: *committed,
+        rows: facts.rows.clone(),
+        surprises,
+    };
+    let next = match (facts.held(), *committed) {
+        (Held::OfOtherTopic, _) => return Ok(at(first, vec![Surprise::Recreated])),
+        (Held::Before(held), Some(kafka)) => {
+            if kafka > held {
+                surprises.push(Surprise::Ahead { kafka, held });
+            }
+            held.min(kafka)
         }
-        None if reset == OffsetReset::Latest => Ok(at(partition, end, None)),
-        None => Err(NoBegin::Uncommitted(partition)),
-        Some(committed) if (first..=end).contains(&committed) => Ok(at(partition, committed, None)),
-        Some(committed) if reset == OffsetReset::Error => {
-            Err(NoBegin::OutOfRange { partition, committed, first, end })
+        (Held::Before(held), None) => held,
+        (Held::Nothing, Some(kafka)) if reset == OffsetReset::Earliest && kafka > first => {
+            surprises.push(Surprise::Unknown { kafka });
+            first
         }
-        Some(committed) if committed < first => {
-            let surprise = Surprise::Deleted { from: committed, first };
-            Ok(at(partition, first, Some(surprise)))
+        (Held::Nothing, Some(committed)) if reset == OffsetReset::Error => {
+            return Err(NoBegin::Unknown { partition: partition.clone(), committed });
         }
-        Some(committed) => Ok(at(partition, first, Some(Surprise::Truncated { committed, end }))),
+        (Held::Nothing, Some(kafka)) => kafka,
+        (Held::Nothing, None) => match reset {
+            _ if *group_knows_topic => first,
+            OffsetReset::Earliest => first,
+            OffsetReset::Latest => end,
+            OffsetReset::Error => return Err(NoBegin::Uncommitted(partition.clone())),
+        },
+    };
+    if (first..=end).contains(&next) {
+        return Ok(at(next, surprises));
     }
+    if reset == OffsetReset::Error {
+        let partition = partition.clone();
+        return Err(NoBegin::OutOfRange { partition, committed: next, first, end });
+    }
+    surprises.push(match next < first {
+        true => Surprise::Deleted { from: next, first },
+        false => Surprise::Truncated { next, end },
+    });
+    Ok(at(first, surprises))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn facts(committed: Option<i64>, group_knows_topic: bool) -> PartitionFacts {
-        let partition = TopicPartition { topic: "order".into(), partition: 3 };
-        PartitionFacts { partition, committed, first: 100, end: 200, group_knows_topic }
+    fn facts(held: Held, committed: Option<i64>) -> PartitionFacts {
+        let row = match held {
+            Held::Nothing => None,
+            Held::Before(next) => Some((Arc::from("id"), next)),
+            Held::OfOtherTopic => Some((Arc::from("old"), 150)),
+        };
+        PartitionFacts {
+            partition: TopicPartition { topic: "order".into(), partition: 3 },
+            topic_id: Arc::from("id"),
+            committed,
+            first: 100,
+            end: 200,
+            group_knows_topic: false,
+            rows: row.into_iter().collect(),
+        }
     }
 
     #[test]
     fn the_worked_example() {
-        let check = |committed, knows, reset, expected: Option<(i64, bool)>| {
-            let found = begin(&facts(committed, knows), reset).ok();
-            let found = found.map(|begin| (begin.offset, begin.surprise.is_some()));
-            assert_eq!(found, expected, "{committed:?} {knows} {reset:?}");
+        use OffsetReset::{Earliest, Error, Latest};
+        let check = |held, committed, reset, expected: Option<(i64, bool)>| {
+            let found = begin(&facts(held, committed), reset).ok();
+            let found = found.map(|begin| (begin.offset, !begin.surprises.is_empty()));
+            assert_eq!(found, expected, "{held:?} {committed:?} {reset:?}");
         };
-        for reset in [OffsetReset::Earliest, OffsetReset::Latest, OffsetReset::Error] {
-            check(Some(120), true, reset, Some((120, false)));
-            check(Some(200), true, reset, Some((200, false)));
-            check(None, true, reset, Some((100, false)));
+        for reset in [Earliest, Latest, Error] {
+            check(Held::Before(120), Some(120), reset, Some((120, false)));
+            check(Held::Before(110), Some(120), reset, Some((110, true)));
+            check(Held::Before(120), Some(110), reset, Some((110, false)));
+            check(Held::Before(120), None, reset, Some((120, false)));
+            check(Held::Before(200), Some(200), reset, Some((200, false)));
+            check(Held::OfOtherTopic, Some(120), reset, Some((100, true)));
         }
-        check(Some(40), true, OffsetReset::Earliest, Some((100, true)));
-        check(Some(40), true, OffsetReset::Latest, Some((100, true)));
-        check(Some(900), true, OffsetReset::Latest, Some((100, true)));
-        check(None, false, OffsetReset::Earliest, Some((100, false)));
-        check(None, false, OffsetReset::Latest, Some((200, false)));
-        check(None, false, OffsetReset::Error, None);
-        check(Some(40), true, OffsetReset::Error, None);
-        check(Some(900), true, OffsetReset::Error, None);
+        check(Held::Before(40), Some(40), Earliest, Some((100, true)));
+        check(Held::Before(40), Some(40), Latest, Some((100, true)));
+        check(Held::Before(900), Some(900), Latest, Some((100, true)));
+        check(Held::Nothing, Some(120), Earliest, Some((100, true)));
+        check(Held::Nothing, Some(40), Earliest, Some((100, true)));
+        check(Held::Nothing, Some(120), Latest, Some((120, false)));
+        check(Held::Nothing, None, Earliest, Some((100, false)));
+        check(Held::Nothing, None, Latest, Some((200, false)));
+        check(Held::Nothing, None, Error, None);
+        check(Held::Nothing, Some(120), Error, None);
+        check(Held::Before(40), Some(40), Error, None);
+        check(Held::Before(900), Some(900), Error, None);
+    }
+
+    #[test]
+    fn a_partition_of_a_topic_that_the_group_knows_begins_at_its_first_offset() {
+        for reset in [OffsetReset::Earliest, OffsetReset::Latest, OffsetReset::Error] {
+            let added = PartitionFacts { group_knows_topic: true, ..facts(Held::Nothing, None) };
+            assert_eq!(begin(&added, reset).unwrap().offset, 100);
+        }
+    }
+
+    #[test]
+    fn by_how_much_kafka_is_ahead() {
+        let ahead = |held, committed| {
+            let begin = begin(&facts(held, committed), OffsetReset::Earliest).unwrap();
+            begin.surprises.iter().find_map(|surprise| surprise.ahead(begin.offset))
+        };
+        assert_eq!(ahead(Held::Before(110), Some(120)), Some(10));
+        assert_eq!(ahead(Held::Before(40), Some(120)), Some(80), "though 60 of them are gone");
+        assert_eq!(ahead(Held::Nothing, Some(120)), Some(20));
+        assert_eq!(ahead(Held::Before(120), Some(110)), None);
     }
 
     #[test]
     fn errors_name_the_partition() {
-        let uncommitted = begin(&facts(None, false), OffsetReset::Error).unwrap_err().to_string();
-        assert!(uncommitted.contains("order/3"), "{uncommitted}");
-        let out = begin(&facts(Some(40), true), OffsetReset::Error).unwrap_err().to_string();
+        let text = |held, committed| {
+            begin(&facts(held, committed), OffsetReset::Error).unwrap_err().to_string()
+        };
+        assert!(text(Held::Nothing, None).contains("order/3"));
+        let unknown = text(Held::Nothing, Some(120));
+        assert!(unknown.contains("order/3") && unknown.contains("120"), "{unknown}");
+        let out = text(Held::Before(40), None);
         assert!(out.contains("order/3") && out.contains("40") && out.contains("100"), "{out}");
     }
 }

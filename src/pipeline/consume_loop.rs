@@ -1,8 +1,10 @@
 //! The consuming thread: tells the pump what Kafka and the writers say, and does what it asks for.
 
+mod inquiries;
 mod start;
 
 use super::intake::Message;
+use super::keeper::Recall;
 use super::pump::{Next, Port, Pump};
 use super::until_end::Waits;
 use super::{Now, PipelineError, Reply, SealedBatch, Setup, Stop};
@@ -10,6 +12,7 @@ use crate::clock;
 use crate::consume::{Answer, Consumer, KafkaReply, Question, Rebalance};
 use crate::health::Trouble;
 use crate::offsets::Offsets;
+use inquiries::Inquiries;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
@@ -51,7 +54,8 @@ pub(super) struct ConsumeLoop {
     /// Rebalances that the pump does not know of yet. The first is an assignment, and we have asked
     /// Kafka where its partitions begin.
     coming: VecDeque<Rebalance>,
-    has_asked: bool,
+    inquiries: Inquiries,
+    recalls: Sender<Recall>,
 }
 
 /// The pump's way to Kafka and to the writers.
@@ -80,6 +84,14 @@ impl Port for Link {
         self.consumer.give_up();
     }
 
+    fn seek(&mut self, begins: &Offsets) -> bool {
+        let done = self.consumer.seek(begins);
+        if let Err(error) = &done {
+            info!(%error, "consume: cannot begin again yet; retrying");
+        }
+        done.is_ok()
+    }
+
     fn set_paused(&mut self, paused: bool) -> bool {
         let done = self.consumer.set_paused(paused);
         if let Err(error) = &done {
@@ -93,7 +105,7 @@ impl ConsumeLoop {
     pub(super) fn new(
         setup: Setup,
         consumer: Consumer,
-        sealed: Sender<SealedBatch>,
+        (sealed, recalls): (Sender<SealedBatch>, Sender<Recall>),
         replies: Receiver<Reply>,
         stop: Stop,
     ) -> Self {
@@ -110,7 +122,8 @@ impl ConsumeLoop {
             checked_end: now,
             waits: (Waits::default(), now),
             coming: VecDeque::new(),
-            has_asked: false,
+            inquiries: Inquiries::default(),
+            recalls,
             setup,
         }
     }
@@ -170,18 +183,17 @@ impl ConsumeLoop {
 
     /// How long librdkafka may wait for a message.
     fn patience(&self) -> Duration {
-        if self.pump.awaits_reply() || self.has_asked { POLL_BUSY } else { POLL_IDLE }
+        if self.pump.awaits_reply() || self.inquiries.are_open() { POLL_BUSY } else { POLL_IDLE }
     }
 
     /// Whether the end is reached, if there is one, and whether nothing is left out.
     fn check_end(&mut self) {
         self.say_waits();
-        let consumer = &self.link.consumer;
         if self.setup.until_end {
-            self.pump.positions(&consumer.positions());
-            consumer.ask(Question::Committed(self.pump.left_to_others()));
+            self.pump.positions(&self.link.consumer.positions());
+            self.ask_about_others();
         }
-        consumer.ask(Question::Bounds(self.pump.unexplained()));
+        self.link.consumer.ask(Question::Bounds(self.pump.unexplained()));
     }
 
     /// Says what a run with an end is waiting for.
@@ -213,23 +225,18 @@ impl ConsumeLoop {
             Reply::Kafka(KafkaReply::Commit(outcome)) => {
                 self.pump.committed(outcome, Now::read());
             }
-            Reply::Kafka(KafkaReply::Answer(answer)) => self.answered(answer)?,
+            Reply::Kafka(KafkaReply::Answer(answer)) => self.answered(answer),
+            Reply::Recalled(answer) => self.recalled(answer)?,
         }
         Ok(())
     }
 
-    fn answered(&mut self, answer: Answer) -> Result<(), PipelineError> {
+    fn answered(&mut self, answer: Answer) {
         match answer {
-            Answer::Beginnings(facts) => {
-                self.has_asked = false;
-                self.coming.pop_front();
-                self.pump.assigned(&facts)?;
-            }
+            Answer::Beginnings(beginnings) => self.beginnings(beginnings),
             Answer::Bounds(bounds) => self.pump.bounds(&bounds),
-            Answer::Committed(committed) => self.pump.done_by_others(&committed),
             Answer::Ends { bounds, missing } => self.pump.present_ends(&bounds, &missing),
         }
-        Ok(())
     }
 
     /// Takes a message and those that wait behind it, so that we check clocks, channels and watermarks
@@ -252,28 +259,6 @@ impl ConsumeLoop {
                 Err(error) => return Err(self.stopped_by(error)),
             };
             has_room = self.pump.message(&Message::of(&next), now);
-        }
-        Ok(())
-    }
-
-    fn take_rebalances(&mut self) -> Result<(), PipelineError> {
-        while let Some(rebalance) = self.link.consumer.next_rebalance() {
-            self.coming.push_back(rebalance);
-        }
-        while let Some(rebalance) = self.coming.pop_front() {
-            match rebalance {
-                Rebalance::Revoke { partitions, lost } => self.pump.revoked(partitions, lost),
-                Rebalance::Assign(partitions) if partitions.is_empty() => self.pump.assigned(&[])?,
-                Rebalance::Assign(partitions) => {
-                    if !self.has_asked {
-                        self.has_asked = true;
-                        self.link.consumer.ask(Question::Beginnings(partitions.clone()));
-                    }
-                    // Later ones wait until Kafka has answered.
-                    self.coming.push_front(Rebalance::Assign(partitions));
-                    return Ok(());
-                }
-            }
         }
         Ok(())
     }

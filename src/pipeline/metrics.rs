@@ -9,6 +9,7 @@ use crate::datetime::Micros;
 use crate::flush::{Written, WrittenMetrics};
 use crate::mapping::Mapping;
 use crate::metrics::catalog;
+use crate::offsets::TopicPartition;
 use messages::MessageMetrics;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::collections::HashMap;
@@ -29,6 +30,8 @@ pub struct PipelineMetrics {
     batch_age: Histogram,
     event_latency: Histogram,
     kafka_latency: Histogram,
+    /// How often the database had lost what it had acknowledged.
+    pub went_back: Counter,
     pub commits: Counter,
     pub commit_failures: Counter,
     /// Assignments and revocations.
@@ -68,6 +71,7 @@ impl PipelineMetrics {
             batch_age: histogram!("sluicegate_buffer_batch_age_seconds"),
             event_latency: histogram!("sluicegate_end_to_end_latency_seconds"),
             kafka_latency: histogram!("sluicegate_kafka_to_durable_latency_seconds"),
+            went_back: counter!("sluicegate_flush_database_went_back_total"),
             commits: counter!("sluicegate_commit_offsets_total"),
             commit_failures: counter!("sluicegate_commit_failures_total"),
             rebalances: counter!("sluicegate_consume_rebalances_total"),
@@ -108,6 +112,22 @@ impl PipelineMetrics {
                 self.kafka_latency.record((now / 1000 - ms).max(0) as f64 / 1e3);
             }
         }
+    }
+
+    /// By how many messages Kafka's offset was ahead of the database when a partition began.
+    pub(super) fn kafka_ahead(
+        &self,
+        TopicPartition { topic, partition }: &TopicPartition,
+        messages: i64,
+    ) {
+        let labels = [("topic", topic.to_string()), ("partition", partition.to_string())];
+        gauge!("sluicegate_consume_kafka_ahead_messages", &labels).set(messages as f64);
+    }
+
+    /// A topic was deleted and recreated.
+    pub(super) fn recreated(&self, topic: &str) {
+        counter!("sluicegate_consume_recreated_partitions_total", "topic" => topic.to_owned())
+            .increment(1);
     }
 
     /// At most this many records of a topic were deleted before they were read.

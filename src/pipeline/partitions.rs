@@ -3,15 +3,19 @@
 //! Takes the messages that come, the batches that are sealed and durable, and what Kafka says. Gives the
 //! offsets to commit, the lag, and the offsets that were left out. Holds true: assignment numbers are
 //! never reused, so a batch that lands after its partition was revoked, and perhaps assigned again,
-//! moves no watermark. Absent: IO, the clock.
+//! moves no watermark; what is handed over to be committed is in the database's own rows. Absent: IO, the
+//! clock.
 
+use super::begin::Begin;
 use super::lag::LagTracker;
 use super::losses::Gaps;
 use super::metrics::{PartitionMetrics, PartitionState};
 use crate::commit::Watermark;
+use crate::ledger::Ledger;
 use crate::offsets::{AssignmentId, OffsetRange, Offsets, TopicPartition};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// A partition for as long as it is assigned.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub(super) struct Partition {
     /// What Kafka has acknowledged as committed.
     pub(super) acknowledged: Option<i64>,
     watermark: Watermark,
+    /// What the database says of itself: it has everything before this offset.
+    recorded: Option<i64>,
     /// The offset that we expect next.
     next: i64,
     /// Whether messages have come that no sealed batch covers yet.
@@ -53,6 +59,7 @@ impl Partition {
             gaps: Gaps::default(),
             acknowledged: committed,
             watermark,
+            recorded: None,
             next: begin,
             is_open: false,
             handed_over: committed,
@@ -81,12 +88,14 @@ impl Partition {
     }
 
     /// There is no message left to read before `offset`. Counts only if all messages that came are
-    /// durable.
-    pub(super) fn advance(&mut self, offset: i64) {
-        if !self.is_open && self.is_flushed() && offset > self.next {
+    /// durable; returns whether it does.
+    fn advance(&mut self, offset: i64) -> bool {
+        let counts = !self.is_open && self.is_flushed() && offset > self.next;
+        if counts {
             self.next = offset;
             self.watermark.advance(offset);
         }
+        counts
     }
 
     /// Whether everything that was sealed is durable.
@@ -94,9 +103,19 @@ impl Partition {
         self.watermark.is_idle()
     }
 
-    /// The watermark, if it has not been handed over to be committed yet.
+    /// What the database has recorded, if it has not been handed over to be committed yet.
     fn uncommitted(&self) -> Option<i64> {
-        self.watermark.durable().filter(|durable| self.handed_over != Some(*durable))
+        self.recorded.filter(|recorded| self.handed_over != Some(*recorded))
+    }
+
+    /// Whether the database has not recorded everything that is durable.
+    pub(super) fn is_unrecorded(&self) -> bool {
+        self.recorded < self.watermark.durable()
+    }
+
+    /// Whether the database has not recorded where the partition begins.
+    fn is_new(&self) -> bool {
+        self.recorded.is_none()
     }
 
     /// Updates the partition's gauges.
@@ -131,40 +150,76 @@ impl Partition {
 }
 
 /// The assigned partitions, by name and by the number of their assignment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Partitions {
     by_id: BTreeMap<AssignmentId, Partition>,
     ids: HashMap<TopicPartition, AssignmentId>,
     next_id: AssignmentId,
+    /// Those that begin again, at an offset that is not known yet; and the offset before which we thought
+    /// that everything was durable.
+    starting_over: Offsets,
+    ledger: Arc<Ledger>,
 }
 
 impl Partitions {
-    /// A partition is assigned. Kafka has the offset `committed`, and we read from `begin`. If these
-    /// differ, `begin` gets committed.
-    pub(super) fn assign(
-        &mut self,
-        name: TopicPartition,
-        begin: i64,
-        committed: Option<i64>,
-        now_ms: i64,
-    ) -> AssignmentId {
+    pub(super) fn new(ledger: Arc<Ledger>) -> Self {
+        Self {
+            by_id: BTreeMap::new(),
+            ids: HashMap::new(),
+            next_id: 0,
+            starting_over: Offsets::new(),
+            ledger,
+        }
+    }
+
+    /// A partition is assigned, or begins again. If Kafka's offset is not where we read from, that gets
+    /// committed.
+    pub(super) fn assign(&mut self, begin: &Begin, now_ms: i64) -> AssignmentId {
         let id = self.next_id;
         self.next_id += 1;
-        self.ids.insert(name.clone(), id);
-        self.by_id.insert(id, Partition::new(name, begin, committed, now_ms));
+        let name = begin.partition.clone();
+        self.starting_over.remove(&name);
+        let partition = Partition::new(name.clone(), begin.offset, begin.committed, now_ms);
+        let topic = (Arc::clone(&begin.topic_id), begin.rows.clone());
+        self.ledger.open(id, name.clone(), topic, partition.watermark.clone());
+        self.ids.insert(name, id);
+        self.by_id.insert(id, partition);
         id
+    }
+
+    /// A partition is assigned, but it is not known any more where it begins.
+    pub(super) fn assign_later(&mut self, begin: &Begin) {
+        self.starting_over.insert(begin.partition.clone(), begin.offset);
+    }
+
+    /// The database went back in time: every partition begins again, once we know where. What is under way
+    /// may still land, to no effect.
+    pub(super) fn start_over(&mut self) {
+        for (_, partition) in std::mem::take(&mut self.by_id) {
+            let durable = partition.watermark.durable().unwrap_or(partition.next);
+            self.starting_over.insert(partition.name, durable);
+        }
+        self.ids.clear();
+        self.ledger.restart();
+    }
+
+    /// The partitions that begin again, and up to where everything seemed durable.
+    pub(super) fn starting_over(&self) -> &Offsets {
+        &self.starting_over
     }
 
     /// A partition is revoked. What is under way may still land, to no effect.
     pub(super) fn revoke(&mut self, name: &TopicPartition) {
-        let revoked = self.ids.remove(name).and_then(|id| self.by_id.remove(&id));
-        if let Some(mut partition) = revoked {
+        self.starting_over.remove(name);
+        let Some(id) = self.ids.remove(name) else { return };
+        self.ledger.close(id);
+        if let Some(mut partition) = self.by_id.remove(&id) {
             partition.report_as_given_up();
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.by_id.len()
+        self.by_id.len() + self.starting_over.len()
     }
 
     /// Searches the assignment of a partition. Messages come in runs, so asking [`Self::is`] about the
@@ -178,7 +233,7 @@ impl Partitions {
     }
 
     pub(super) fn contains(&self, name: &TopicPartition) -> bool {
-        self.ids.contains_key(name)
+        self.ids.contains_key(name) || self.starting_over.contains_key(name)
     }
 
     pub(super) fn by_id(&self, id: AssignmentId) -> Option<&Partition> {
@@ -211,6 +266,7 @@ impl Partitions {
             if let Some(partition) = self.by_id.get_mut(&range.assignment) {
                 partition.is_open = false;
                 partition.watermark.begin(*range);
+                self.ledger.update(range.assignment, &partition.watermark);
             }
         }
     }
@@ -220,11 +276,41 @@ impl Partitions {
         for range in ranges {
             if let Some(partition) = self.by_id.get_mut(&range.assignment) {
                 partition.watermark.finish(*range);
+                self.ledger.update(range.assignment, &partition.watermark);
             }
         }
     }
 
-    /// Hands over the watermarks that have moved since the last time, to be committed.
+    /// The database says how far it is.
+    pub(super) fn recorded(&mut self, recorded: &[(AssignmentId, i64)]) {
+        for (id, next) in recorded {
+            if let Some(partition) = self.by_id.get_mut(id) {
+                partition.recorded = partition.recorded.max(Some(*next));
+            }
+        }
+    }
+
+    /// Whether the database has not recorded something that is durable.
+    pub(super) fn has_unrecorded(&self) -> bool {
+        self.by_id.values().any(Partition::is_unrecorded)
+    }
+
+    /// Whether the database has not recorded where some partition begins.
+    pub(super) fn has_new(&self) -> bool {
+        self.by_id.values().any(Partition::is_new)
+    }
+
+    /// There is no message left to read before these offsets; see [`Partition::advance`].
+    pub(super) fn advance(&mut self, name: &TopicPartition, offset: i64) {
+        let Some(id) = self.ids.get(name) else { return };
+        if let Some(partition) = self.by_id.get_mut(id)
+            && partition.advance(offset)
+        {
+            self.ledger.update(*id, &partition.watermark);
+        }
+    }
+
+    /// Hands over what the database has recorded since the last time, to be committed.
     pub(super) fn hand_over(&mut self) -> Offsets {
         let mut offsets = Offsets::new();
         for partition in self.by_id.values_mut() {
@@ -236,12 +322,12 @@ impl Partitions {
         offsets
     }
 
-    /// Whether a watermark has moved since the last time.
+    /// Whether the database has recorded more since the last time.
     pub(super) fn has_uncommitted(&self) -> bool {
         self.by_id.values().any(|partition| partition.uncommitted().is_some())
     }
 
-    /// A commit failed: hand over the watermarks of these partitions again.
+    /// A commit failed: hand over the offsets of these partitions again.
     pub(super) fn commit_failed<'p>(&mut self, names: impl Iterator<Item = &'p TopicPartition>) {
         for name in names {
             if let Some(partition) = self.get_mut(name) {

@@ -16,6 +16,7 @@ mod commits;
 mod end;
 mod news;
 mod rebalances;
+mod records;
 
 use super::batches::Batches;
 use super::begin::Begin;
@@ -26,6 +27,7 @@ use super::timers::{Timer, Timers};
 use super::until_end::UntilEnd;
 use super::{Flushed, Now, PipelineError, SealedBatch, Setup};
 use crate::buffer::SealReason;
+use crate::flush::{NotWritten, WentBack};
 use crate::offsets::{AssignmentId, OffsetRange, Offsets, TopicPartition};
 use commits::Commits;
 use std::collections::{BTreeSet, VecDeque};
@@ -49,6 +51,9 @@ pub trait Port {
     fn begin(&mut self, begins: Offsets);
     /// Answer the earliest unanswered rebalance, a revocation.
     fn give_up(&mut self);
+    /// Read these partitions, which are assigned, from these offsets on: no message that was read before
+    /// may come after. Returns whether that worked for all.
+    fn seek(&mut self, begins: &Offsets) -> bool;
     /// Stop fetching, or resume. Returns whether that worked.
     fn set_paused(&mut self, paused: bool) -> bool;
 }
@@ -67,8 +72,15 @@ pub enum Next {
 /// A rebalance to answer.
 #[derive(Debug)]
 enum Change {
-    Assigned(Vec<Begin>),
-    Revoked { partitions: Vec<TopicPartition>, lost: bool },
+    Assigned {
+        begins: Vec<Begin>,
+        /// The instance of the ledger in whose time the database was asked.
+        asked: String,
+    },
+    Revoked {
+        partitions: Vec<TopicPartition>,
+        lost: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -104,7 +116,12 @@ pub struct Pump {
     changes: VecDeque<Change>,
     until_end: Option<UntilEnd>,
     paused: bool,
+    is_asked_to_stop: bool,
     commits: Commits,
+    /// Whether a batch without rows is under way.
+    records_under_way: bool,
+    /// Where partitions begin again.
+    again: Vec<Begin>,
     /// Topics already reported as deleted.
     deleted: BTreeSet<Arc<str>>,
 }
@@ -116,7 +133,7 @@ impl Pump {
             metrics: PipelineMetrics::new(&setup.mapping, &setup.config),
             phase: Phase::Working,
             timers: Timers::default(),
-            partitions: Partitions::default(),
+            partitions: Partitions::new(Arc::clone(&setup.ledger)),
             batches: Batches::new(&setup),
             intake: Intake::new(&setup),
             tally: Tally::new(&setup.mapping),
@@ -125,7 +142,10 @@ impl Pump {
             changes: VecDeque::new(),
             until_end: None,
             paused: false,
+            is_asked_to_stop: false,
             commits: Commits::default(),
+            records_under_way: false,
+            again: Vec::new(),
             deleted: BTreeSet::new(),
             setup,
         }
@@ -138,6 +158,11 @@ impl Pump {
 
     /// A stop was requested. The pump finishes what is under way, within `stop.timeout`.
     pub fn stop(&mut self, now: Now) {
+        self.is_asked_to_stop = true;
+        self.finish(now);
+    }
+
+    fn finish(&mut self, now: Now) {
         if !self.timers.is_set(Timer::Stop) {
             info!(
                 batches = self.batches.under_way(),
@@ -207,7 +232,24 @@ impl Pump {
     /// If the batch cannot be written, however often we try.
     pub fn flushed(&mut self, flushed: Flushed, now: Now) -> Result<(), PipelineError> {
         let Flushed { batch, result, sealed_at } = flushed;
-        let written = result?;
+        let is_record = batch.is_empty();
+        self.records_under_way &= !is_record;
+        let written = match result {
+            Ok(written) => written,
+            Err(NotWritten::Refused(refused)) => return Err(refused.into()),
+            Err(NotWritten::WentBack(WentBack(instance))) => {
+                // Its messages come again.
+                self.batches.take_back(batch);
+                self.went_back(&instance);
+                return Ok(());
+            }
+        };
+        self.timers.clear(Timer::Look);
+        self.partitions.recorded(&written.recorded);
+        if is_record {
+            self.batches.take_back(batch);
+            return Ok(());
+        }
         self.metrics.flushed(&written, now.at.saturating_duration_since(sealed_at));
         self.metrics.latencies(batch.samples(), now.micros);
         self.partitions.flushed(batch.ranges());
@@ -244,6 +286,7 @@ impl Pump {
     /// Does what is due, and returns what to wait for.
     pub fn step(&mut self, now: Now, port: &mut impl Port) -> Next {
         loop {
+            self.record(now, port);
             self.commit(now, port);
             match &self.phase {
                 Phase::Working => {
@@ -252,6 +295,10 @@ impl Pump {
                         self.timers.set(Timer::Explain, now.at + EXPLAIN_WITHIN);
                     } else if let Some(change) = self.changes.pop_front() {
                         self.change(change, now, port);
+                    } else if !self.again.is_empty()
+                        && !self.timers.is_ahead(Timer::SeekAgain, now.at)
+                    {
+                        self.seek(now, port);
                     } else if self.until_end.as_ref().is_some_and(UntilEnd::is_reached) {
                         // No deadline here: no stop was requested.
                         if !self.seal_open(now, port) || self.batches.under_way() > 0 {
@@ -260,7 +307,7 @@ impl Pump {
                         if !self.gaps_are_explained() {
                             return self.wait(now);
                         }
-                        self.stop(now);
+                        self.finish(now);
                     } else {
                         return self.work(now, port);
                     }
@@ -312,8 +359,11 @@ impl Pump {
         }
         // While every writer is busy, age does not seal a batch.
         let timers = match self.batches.has_idle_writer() {
-            true => &[Timer::CommitAgain, Timer::BatchAge][..],
-            false => &[Timer::CommitAgain],
+            true => {
+                &[Timer::CommitAgain, Timer::Record, Timer::Look, Timer::SeekAgain, Timer::BatchAge]
+                    [..]
+            }
+            false => &[Timer::CommitAgain, Timer::SeekAgain],
         };
         Next::Poll(self.timers.until(timers, now.at))
     }

@@ -12,7 +12,7 @@ use super::intake::{Intake, Message};
 use super::{Now, Setup};
 use crate::buffer::Batch;
 use crate::consume::{Wanted, reread};
-use crate::flush::{NO_PARTITION, Refused, RefusedRow, Writer, Written};
+use crate::flush::{NO_PARTITION, NotWritten, Refused, RefusedRow, Writer, Written};
 use crate::mapping::{Mapping, Table};
 use crate::offsets::OffsetRange;
 use crate::offsets::TopicPartition;
@@ -57,7 +57,7 @@ impl Rescuer {
         batch: &Batch,
         partitions: &[Option<TopicPartition>],
         refused: Refused,
-    ) -> Result<Written, Refused> {
+    ) -> Result<Written, NotWritten> {
         error!(
             table = refused.table,
             number = refused.number,
@@ -68,7 +68,7 @@ impl Rescuer {
             // Save the rest now: after the next start we can only read what Kafka still has of it.
             let refused_rows = refused.rows.iter().map(|row| (row.table, row.row)).collect();
             writer.flush(&batch.without(&self.setup.mapping, &refused_rows)).await?;
-            return Err(refused);
+            return Err(refused.into());
         };
         let mut written = self.write_the_fine(writer, batch, refused, &mut suspects).await?;
         for suspect in suspects {
@@ -86,14 +86,14 @@ impl Rescuer {
         batch: &Batch,
         mut refused: Refused,
         suspects: &mut [Suspect],
-    ) -> Result<Written, Refused> {
+    ) -> Result<Written, NotWritten> {
         let mut rebuilt: Option<Batch> = None;
         loop {
             let tried = rebuilt.as_ref().unwrap_or(batch);
             let found = accuse(&self.setup.mapping, tried, &refused.rows, suspects);
             if found.is_empty() {
                 // No message is to blame, so a person has to look.
-                return Err(refused);
+                return Err(refused.into());
             }
             for (table, at) in found {
                 if let Verdict::Refused(reject) = &suspects[at].verdict {
@@ -106,7 +106,8 @@ impl Rescuer {
             }
             match writer.flush(&next).await {
                 Ok(written) => return Ok(written),
-                Err(again) => refused = again,
+                Err(NotWritten::Refused(again)) => refused = again,
+                Err(other) => return Err(other),
             }
             rebuilt = Some(next);
         }
@@ -117,12 +118,12 @@ impl Rescuer {
         &mut self,
         writer: &mut Writer,
         mut suspect: Suspect,
-    ) -> Result<Written, Refused> {
+    ) -> Result<Written, NotWritten> {
         suspect.verdict = Verdict::Fine;
         let mut alone = Batch::new(&self.setup.mapping);
         self.append(&suspect, &mut alone);
         let refused = match writer.flush(&alone).await {
-            Err(refused) if !refused.rows.is_empty() => refused,
+            Err(NotWritten::Refused(refused)) if !refused.rows.is_empty() => refused,
             done => return done,
         };
         let reject = reject(&self.setup.mapping, &refused.rows[0]);

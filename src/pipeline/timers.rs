@@ -10,6 +10,12 @@ pub(super) enum Timer {
     Pause,
     /// A failed commit is retried.
     CommitAgain,
+    /// What is durable is recorded without waiting for a batch that carries it.
+    Record,
+    /// A look at a database that nothing is written to.
+    Look,
+    /// Partitions that begin again are sought again.
+    SeekAgain,
     /// Revoked partitions are given up, flushed or not (`kafka.revoke_timeout`).
     GiveUp,
     /// A stop no longer tries to explain gaps.
@@ -52,6 +58,11 @@ impl Timers {
     /// Whether a timer has gone off; it stays set.
     pub(super) fn is_over(&self, timer: Timer, now: Instant) -> bool {
         self.0[timer as usize].is_some_and(|due| due <= now)
+    }
+
+    /// Whether a timer is set and has not gone off.
+    pub(super) fn is_ahead(&self, timer: Timer, now: Instant) -> bool {
+        self.0[timer as usize].is_some_and(|due| due > now)
     }
 
     /// Clears a timer if it has gone off, and returns whether it had.

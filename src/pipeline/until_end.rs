@@ -13,11 +13,8 @@ pub(super) struct UntilEnd {
     /// First and next offset at the start.
     bounds: Bounds,
     pending: BTreeSet<TopicPartition>,
-    /// Came to us since we last asked what the group has committed: the previous owner may have finished
-    /// them.
-    inherited: BTreeSet<TopicPartition>,
-    /// What the group had committed beyond the end: these offsets belong to messages that are gone, and
-    /// the present ones have not been read.
+    /// What the database held beyond the end: these offsets belong to messages that are gone, and the
+    /// present ones have not been read.
     outlived: Offsets,
     /// How many statistics in a row said that nothing is left of a partition.
     quiet: BTreeMap<TopicPartition, u32>,
@@ -45,35 +42,33 @@ const SHORTENED_ANSWERS: u32 = 2;
 
 impl UntilEnd {
     /// Takes the first and next offsets of every partition. Empty ones are done already, and so are
-    /// those that the group has committed exactly up to the end.
-    pub(super) fn new(bounds: &Bounds, committed: &Offsets) -> Self {
+    /// those that the database holds exactly up to the end.
+    pub(super) fn new(bounds: &Bounds, held: &Offsets) -> Self {
         let with_messages = bounds.iter().filter(|(_, (first, end))| first < end);
         let bounds: Bounds = with_messages.map(|(key, both)| (key.clone(), *both)).collect();
         let is_outlived = |(key, offset): &(&TopicPartition, &i64)| {
             bounds.get(*key).is_some_and(|(_, end)| *offset > end)
         };
-        let outlived = committed.iter().filter(is_outlived);
+        let outlived = held.iter().filter(is_outlived);
         let mut this = Self {
             pending: bounds.keys().cloned().collect(),
             outlived: outlived.map(|(key, offset)| (key.clone(), *offset)).collect(),
             bounds,
-            inherited: BTreeSet::new(),
             quiet: BTreeMap::new(),
             shortened: BTreeMap::new(),
             left_out: Vec::new(),
         };
-        this.committed(committed);
+        this.held(held);
         this
     }
 
-    /// From now on a partition is ours.
-    pub(super) fn inherited(&mut self, partition: &TopicPartition) {
-        if self.pending.contains(partition) {
-            self.inherited.insert(partition.clone());
-        }
+    /// The database went back in time: what it held does not count any more.
+    pub(super) fn started_over(&mut self) {
+        self.pending = self.bounds.keys().cloned().collect();
+        self.interrupted();
     }
 
-    /// A partition goes to another instance: from now on only that one's commits count.
+    /// A partition goes to another instance: from now on only what the database says counts.
     pub(super) fn given_up(&mut self, partition: &TopicPartition) {
         if self.bounds.contains_key(partition) {
             self.pending.insert(partition.clone());
@@ -87,16 +82,15 @@ impl UntilEnd {
         }
     }
 
-    /// The group has committed these offsets, through any instance.
-    pub(super) fn committed(&mut self, committed: &Offsets) {
+    /// The database holds everything before these offsets, through any instance.
+    pub(super) fn held(&mut self, held: &Offsets) {
         let (bounds, outlived) = (&self.bounds, &self.outlived);
         let is_left = |key: &TopicPartition| {
             let end = bounds.get(key).map_or(0, |(_, end)| *end);
-            let offset = committed.get(key).filter(|offset| outlived.get(key) != Some(offset));
+            let offset = held.get(key).filter(|offset| outlived.get(key) != Some(offset));
             offset.is_none_or(|offset| *offset < end)
         };
         self.pending.retain(is_left);
-        self.inherited.clear();
     }
 
     /// librdkafka has read up to the end without handing out a message: compaction removed what was left.
@@ -178,13 +172,12 @@ impl UntilEnd {
         Waits { others: joined(others), hidden: joined(hidden) }
     }
 
-    /// Partitions that the group's offsets tell us more about than messages do.
+    /// Partitions of other instances, about which only the database tells us.
     pub(super) fn to_ask(
         &self,
         is_ours: impl Fn(&TopicPartition) -> bool,
     ) -> impl Iterator<Item = &TopicPartition> {
-        let pending = self.pending.iter();
-        pending.filter(move |key| !is_ours(key) || self.inherited.contains(*key))
+        self.pending.iter().filter(move |key| !is_ours(key))
     }
 
     /// Whether nothing that existed at the start is left to consume.
@@ -235,7 +228,7 @@ mod tests {
         let waits = |end: &UntilEnd| end.waits(|key| key.partition < 3, |key| key.partition != 1);
         let expected = Waits { others: "user/3".to_owned(), hidden: "user/2".to_owned() };
         assert_eq!(waits(&end), expected);
-        end.committed(&BTreeMap::from([(partition(2), 10), (partition(3), 10)]));
+        end.held(&BTreeMap::from([(partition(2), 10), (partition(3), 10)]));
         assert_eq!(waits(&end), Waits::default());
     }
 
@@ -243,14 +236,14 @@ mod tests {
     #[test]
     fn an_offset_beyond_the_end_says_nothing() {
         let bounds = BTreeMap::from([(partition(0), (0, 10))]);
-        let committed = BTreeMap::from([(partition(0), 90)]);
-        let mut end = UntilEnd::new(&bounds, &committed);
+        let held = BTreeMap::from([(partition(0), 90)]);
+        let mut end = UntilEnd::new(&bounds, &held);
         assert!(!end.is_reached());
-        end.committed(&committed);
+        end.held(&held);
         assert!(!end.is_reached(), "its owner has not begun");
-        end.committed(&BTreeMap::from([(partition(0), 4)]));
+        end.held(&BTreeMap::from([(partition(0), 4)]));
         assert!(!end.is_reached());
-        end.committed(&BTreeMap::from([(partition(0), 12)]));
+        end.held(&BTreeMap::from([(partition(0), 12)]));
         assert!(end.is_reached(), "its owner went on to what came later");
     }
 
@@ -258,10 +251,12 @@ mod tests {
     fn another_instance_may_do_it() {
         let bounds = BTreeMap::from([(partition(0), (0, 10))]);
         let mut end = UntilEnd::new(&bounds, &BTreeMap::new());
-        end.committed(&BTreeMap::from([(partition(0), 9)]));
+        end.held(&BTreeMap::from([(partition(0), 9)]));
         assert!(!end.is_reached());
-        end.committed(&BTreeMap::from([(partition(0), 10)]));
+        end.held(&BTreeMap::from([(partition(0), 10)]));
         assert!(end.is_reached());
+        end.started_over();
+        assert!(!end.is_reached(), "the database went back");
     }
 
     /// No message would tell us, and for seconds no statistics either.
@@ -269,12 +264,8 @@ mod tests {
     fn another_instance_may_have_done_it_before_it_came_to_us() {
         let bounds = BTreeMap::from([(partition(0), (0, 10)), (partition(1), (0, 10))]);
         let mut end = UntilEnd::new(&bounds, &BTreeMap::new());
-        let is_ours = |_: &TopicPartition| true;
-        assert_eq!(end.to_ask(is_ours).count(), 0, "messages will tell");
-        end.inherited(&partition(0));
-        assert_eq!(end.to_ask(is_ours).collect::<Vec<_>>(), [&partition(0)]);
-        end.committed(&BTreeMap::from([(partition(0), 10)]));
-        assert_eq!(end.to_ask(is_ours).count(), 0, "what is left is for us to do");
+        assert_eq!(end.to_ask(|_| true).count(), 0, "messages will tell");
+        end.held(&BTreeMap::from([(partition(0), 10)]));
         assert!(!end.is_reached());
         end.consumed(&partition(1), 9);
         assert!(end.is_reached());

@@ -76,9 +76,9 @@ pub fn unique(what: &str) -> String {
 }
 
 /// The directory of one of the run's own servers; none when the run was told to use another.
-pub fn directory_of(server: Server) -> Option<PathBuf> {
+pub fn directory_of(name: &str) -> Option<PathBuf> {
     let run = std::env::var_os("SLUICEGATE_TEST_DIR")?;
-    Some(PathBuf::from(run).join(server.name())).filter(|directory| directory.exists())
+    Some(PathBuf::from(run).join(name)).filter(|directory| directory.exists())
 }
 
 /// A directory of this run's for a test's servers: whatever happens, they end with the run.

@@ -4,6 +4,7 @@ use loadgen::{Generator, Kind, Mix, Plan as Load};
 use sluicegate::config::{Config, Sources};
 use sluicegate::flush::Plan;
 use sluicegate::flush::statement::Statements;
+use sluicegate::ledger::Ledger;
 use sluicegate::mapping::Mapping;
 use sluicegate::mysql::{Dialect, JsonLimits};
 use sluicegate::pipeline::{Progress, Setup};
@@ -73,8 +74,9 @@ impl Inputs {
         Self { config: Arc::new(config), mapping, plan: Arc::new(plan), messages }
     }
 
-    pub(crate) fn setup(&self) -> Setup {
+    pub(crate) fn setup(&self, seed: u64) -> Setup {
         Setup {
+            ledger: Arc::new(Ledger::new(WRITERS + 1, seed)),
             config: Arc::clone(&self.config),
             mapping: Arc::clone(&self.mapping),
             plan: Arc::clone(&self.plan),

@@ -1,7 +1,8 @@
 //! One process: a pump, its writers, and what it has fetched.
 
-use crate::group::Member;
+use crate::group::{Change, Member};
 use sluicegate::health::Health;
+use sluicegate::ledger::Ledger;
 use sluicegate::offsets::Offsets;
 use sluicegate::offsets::TopicPartition;
 use sluicegate::pipeline::pump::{Port, Pump};
@@ -15,12 +16,18 @@ pub(crate) struct Instance {
     /// Of its membership: what an earlier one sent is not taken.
     pub(crate) generation: u32,
     pub(crate) pump: Pump,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) asked: Asked,
     pub(crate) health: Arc<Health>,
     /// The next offset to fetch of each partition.
     pub(crate) positions: BTreeMap<TopicPartition, i64>,
     pub(crate) waiting: VecDeque<SealedBatch>,
     pub(crate) writers: Vec<Option<Job>>,
+    /// What it was told of the group and has not passed on: an assignment waits until Kafka and the
+    /// database have said where its partitions begin.
+    pub(crate) coming: VecDeque<Change>,
+    /// Whether both have been asked and have not answered.
+    pub(crate) is_asking: bool,
     pub(crate) is_paused: bool,
     pub(crate) is_stopping: bool,
     /// When it looks around next.
@@ -39,6 +46,7 @@ pub(crate) struct Asked {
     pub(crate) writes: Vec<SealedBatch>,
     pub(crate) commits: Vec<Offsets>,
     pub(crate) answers: Vec<Offsets>,
+    pub(crate) seeks: Vec<Offsets>,
     pub(crate) pause: Option<bool>,
 }
 
@@ -59,6 +67,11 @@ impl Port for Asked {
         self.answers.push(Offsets::new());
     }
 
+    fn seek(&mut self, begins: &Offsets) -> bool {
+        self.seeks.push(begins.clone());
+        true
+    }
+
     fn set_paused(&mut self, paused: bool) -> bool {
         self.pause = Some(paused);
         true
@@ -71,11 +84,14 @@ impl Instance {
             member,
             generation: 0,
             health: Arc::clone(&setup.health),
+            ledger: Arc::clone(&setup.ledger),
             pump: Pump::new(setup),
             asked: Asked::default(),
             positions: BTreeMap::new(),
             waiting: VecDeque::new(),
             writers: (0..writers).map(|_| None).collect(),
+            coming: VecDeque::new(),
+            is_asking: false,
             is_paused: false,
             is_stopping: false,
             wakes,

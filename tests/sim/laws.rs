@@ -1,6 +1,6 @@
 //! What must hold at the end, and what durable means.
 
-use crate::database::{Database, Place};
+use crate::database::{Place, State};
 use crate::inputs::Logged;
 use crate::simulation::Simulation;
 use sluicegate::offsets::TopicPartition;
@@ -10,7 +10,8 @@ impl Simulation<'_> {
     pub(crate) fn is_done(&self) -> bool {
         self.log.iter().all(|(partition, log)| {
             let committed = self.group.committed.get(partition).copied().unwrap_or(0);
-            usize::try_from(committed).unwrap() == log.len()
+            let held = self.database.state.held(partition).unwrap_or(0);
+            [committed, held].iter().all(|offset| usize::try_from(*offset).unwrap() == log.len())
         })
     }
 
@@ -27,11 +28,28 @@ impl Simulation<'_> {
                 }
             }
         }
-        if let Some(place) = self.database.dead_letters.difference(&dead).next() {
+        let State { events: held, dead_letters, .. } = &self.database.state;
+        if let Some(place) = dead_letters.difference(&dead).next() {
             return Err(format!("{place:?} is a dead letter, and was not faulty"));
         }
-        if self.database.events != events || self.database.dead_letters != dead {
+        if *held != events || *dead_letters != dead {
             return Err("not everything is in the tables at the end".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What the database says of itself is in it.
+    pub(crate) fn check_records(&self) -> Result<(), String> {
+        for (partition, log) in &self.log {
+            let held = self.database.state.held(partition).unwrap_or(0);
+            let before = (0..held).zip(log);
+            let mut missing = before
+                .filter(|(at, logged)| !is_durable(&self.database.state, partition, *at, logged));
+            if let Some((at, _)) = missing.next() {
+                return Err(format!(
+                    "{at} of {partition} is recorded and not durable (recorded {held})"
+                ));
+            }
         }
         Ok(())
     }
@@ -42,11 +60,11 @@ pub(crate) fn place(partition: &TopicPartition, offset: i64) -> Place {
 }
 
 pub(crate) fn is_durable(
-    database: &Database,
+    state: &State,
     partition: &TopicPartition,
     offset: i64,
     logged: &Logged,
 ) -> bool {
-    let is_loaded = logged.event.as_ref().is_some_and(|id| database.events.contains(id));
-    is_loaded || database.dead_letters.contains(&place(partition, offset))
+    let is_loaded = logged.event.as_ref().is_some_and(|id| state.events.contains(id));
+    is_loaded || state.dead_letters.contains(&place(partition, offset))
 }

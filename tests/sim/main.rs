@@ -67,12 +67,12 @@ fn assert_caught(plant: Plant, expected: &str) {
 
 #[test]
 fn a_commit_before_the_flush_is_caught() {
-    assert_caught(Plant::CommitBeforeFlush, "is committed and not durable");
+    assert_caught(Plant::CommitBeforeFlush, "and not durable");
 }
 
 #[test]
 fn a_batch_dropped_on_an_outage_is_caught() {
-    assert_caught(Plant::DropOnOutage, "is committed and not durable");
+    assert_caught(Plant::DropOnOutage, "and not durable");
 }
 
 #[test]
@@ -83,6 +83,21 @@ fn an_offset_too_far_is_caught() {
 #[test]
 fn an_outage_blamed_on_the_data_is_caught() {
     assert_caught(Plant::BlameOutage, "is a dead letter");
+}
+
+#[test]
+fn a_row_that_covers_a_batch_under_way_is_caught() {
+    assert_caught(Plant::RecordTooMuch, "is recorded and not durable");
+}
+
+#[test]
+fn a_writer_that_does_not_notice_that_the_database_went_back_is_caught() {
+    assert_caught(Plant::LookAway, "is recorded and not durable");
+}
+
+#[test]
+fn a_rewind_that_forgets_the_open_batch_is_caught() {
+    assert_caught(Plant::ForgetOpenBatch, "is recorded and not durable");
 }
 
 #[test]

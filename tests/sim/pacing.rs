@@ -12,6 +12,9 @@ use std::time::Duration;
 /// Longer than `batch.age` of these tests.
 const AGE: Duration = Duration::from_millis(400);
 
+/// How often a pump looks at a database that nothing is written to.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// A pump whose writers and whose time the test has in its hands.
 struct Driver {
     pump: Pump,
@@ -22,7 +25,7 @@ struct Driver {
 
 impl Driver {
     fn new() -> Self {
-        let mut pump = Pump::new(Inputs::new().setup());
+        let mut pump = Pump::new(Inputs::new().setup(0));
         let partition = TopicPartition { topic: "user".into(), partition: 0 };
         let facts = PartitionFacts {
             partition,
@@ -30,9 +33,15 @@ impl Driver {
             first: 0,
             end: 0,
             group_knows_topic: true,
+            topic_id: "id".into(),
+            rows: [("id".into(), 0)].into(),
         };
-        pump.assigned(&[facts]).unwrap();
+        let instance = pump.ledger().instance();
+        pump.assigned(&[facts], &instance).unwrap();
         let mut driver = Self { pump, asked: Asked::default(), now: Now::read(), offset: 0 };
+        driver.step();
+        // Where the partition begins is recorded at once.
+        driver.writer_is_done();
         driver.step();
         driver
     }
@@ -68,7 +77,12 @@ impl Driver {
 
     fn writer_is_done(&mut self) {
         let SealedBatch { batch, sealed_at, .. } = self.asked.writes.remove(0);
-        let flushed = Flushed { batch, result: Ok(Written::default()), sealed_at };
+        let ledger = self.pump.ledger();
+        let (commit, records) = (ledger.draw(0), ledger.records(0, batch.ranges()));
+        ledger.acknowledge(&commit, &records);
+        let recorded = records.iter().map(|record| (record.assignment, record.next)).collect();
+        let result = Ok(Written { recorded, ..Written::default() });
+        let flushed = Flushed { batch, result, sealed_at };
         self.pump.flushed(flushed, self.now).unwrap();
     }
 }
@@ -112,7 +126,7 @@ fn the_next_deadline_is_told_exactly() {
     let age = Inputs::new().config.batch.age;
     let part = age / 4;
     let mut driver = Driver::new();
-    assert_eq!(driver.step(), Next::Poll(Duration::MAX), "nothing is due");
+    assert_eq!(driver.step(), Next::Poll(LOOK), "only a look at the database");
     driver.message();
     assert_eq!(driver.step(), Next::Poll(age));
     assert_eq!(driver.wait(part), Next::Poll(age - part));

@@ -9,7 +9,8 @@ use crate::group::{Change, Group, Member};
 use crate::inputs::{BATCH_ROWS, Inputs, Logged, TOPICS, WRITERS};
 use crate::instance::{Asked, Instance};
 use crate::summary::Summary;
-use sluicegate::consume::CommitOutcome;
+use sluicegate::consume::{CommitOutcome, PartitionFacts};
+use sluicegate::ledger::{Commit, Record};
 use sluicegate::offsets::{Offsets, TopicPartition};
 use sluicegate::pipeline::Now;
 use sluicegate::pipeline::pump::Next;
@@ -35,6 +36,12 @@ pub(crate) enum Plant {
     BlameOutage,
     OffByOne,
     NoAnswer,
+    /// A row says that a batch is durable while one before it is still under way.
+    RecordTooMuch,
+    /// Writers do not compare what the database has with what it acknowledged.
+    LookAway,
+    /// After the database went back, reading goes on after the batch that was open.
+    ForgetOpenBatch,
 }
 
 /// Something that happens at its time.
@@ -43,8 +50,12 @@ enum Event {
     Wakes(Member),
     /// An attempt to write is over, one way or the other.
     AttemptEnds(Member, usize),
-    /// The instance hears that a batch is durable.
-    Hears(Member, usize),
+    /// The instance hears what became of a batch.
+    Hears(Member, usize, Outcome),
+    /// Kafka and the database are asked where partitions begin.
+    Asks(Member),
+    /// They answer.
+    Answers(Member, Purpose, Vec<PartitionFacts>, String),
     /// Kafka gets offsets, from a member of this generation.
     Commits(Member, u32, Offsets),
     /// The instance hears Kafka's answer.
@@ -57,6 +68,22 @@ enum Event {
     Starts,
     DatabaseBack,
     Fault,
+}
+
+/// How an attempt to write ended.
+pub(crate) enum Outcome {
+    /// The transaction was committed.
+    Committed(Commit, Vec<Record>),
+    /// The writer believes so, but it was not.
+    Pretended,
+    WentBack(String),
+}
+
+/// Why partitions are asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Assigned,
+    Again,
 }
 
 /// Instances, a group and a database, and what happens when.
@@ -167,8 +194,12 @@ impl<'i> Simulation<'i> {
     fn happen(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Wakes(member) => self.wakes(member)?,
-            Event::AttemptEnds(member, writer) => self.attempt_ends(member, writer),
-            Event::Hears(member, writer) => self.hears(member, writer)?,
+            Event::AttemptEnds(member, writer) => self.attempt_ends(member, writer)?,
+            Event::Hears(member, writer, outcome) => self.hears(member, writer, outcome)?,
+            Event::Asks(member) => self.asks(member)?,
+            Event::Answers(member, purpose, facts, asked) => {
+                self.answered(member, purpose, (&facts, &asked))?;
+            }
             Event::Commits(member, generation, offsets) => {
                 self.commits(member, generation, offsets)?;
             }
@@ -187,7 +218,12 @@ impl<'i> Simulation<'i> {
                     self.wake(member);
                 }
             }
-            Event::Told(member, change) => self.tell(member, change)?,
+            Event::Told(member, change) => {
+                if let Some(instance) = self.instances.get_mut(&member) {
+                    instance.coming.push_back(change);
+                    self.pass_on(member)?;
+                }
+            }
             Event::Forgotten(member) => self.group.leave(member),
             Event::Starts => self.start(),
             Event::DatabaseBack => self.database.is_down = false,
@@ -221,7 +257,8 @@ impl<'i> Simulation<'i> {
     fn start(&mut self) {
         let member = self.next_member;
         self.next_member += 1;
-        let setup = self.inputs.setup();
+        let seed = u64::try_from(member).unwrap() << 32;
+        let setup = self.inputs.setup(seed);
         let instance = Instance::new(member, setup, WRITERS, self.elapsed);
         self.instances.insert(member, instance);
         self.group.join(member);
@@ -249,6 +286,7 @@ impl<'i> Simulation<'i> {
             let Some(instance) = self.instances.get_mut(&member) else { return Ok(()) };
             let next = instance.pump.step(now, &mut instance.asked);
             self.do_as_asked(member)?;
+            self.pass_on(member)?;
             let wait = match next {
                 Next::Done(in_time) => return self.ended(member, in_time),
                 Next::Wait(wait) => wait,
@@ -270,10 +308,21 @@ impl<'i> Simulation<'i> {
 
     fn do_as_asked(&mut self, member: Member) -> Result<(), String> {
         let instance = self.instances.get_mut(&member).unwrap();
-        let Asked { writes, commits, answers, pause } = std::mem::take(&mut instance.asked);
+        let Asked { writes, commits, answers, seeks, pause } = std::mem::take(&mut instance.asked);
         if let Some(paused) = pause {
             instance.is_paused = paused;
             self.summary.pauses += u32::from(paused);
+        }
+        for begins in seeks {
+            self.summary.seeks += 1;
+            for (partition, offset) in begins {
+                let position = instance.positions.entry(partition).or_insert(offset);
+                *position = match self.plant {
+                    // Not quite: only another message shows that some are missing.
+                    Some(Plant::ForgetOpenBatch) => offset.max(*position - 1),
+                    _ => offset,
+                };
+            }
         }
         for sealed in writes {
             if sealed.batch.row_count() > BATCH_ROWS + 5 {

@@ -14,10 +14,13 @@ pub(crate) struct Summary {
     pub(crate) failed_offset_commits: u32,
     pub(crate) pauses: u32,
     pub(crate) redone: u32,
+    pub(crate) times_back: u32,
+    pub(crate) noticed_back: u32,
+    pub(crate) seeks: u32,
 }
 
 impl Summary {
-    fn counts(&self) -> [u32; 11] {
+    fn counts(&self) -> [u32; 14] {
         [
             self.crashes,
             self.polite_stops,
@@ -30,6 +33,9 @@ impl Summary {
             self.failed_offset_commits,
             self.pauses,
             self.redone,
+            self.times_back,
+            self.noticed_back,
+            self.seeks,
         ]
     }
 
@@ -45,6 +51,9 @@ impl Summary {
         self.failed_offset_commits += other.failed_offset_commits;
         self.pauses += other.pauses;
         self.redone += other.redone;
+        self.times_back += other.times_back;
+        self.noticed_back += other.noticed_back;
+        self.seeks += other.seeks;
     }
 
     /// Whether every kind of fault and of recovery came up.

@@ -2,6 +2,7 @@
 //! their memory.
 
 mod flood;
+mod identity;
 mod kills;
 mod latest;
 mod memory;

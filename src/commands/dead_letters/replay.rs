@@ -171,7 +171,7 @@ impl Replay {
         let mut done: Vec<Address> = Vec::new();
         match written {
             Ok(_) => done.extend(letters.iter().map(|letter| letter.address.clone())),
-            Err(refused) if refused.rows.is_empty() => return Err(refused.into()),
+            Err(error) if error.rows().is_empty() => return Err(error.into()),
             Err(_) => {
                 for letter in letters {
                     let payload =
@@ -180,7 +180,7 @@ impl Replay {
                     if self.flattener.load(topic, &payload, &mut self.batch).is_ok() {
                         match self.writer.flush(&self.batch).await {
                             Ok(_) => done.push(letter.address.clone()),
-                            Err(refused) if refused.rows.is_empty() => return Err(refused.into()),
+                            Err(error) if error.rows().is_empty() => return Err(error.into()),
                             Err(_) => self.is_still_faulty(Code::ServerRefused),
                         }
                     }

@@ -1,12 +1,16 @@
 //! What happens before joining the group.
 
 use super::ConsumeLoop;
+use super::inquiries::{fill_in, held, say_adopted};
 use crate::clock;
-use crate::consume::PartitionFacts;
+use crate::consume::{Beginnings, PartitionFacts};
+use crate::flush::{Holdings, NotWritten, Offered};
 use crate::health::Trouble;
-use crate::offsets::{Bounds, Offsets, TopicPartition};
+use crate::ledger::Held;
+use crate::offsets::Bounds;
+use crate::pipeline::keeper::Recall;
 use crate::pipeline::until_end::UntilEnd;
-use crate::pipeline::{PipelineError, begin};
+use crate::pipeline::{PipelineError, Reply, begin};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,58 +21,114 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl ConsumeLoop {
     pub(super) fn start(&mut self) -> Result<(), PipelineError> {
-        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         if self.setup.until_end {
-            let Some((bounds, committed)) = self.present_end(&topics)? else {
-                return Err(PipelineError::Incomplete(vec!["stopped before it began".to_owned()]));
-            };
-            self.refuse_to_skip(&bounds, &committed)?;
-            let left = |(key, (first, end)): (&TopicPartition, &(i64, i64))| {
-                let next = committed.get(key).filter(|offset| *offset <= end);
-                end - next.copied().unwrap_or(*first).max(*first)
-            };
-            let expected: i64 = bounds.iter().map(left).sum();
-            let expected = u64::try_from(expected).unwrap_or(0);
-            self.setup.progress.expected.store(expected, Ordering::Relaxed);
-            info!(
-                messages = expected,
-                partitions = bounds.len(),
-                "processing up to the current end"
-            );
-            self.pump.stop_at_end(UntilEnd::new(&bounds, &committed));
+            self.find_end()?;
         }
+        let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         let group = &self.setup.config.kafka.group_id;
         info!(topics = topics.join(","), group, "joining the group");
         self.link.consumer.subscribe(&topics)?;
         Ok(())
     }
 
-    /// The first and next offsets of all partitions, and those that the group has committed. Asks until
-    /// Kafka answers; `None` if a stop is requested meanwhile.
-    fn present_end(&self, topics: &[&str]) -> Result<Option<(Bounds, Offsets)>, PipelineError> {
+    /// Finds what is left up to the present end, and makes the pump stop there.
+    fn find_end(&mut self) -> Result<(), PipelineError> {
+        let stopped = || PipelineError::Incomplete(vec!["stopped before it began".to_owned()]);
+        let mut present = self.present()?.ok_or_else(stopped)?;
+        self.identify(present.cluster_id);
+        let partitions: Vec<_> =
+            present.facts.iter().map(|facts| facts.partition.clone()).collect();
+        let offered = Offered { offsets: present.group, topic_ids: present.topic_ids };
+        let recall = Recall { partitions: partitions.clone(), offered };
+        let holdings = self.recall_now(&recall)?.ok_or_else(stopped)?;
+        say_adopted(&holdings);
+        fill_in(&mut present.facts, &holdings);
+        let bounds: Bounds = present
+            .facts
+            .iter()
+            .map(|facts| (facts.partition.clone(), (facts.first, facts.end)))
+            .collect();
+        let expected = self.left(&present.facts)?;
+        self.setup.progress.expected.store(expected, Ordering::Relaxed);
+        info!(messages = expected, partitions = bounds.len(), "processing up to the current end");
+        let held = held(&partitions, &holdings, &recall.offered.topic_ids);
+        self.pump.stop_at_end(UntilEnd::new(&bounds, &held));
+        Ok(())
+    }
+
+    /// What Kafka has now. Asks until it answers; `None` if a stop is requested meanwhile.
+    fn present(&self) -> Result<Option<Beginnings>, PipelineError> {
         let reader = self.link.consumer.reader()?;
-        let (bounds, committed) = loop {
+        let present = loop {
             if self.stop.is_requested() {
                 return Ok(None);
             }
-            match reader.present(topics) {
+            match reader.beginnings(&self.topics) {
                 Ok(present) => break present,
                 Err(error) if is_denied(&error) => return Err(error.into()),
                 Err(error) => self.wait_for_kafka(&error)?,
             }
         };
         self.setup.health.set_trouble(Trouble::Kafka, None);
-        let exists = |topic: &&&str| bounds.keys().any(|partition| *partition.topic == ***topic);
-        for topic in topics.iter().filter(|topic| !exists(topic)) {
-            warn!(topic, "the topic does not exist; nothing to process");
+        for topic in &self.topics {
+            if !present.topic_ids.contains_key(topic.as_str()) {
+                warn!(topic, "the topic does not exist; nothing to process");
+            }
         }
-        if bounds.is_empty() {
+        if present.facts.is_empty() {
             return Err(PipelineError::Kafka(format!(
                 "none of the topics {} exists; check kafka.topics and kafka.topic_prefix",
-                topics.join(", ")
+                self.topics.join(", ")
             )));
         }
-        Ok(Some((bounds, committed)))
+        Ok(Some(present))
+    }
+
+    /// What the database holds. Waits for the answer; `None` if a stop is requested meanwhile.
+    fn recall_now(&self, recall: &Recall) -> Result<Option<Holdings>, PipelineError> {
+        // Nothing else has been asked yet, so every reply is the answer.
+        let _ = self.recalls.try_send(recall.clone());
+        while !self.stop.is_requested() {
+            match self.replies.recv_timeout(ASK_AGAIN / 10) {
+                Ok(Reply::Recalled(Ok(holdings))) => return Ok(Some(holdings)),
+                Ok(Reply::Recalled(Err(NotWritten::Refused(refused)))) => {
+                    return Err(refused.into());
+                }
+                Ok(Reply::Recalled(Err(NotWritten::WentBack(_)))) => {
+                    self.setup.ledger.restart();
+                    let _ = self.recalls.try_send(recall.clone());
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many messages are left to read.
+    ///
+    /// # Errors
+    /// If the group would begin at the end: the run would skip every message and report success.
+    fn left(&self, facts: &[PartitionFacts]) -> Result<u64, PipelineError> {
+        let (mut left, mut skipped) = (0, 0);
+        for facts in facts {
+            let is_new = facts.committed.is_none() && facts.held() == Held::Nothing;
+            match begin::begin(facts, self.setup.config.kafka.reset) {
+                Ok(begin) => {
+                    left += facts.end - begin.offset;
+                    skipped += if is_new { begin.offset - facts.first } else { 0 };
+                }
+                Err(error) if is_new => return Err(error.into()),
+                // Said when the partition is assigned, if it is.
+                Err(_) => left += facts.end - facts.first,
+            }
+        }
+        if skipped == 0 {
+            return Ok(u64::try_from(left).unwrap_or(0));
+        }
+        let group = &self.setup.config.kafka.group_id;
+        Err(PipelineError::Kafka(format!(
+            "the group {group} has no committed offsets and kafka.auto_offset_reset is \"latest\", so --until-end would skip all {skipped} messages; set kafka.auto_offset_reset to \"earliest\""
+        )))
     }
 
     /// Says that Kafka is not ready, and waits a moment.
@@ -84,30 +144,6 @@ impl ConsumeLoop {
             std::thread::sleep(ASK_AGAIN / 10);
         }
         Ok(())
-    }
-
-    /// Fails if the group would begin at the end: the run would skip every message and report success.
-    fn refuse_to_skip(&self, bounds: &Bounds, committed: &Offsets) -> Result<(), PipelineError> {
-        let mut skipped = 0;
-        for (partition, &(first, end)) in bounds {
-            let facts = PartitionFacts {
-                partition: partition.clone(),
-                committed: committed.get(partition).copied(),
-                first,
-                end,
-                group_knows_topic: committed.keys().any(|known| known.topic == partition.topic),
-            };
-            if facts.committed.is_none() {
-                skipped += begin::begin(&facts, self.setup.config.kafka.reset)?.offset - first;
-            }
-        }
-        if skipped == 0 {
-            return Ok(());
-        }
-        let group = &self.setup.config.kafka.group_id;
-        Err(PipelineError::Kafka(format!(
-            "the group {group} has no committed offsets and kafka.auto_offset_reset is \"latest\", so --until-end would skip all {skipped} messages; set kafka.auto_offset_reset to \"earliest\""
-        )))
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ledger::HeldByTopic;
 use proptest::prelude::*;
 
 fn name(partition: i32) -> TopicPartition {
@@ -9,7 +10,17 @@ fn range(assignment: AssignmentId, from: i64, next: i64) -> OffsetRange {
     OffsetRange { assignment, from, next, messages: 1, last_ms: None }
 }
 
+fn partitions() -> Partitions {
+    Partitions::new(Arc::new(Ledger::new(1, 0)))
+}
+
+/// The database records what is durable, and what is handed over then.
 fn handed_over(partitions: &mut Partitions) -> Vec<(i32, i64)> {
+    let records = partitions.ledger.records(0, &[]);
+    let commit = partitions.ledger.draw(0);
+    partitions.ledger.acknowledge(&commit, &records);
+    let recorded: Vec<_> = records.iter().map(|record| (record.assignment, record.next)).collect();
+    partitions.recorded(&recorded);
     let offsets = partitions.hand_over().into_iter();
     offsets.map(|(name, offset)| (name.partition, offset)).collect()
 }
@@ -20,12 +31,21 @@ fn assign(
     begin: i64,
     committed: Option<i64>,
 ) -> AssignmentId {
-    partitions.assign(name(partition), begin, committed, 0)
+    let (partition, topic_id) = (name(partition), "id".into());
+    let begin = Begin {
+        partition,
+        topic_id,
+        offset: begin,
+        committed,
+        rows: HeldByTopic::new(),
+        surprises: Vec::new(),
+    };
+    partitions.assign(&begin, 0)
 }
 
 #[test]
 fn a_lost_partition_that_lands_late_commits_nothing() {
-    let mut partitions = Partitions::default();
+    let mut partitions = partitions();
     let before = assign(&mut partitions, 0, 0, Some(0));
     let late = [range(before, 0, 5)];
     partitions.sealed(&late);
@@ -40,7 +60,7 @@ fn a_lost_partition_that_lands_late_commits_nothing() {
 
 #[test]
 fn a_batch_that_is_sealed_after_its_partition_was_lost_commits_nothing() {
-    let mut partitions = Partitions::default();
+    let mut partitions = partitions();
     let lost = assign(&mut partitions, 0, 0, Some(0));
     partitions.revoke(&name(0));
     let other = assign(&mut partitions, 1, 0, Some(0));
@@ -53,7 +73,7 @@ fn a_batch_that_is_sealed_after_its_partition_was_lost_commits_nothing() {
 
 #[test]
 fn a_partition_that_comes_back_between_cover_and_seal_commits_nothing_old() {
-    let mut partitions = Partitions::default();
+    let mut partitions = partitions();
     let before = assign(&mut partitions, 0, 0, Some(0));
     partitions.revoke(&name(0));
     let after = assign(&mut partitions, 0, 0, Some(0));
@@ -65,7 +85,7 @@ fn a_partition_that_comes_back_between_cover_and_seal_commits_nothing_old() {
 
 #[test]
 fn commits_are_handed_over_once_unless_they_fail() {
-    let mut partitions = Partitions::default();
+    let mut partitions = partitions();
     let ranges = [range(assign(&mut partitions, 3, 7, Some(7)), 7, 9)];
     partitions.sealed(&ranges);
     assert_eq!(handed_over(&mut partitions), []);
@@ -79,7 +99,7 @@ fn commits_are_handed_over_once_unless_they_fail() {
 
 #[test]
 fn where_a_partition_begins_is_committed_at_once() {
-    let mut partitions = Partitions::default();
+    let mut partitions = partitions();
     assign(&mut partitions, 0, 12, None);
     assign(&mut partitions, 1, 400, Some(300));
     assign(&mut partitions, 2, 5, Some(5));
@@ -100,11 +120,11 @@ fn gaps_and_returns_are_noticed() {
 /// Markers at the end of a partition are not messages, but their offsets are committed.
 #[test]
 fn the_end_is_reached_only_when_all_before_it_is_durable() {
-    let mut partitions = Partitions::default();
+    let mut partitions = partitions();
     let id = assign(&mut partitions, 0, 0, Some(0));
     let ranges = [range(id, 0, 1)];
     let advance = |partitions: &mut Partitions, offset| {
-        partitions.by_id_mut(id).unwrap().advance(offset);
+        partitions.advance(&name(0), offset);
         handed_over(partitions)
     };
     partitions.by_id_mut(id).unwrap().arrive(0);

@@ -105,5 +105,6 @@ impl Pump {
         !self.commits.is_open
             && !self.timers.is_set(Timer::CommitAgain)
             && !self.partitions.has_uncommitted()
+            && !self.partitions.has_unrecorded()
     }
 }

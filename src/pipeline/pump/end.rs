@@ -42,10 +42,10 @@ impl Pump {
         self.until_end.as_ref().map_or_else(Waits::default, |end| end.waits(is_ours, is_hidden))
     }
 
-    /// The group has committed these offsets, through any instance.
-    pub(in crate::pipeline) fn done_by_others(&mut self, committed: &Offsets) {
+    /// The database holds everything before these offsets, through any instance.
+    pub(in crate::pipeline) fn done_by_others(&mut self, held: &Offsets) {
         if let Some(end) = &mut self.until_end {
-            end.committed(committed);
+            end.held(held);
         }
     }
 }

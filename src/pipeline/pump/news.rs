@@ -34,10 +34,12 @@ impl Pump {
         }
         let mut lost = partition.gaps.held_against(first);
         let is_quiet = !self.paused && found.fetchq_cnt == 0 && found.next_offset >= first;
-        if first > next && is_quiet {
-            lost.extend(
-                partition.gaps.overtaken(next, first).inspect(|_| partition.advance(first)),
-            );
+        if first > next
+            && is_quiet
+            && let Some(overtaken) = partition.gaps.overtaken(next, first)
+        {
+            lost.push(overtaken);
+            self.partitions.advance(name, first);
         }
         self.lost_ranges(name, lost);
     }
@@ -67,8 +69,10 @@ impl Pump {
     /// that, rather than the offset after the last message, so that markers are not read again.
     pub fn positions(&mut self, positions: &Offsets) {
         for (name, position) in positions {
-            let Some(partition) = self.partitions.get_mut(name) else { continue };
-            partition.advance(*position);
+            if self.partitions.get(name).is_none() {
+                continue;
+            }
+            self.partitions.advance(name, *position);
             if let Some(end) = &mut self.until_end {
                 end.consumed(name, position - 1);
             }

@@ -3,7 +3,7 @@
 use super::{Change, Phase, Port, Pump};
 use crate::consume::PartitionFacts;
 use crate::health::Trouble;
-use crate::offsets::TopicPartition;
+use crate::offsets::{Offsets, TopicPartition, grouped};
 use crate::pipeline::begin::{self, Begin, NoBegin, Surprise};
 use crate::pipeline::losses::Lost;
 use crate::pipeline::partitions::Partition;
@@ -13,14 +13,16 @@ use tracing::{error, info, warn};
 
 impl Pump {
     /// This instance gets partitions. The pump answers through [`Port::begin`] once everything before is
-    /// done.
+    /// done. `asked` is the instance of the ledger in whose time the database was asked: what it said
+    /// before it went back does not count.
     ///
     /// # Errors
     /// If there is no offset to begin from and `kafka.auto_offset_reset` is `error`.
-    pub fn assigned(&mut self, facts: &[PartitionFacts]) -> Result<(), NoBegin> {
+    pub fn assigned(&mut self, facts: &[PartitionFacts], asked: &str) -> Result<(), NoBegin> {
         let reset = self.setup.config.kafka.reset;
         let begins = facts.iter().map(|facts| begin::begin(facts, reset));
-        self.changes.push_back(Change::Assigned(begins.collect::<Result<_, _>>()?));
+        let begins = begins.collect::<Result<_, _>>()?;
+        self.changes.push_back(Change::Assigned { begins, asked: asked.to_owned() });
         Ok(())
     }
 
@@ -32,7 +34,7 @@ impl Pump {
 
     pub(super) fn change(&mut self, change: Change, now: Now, port: &mut impl Port) {
         let count = match &change {
-            Change::Assigned(begins) => begins.len(),
+            Change::Assigned { begins, .. } => begins.len(),
             Change::Revoked { partitions, .. } => partitions.len(),
         };
         if count > 0 {
@@ -42,7 +44,7 @@ impl Pump {
             end.interrupted();
         }
         match change {
-            Change::Assigned(begins) => self.begin(begins, now, port),
+            Change::Assigned { begins, asked } => self.begin(begins, &asked, now, port),
             Change::Revoked { partitions, lost: true } => {
                 warn!(
                     partitions = joined(&partitions),
@@ -59,18 +61,20 @@ impl Pump {
     }
 
     /// From now on these partitions are ours.
-    fn begin(&mut self, begins: Vec<Begin>, now: Now, port: &mut impl Port) {
+    fn begin(&mut self, begins: Vec<Begin>, asked: &str, now: Now, port: &mut impl Port) {
+        let counts = self.setup.ledger.instance() == asked;
         info!(
             partitions = joined(begins.iter().map(|begin| &begin.partition)),
             "rebalance: assigned"
         );
-        for Begin { partition, offset, committed, surprise } in &begins {
-            if let Some(end) = &mut self.until_end {
-                end.inherited(partition);
+        for begin in &begins {
+            self.deleted.remove(&begin.partition.topic);
+            if counts {
+                self.partitions.assign(begin, now.micros / 1000);
+                self.say(begin);
+            } else {
+                self.partitions.assign_later(begin);
             }
-            self.deleted.remove(&partition.topic);
-            self.partitions.assign(partition.clone(), *offset, *committed, now.micros / 1000);
-            self.say(partition, *surprise);
         }
         self.count_partitions();
         port.begin(begins.into_iter().map(|begin| (begin.partition, begin.offset)).collect());
@@ -81,18 +85,46 @@ impl Pump {
         }
     }
 
-    fn say(&mut self, partition: &TopicPartition, surprise: Option<Surprise>) {
-        match surprise {
-            None => {}
-            Some(Surprise::Deleted { from, first }) => {
-                self.lost(&Lost { partition: partition.clone(), from, next: first });
+    /// Says what is unusual about where a partition begins.
+    pub(super) fn say(&mut self, begin: &Begin) {
+        let Begin { partition, offset, surprises, .. } = begin;
+        if let Some(end) = &mut self.until_end {
+            end.held(&Offsets::from([(partition.clone(), *offset)]));
+        }
+        let ahead = surprises.iter().find_map(|surprise| surprise.ahead(*offset));
+        self.metrics.kafka_ahead(partition, ahead.unwrap_or(0));
+        for surprise in surprises {
+            match *surprise {
+                Surprise::Deleted { from, first } => {
+                    self.lost(&Lost { partition: partition.clone(), from, next: first });
+                }
+                Surprise::Truncated { next, end } => error!(
+                    %partition,
+                    next,
+                    end,
+                    "consume: the partition ends before the offset to read next: its topic was deleted and recreated, or a leader lost records; reading from its first offset"
+                ),
+                Surprise::Recreated => {
+                    error!(
+                        %partition,
+                        from = offset,
+                        "consume: the topic was deleted and recreated (its id is another one); reading from its first offset"
+                    );
+                    self.metrics.recreated(&partition.topic);
+                }
+                Surprise::Ahead { kafka, held } => warn!(
+                    kafka,
+                    held,
+                    "consume: Kafka's offset of {partition} is {} ahead of what this database holds; reading from the database's. To skip messages on purpose: sluicegate progress skip-to-kafka",
+                    grouped(kafka - held)
+                ),
+                Surprise::Unknown { kafka } => warn!(
+                    kafka,
+                    from = offset,
+                    "consume: Kafka's offset of {partition} is {} ahead of what this database holds, which says nothing of the partition; reading from its first offset. If another database belongs to this group, use another kafka.group_id; to skip messages on purpose: sluicegate progress skip-to-kafka",
+                    grouped(kafka - offset)
+                ),
             }
-            Some(Surprise::Truncated { committed, end }) => error!(
-                %partition,
-                committed,
-                end,
-                "consume: the partition ends before the group's offset: its topic was deleted and recreated, or a leader lost records; reading from its first offset"
-            ),
         }
     }
 

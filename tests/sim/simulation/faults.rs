@@ -12,7 +12,7 @@ impl Simulation<'_> {
         }
         let members: Vec<Member> = self.instances.keys().copied().collect();
         let anyone = (!members.is_empty()).then(|| *self.chance.pick(&members));
-        match (self.chance.below(6), anyone) {
+        match (self.chance.below(7), anyone) {
             (0, Some(member)) => self.crash(member),
             (1, Some(member)) => self.stop(member),
             (2, Some(member)) if !self.instances[&member].is_stopping => {
@@ -25,6 +25,13 @@ impl Simulation<'_> {
                 let back = self.chance.milliseconds(50..8_000);
                 self.at(back, Event::DatabaseBack);
             }
+            (5, _) => {
+                self.summary.times_back += 1;
+                let all = self.database.transactions();
+                let last = self.chance.below(6);
+                let by = if self.chance.once_in(4) { self.chance.below(all + 1) } else { last };
+                self.database.go_back(by);
+            }
             (_, None) => self.start(),
             _ => {}
         }
@@ -36,10 +43,12 @@ impl Simulation<'_> {
     pub(super) fn crash(&mut self, member: Member) {
         self.summary.crashes += 1;
         let instance = self.instances.remove(&member).unwrap();
-        for job in instance.writers.iter().flatten() {
+        for (writer, job) in instance.writers.iter().enumerate() {
+            let Some(job) = job else { continue };
             if self.chance.once_in(3) && !self.database.is_down {
                 self.summary.late_landings += 1;
-                self.database.commit(&self.inputs.mapping, &job.sealed.batch);
+                // What it finds does not matter any more.
+                drop(self.transact(&instance.ledger, writer, &job.sealed.batch));
             }
         }
         self.at(Duration::from_secs(2), Event::Forgotten(member));
@@ -56,8 +65,10 @@ impl Simulation<'_> {
             {
                 return Err(format!("after a polite stop it still says: {trouble}"));
             }
-            // Nothing is left to redo of what it has read.
-            for (partition, position) in &instance.positions {
+            // Nothing is left to redo of what it has read, unless the database has forgotten it.
+            let positions = instance.positions.iter();
+            let counts = !instance.pump.is_starting_over();
+            for (partition, position) in positions.filter(|_| counts) {
                 let committed = self.group.committed.get(partition).copied().unwrap_or(0);
                 if committed < *position && self.group.is_owner(member, partition) {
                     return Err(format!(

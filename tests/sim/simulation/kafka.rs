@@ -1,34 +1,89 @@
 //! What Kafka does: it hands out messages, and takes offsets, or does not.
 
-use super::{Event, FAULTS_END, Plant, Simulation};
+use super::{Event, FAULTS_END, Plant, Purpose, Simulation};
+use crate::database::Transaction;
 use crate::group::{Change, Member};
+use crate::inputs::WRITERS;
 use crate::laws::is_durable;
 use sluicegate::consume::PartitionFacts;
 use sluicegate::offsets::{Offsets, TopicPartition};
 use sluicegate::pipeline::Message;
+use std::sync::Arc;
 
 /// Messages that an instance is given at most before it is asked what is next.
 const MESSAGES_AT_ONCE: usize = 4;
 
 impl Simulation<'_> {
-    /// An instance learns of a rebalance.
-    pub(super) fn tell(&mut self, member: Member, change: Change) -> Result<(), String> {
-        let facts: Vec<PartitionFacts> = match &change {
-            Change::Assign(partitions) => partitions.iter().map(|one| self.facts(one)).collect(),
-            Change::Revoke { .. } => Vec::new(),
-        };
+    /// Passes on what an instance was told of the group, in this order.
+    pub(super) fn pass_on(&mut self, member: Member) -> Result<(), String> {
         let Some(instance) = self.instances.get_mut(&member) else { return Ok(()) };
-        match change {
-            Change::Assign(_) => {
-                instance.pump.assigned(&facts).map_err(|error| error.to_string())?;
-            }
-            Change::Revoke { partitions, lost } => instance.pump.revoked(partitions, lost),
+        while let Some(Change::Revoke { partitions, lost }) =
+            instance.coming.pop_front_if(|change| matches!(change, Change::Revoke { .. }))
+        {
+            instance.pump.revoked(partitions, lost);
         }
+        let asks = !instance.coming.is_empty() || !instance.pump.starting_over().is_empty();
+        if asks && !instance.is_asking {
+            instance.is_asking = true;
+            let asked = self.chance.milliseconds(0..20);
+            self.at(asked, Event::Asks(member));
+        }
+        Ok(())
+    }
+
+    /// Kafka and the database say where partitions begin, or the database is away.
+    pub(super) fn asks(&mut self, member: Member) -> Result<(), String> {
+        let Some(instance) = self.instances.get(&member) else { return Ok(()) };
+        let (purpose, partitions) = match instance.coming.front() {
+            Some(Change::Assign(partitions)) => (Purpose::Assigned, partitions.clone()),
+            _ => (Purpose::Again, instance.pump.starting_over()),
+        };
+        let ledger = Arc::clone(&instance.ledger);
+        let again = self.chance.milliseconds(10..200);
+        if self.database.is_down {
+            self.at(again, Event::Asks(member));
+            return Ok(());
+        }
+        // What it says is sealed by a commit of its own.
+        let commit = ledger.draw(WRITERS);
+        let found = self.database.state.commits(&commit.instance);
+        if !commit.is_all_there(&found) && self.plant != Some(Plant::LookAway) {
+            self.summary.noticed_back += 1;
+            let instance = self.instances.get_mut(&member).unwrap();
+            instance.pump.went_back(&commit.instance);
+            self.at(again, Event::Asks(member));
+            return Ok(());
+        }
+        let facts = partitions.iter().map(|one| self.facts(one)).collect();
+        self.database.commit(Transaction::default().with_books(&commit, &[]));
+        ledger.acknowledge(&commit, &[]);
+        let heard = self.chance.milliseconds(1..30);
+        self.at(heard, Event::Answers(member, purpose, facts, commit.instance));
+        Ok(())
+    }
+
+    pub(super) fn answered(
+        &mut self,
+        member: Member,
+        purpose: Purpose,
+        (facts, asked): (&[PartitionFacts], &str),
+    ) -> Result<(), String> {
+        let Some(instance) = self.instances.get_mut(&member) else { return Ok(()) };
+        instance.is_asking = false;
+        let begun = match purpose {
+            Purpose::Assigned => {
+                instance.coming.pop_front();
+                instance.pump.assigned(facts, asked)
+            }
+            Purpose::Again => instance.pump.begin_again(facts, asked),
+        };
+        begun.map_err(|error| error.to_string())?;
+        self.pass_on(member)?;
         self.wake(member);
         Ok(())
     }
 
-    /// What Kafka says of a partition when it is assigned.
+    /// What Kafka and the database say of a partition.
     fn facts(&self, partition: &TopicPartition) -> PartitionFacts {
         let committed = &self.group.committed;
         PartitionFacts {
@@ -37,6 +92,14 @@ impl Simulation<'_> {
             first: 0,
             end: i64::try_from(self.log[partition].len()).unwrap(),
             group_knows_topic: committed.keys().any(|known| known.topic == partition.topic),
+            topic_id: "id".into(),
+            rows: self
+                .database
+                .state
+                .held(partition)
+                .map(|next| ("id".into(), next))
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -82,7 +145,7 @@ impl Simulation<'_> {
             let Some(logged) = self.log[partition].get(usize::try_from(*position).unwrap()) else {
                 break;
             };
-            if is_durable(&self.database, partition, *position, logged) {
+            if is_durable(&self.database.state, partition, *position, logged) {
                 self.summary.redone += 1;
             }
             let message = Message {
@@ -126,7 +189,8 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    /// The second law: everything before a committed offset is durable.
+    /// The second law: everything before a committed offset is durable, or was when the database had not
+    /// yet forgotten it.
     pub(super) fn check_commit(
         &self,
         partition: &TopicPartition,
@@ -138,12 +202,18 @@ impl Simulation<'_> {
         }
         let before = (0..offset).zip(&self.log[partition]);
         let mut missing =
-            before.filter(|(at, logged)| !is_durable(&self.database, partition, *at, logged));
-        match missing.next() {
-            Some((at, _)) => Err(format!(
+            before.filter(|(at, logged)| !is_durable(&self.database.ever, partition, *at, logged));
+        if let Some((at, _)) = missing.next() {
+            return Err(format!(
                 "{at} of {partition} is committed and not durable (committed {offset})"
-            )),
-            None => Ok(()),
+            ));
         }
+        // A member that was thrown out may still record, late, where it once began.
+        let is_plain = self.database.times_back == 0 && self.summary.expulsions == 0;
+        let held = self.database.state.held(partition).unwrap_or(0);
+        if is_plain && held < offset {
+            return Err(format!("{offset} of {partition} is committed, and recorded only {held}"));
+        }
+        Ok(())
     }
 }

@@ -1,13 +1,17 @@
 //! Writers, whose transactions fail before, in and after their commit.
 
-use super::{ERRORS, Event, FAULTS_END, Plant, Simulation};
+use super::{ERRORS, Event, FAULTS_END, Outcome, Plant, Simulation};
+use crate::database::Transaction;
 use crate::group::Member;
 use crate::inputs::WRITERS;
 use crate::instance::Job;
 use crate::laws::place;
-use sluicegate::flush::Written;
+use sluicegate::buffer::Batch;
+use sluicegate::flush::{WentBack, Written};
+use sluicegate::ledger::Ledger;
 use sluicegate::mysql::Class;
 use sluicegate::pipeline::{Flushed, SealedBatch};
+use std::sync::Arc;
 
 impl Simulation<'_> {
     pub(super) fn give_work(&mut self, member: Member) {
@@ -23,26 +27,30 @@ impl Simulation<'_> {
         }
     }
 
-    pub(super) fn attempt_ends(&mut self, member: Member, writer: usize) {
-        let Some(instance) = self.instances.get_mut(&member) else { return };
-        let Some(job) = &mut instance.writers[writer] else { return };
+    pub(super) fn attempt_ends(&mut self, member: Member, writer: usize) -> Result<(), String> {
+        let Some(instance) = self.instances.get_mut(&member) else { return Ok(()) };
+        let Some(mut job) = instance.writers[writer].take() else { return Ok(()) };
         let is_calm = self.elapsed > FAULTS_END;
         let fails = self.database.is_down || (!is_calm && self.chance.once_in(6));
-        let heard = self.chance.milliseconds(0..20);
         if !fails {
-            if self.plant == Some(Plant::CommitBeforeFlush) && self.chance.once_in(4) {
+            let outcome = if self.plant == Some(Plant::CommitBeforeFlush) && self.chance.once_in(4)
+            {
                 // The transaction is committed after the answer, if at all.
+                Outcome::Pretended
             } else {
-                self.database.commit(&self.inputs.mapping, &job.sealed.batch);
-            }
-            self.at(heard, Event::Hears(member, writer));
-            return;
+                let ledger = Arc::clone(&self.instances[&member].ledger);
+                self.transact(&ledger, writer, &job.sealed.batch)
+            };
+            self.check_records()?;
+            return Ok(self.hand_back(member, writer, job, outcome));
         }
         self.summary.failed_attempts += 1;
         if !self.database.is_down && self.chance.once_in(3) {
             // It was committed, and the answer got lost.
             self.summary.unheard_commits += 1;
-            self.database.commit(&self.inputs.mapping, &job.sealed.batch);
+            let ledger = Arc::clone(&self.instances[&member].ledger);
+            drop(self.transact(&ledger, writer, &job.sealed.batch));
+            self.check_records()?;
         }
         assert_ne!(
             Class::of(*self.chance.pick(&ERRORS)),
@@ -50,33 +58,87 @@ impl Simulation<'_> {
             "an outage is not the data's fault"
         );
         match self.plant {
-            Some(Plant::DropOnOutage) => return self.at(heard, Event::Hears(member, writer)),
+            Some(Plant::DropOnOutage) => {
+                return Ok(self.hand_back(member, writer, job, Outcome::Pretended));
+            }
             Some(Plant::BlameOutage) => {
+                let mut letters = Transaction::default();
                 let SealedBatch { batch, partitions, .. } = &job.sealed;
                 for (range, owner) in batch.ranges().iter().zip(partitions) {
                     let places = (range.from..range.next).zip(owner.iter().cycle());
-                    let letters = places.map(|(offset, owner)| place(owner, offset));
-                    self.database.dead_letters.extend(letters);
+                    let places = places.map(|(offset, owner)| place(owner, offset));
+                    letters.dead_letters.extend(places);
                 }
-                return self.at(heard, Event::Hears(member, writer));
+                let ledger = &self.instances[&member].ledger;
+                let (commit, records) =
+                    (ledger.draw(writer), ledger.records(writer, batch.ranges()));
+                self.database.commit(letters.with_books(&commit, &records));
+                let outcome = Outcome::Committed(commit, records);
+                return Ok(self.hand_back(member, writer, job, outcome));
             }
             _ => {}
         }
         job.attempt += 1;
         let pause = self.inputs.config.flush.backoff.pause(job.attempt, self.chance.draw());
+        self.instances.get_mut(&member).unwrap().writers[writer] = Some(job);
         let took = self.chance.milliseconds(1..120);
         self.at(pause + took, Event::AttemptEnds(member, writer));
+        Ok(())
     }
 
-    pub(super) fn hears(&mut self, member: Member, writer: usize) -> Result<(), String> {
+    fn hand_back(&mut self, member: Member, writer: usize, job: Job, outcome: Outcome) {
+        self.instances.get_mut(&member).unwrap().writers[writer] = Some(job);
+        let heard = self.chance.milliseconds(0..20);
+        self.at(heard, Event::Hears(member, writer, outcome));
+    }
+
+    /// One transaction, as the product's writer makes it: it commits only if the database still has what
+    /// was acknowledged, and says how far partitions are.
+    pub(super) fn transact(&mut self, ledger: &Ledger, writer: usize, batch: &Batch) -> Outcome {
+        let commit = ledger.draw(writer);
+        let found = self.database.state.commits(&commit.instance);
+        if !commit.is_all_there(&found) && self.plant != Some(Plant::LookAway) {
+            return Outcome::WentBack(commit.instance);
+        }
+        let mut records = ledger.records(writer, batch.ranges());
+        if self.plant == Some(Plant::RecordTooMuch) {
+            for record in &mut records {
+                let own = batch.ranges().iter().filter(|one| one.assignment == record.assignment);
+                record.next = own.map(|range| range.next).fold(record.next, i64::max);
+            }
+        }
+        let rows = Transaction::of(&self.inputs.mapping, batch);
+        self.database.commit(rows.with_books(&commit, &records));
+        Outcome::Committed(commit, records)
+    }
+
+    pub(super) fn hears(
+        &mut self,
+        member: Member,
+        writer: usize,
+        outcome: Outcome,
+    ) -> Result<(), String> {
         let now = self.now();
         let Some(instance) = self.instances.get_mut(&member) else { return Ok(()) };
         let Some(Job { sealed, .. }) = instance.writers[writer].take() else { return Ok(()) };
-        let flushed = Flushed {
-            batch: sealed.batch,
-            result: Ok(Written::default()),
-            sealed_at: sealed.sealed_at,
+        let result = match outcome {
+            Outcome::Committed(commit, records) => {
+                let counts = instance.ledger.acknowledge(&commit, &records);
+                let recorded = records.iter().map(|record| (record.assignment, record.next));
+                let recorded = if counts { recorded.collect() } else { Vec::new() };
+                Ok(Written { recorded, ..Written::default() })
+            }
+            Outcome::Pretended => {
+                let records = instance.ledger.records(writer, sealed.batch.ranges());
+                let recorded = records.iter().map(|record| (record.assignment, record.next));
+                Ok(Written { recorded: recorded.collect(), ..Written::default() })
+            }
+            Outcome::WentBack(found) => {
+                self.summary.noticed_back += 1;
+                Err(WentBack(found).into())
+            }
         };
+        let flushed = Flushed { batch: sealed.batch, result, sealed_at: sealed.sealed_at };
         instance.pump.flushed(flushed, now).map_err(|error| error.to_string())?;
         self.give_work(member);
         self.wake(member);

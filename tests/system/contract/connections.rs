@@ -8,7 +8,8 @@ use testkit::{Server, World};
 testkit::on_both_servers!(tls_from_disabled_to_verified, a_unix_socket_and_a_password_file);
 
 async fn tls_from_disabled_to_verified(server: Server) {
-    let (Some(mut world), Some(directory)) = (World::new(server), directory_of(server)) else {
+    let (Some(mut world), Some(directory)) = (World::new(server), directory_of(server.name()))
+    else {
         return;
     };
     let ca = directory.join("ca.pem");
@@ -46,7 +47,7 @@ async fn a_unix_socket_and_a_password_file(server: Server) {
         PathBuf::from(socket)
     } else {
         // Its path as the server sees it; for us it lies in the run's directory.
-        let Some(directory) = directory_of(server) else { return };
+        let Some(directory) = directory_of(server.name()) else { return };
         directory.join("socket")
     };
     let secret = tempfile::NamedTempFile::new().unwrap();

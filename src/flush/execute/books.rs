@@ -1,0 +1,221 @@
+//! What a transaction does for the ledger right before its COMMIT.
+//!
+//! ```text
+//! UPDATE   its writer's commits: no such row, or a smaller number? It went back.
+//! SELECT   the commits of this process's other writers, and compare
+//! INSERT   how far each partition is, once this transaction is committed
+//! COMMIT
+//! ```
+//!
+//! In this order, because the first statement locks a row that a database cannot take back without
+//! waiting for us, so what the second one sees holds until the COMMIT.
+
+use super::{Cause, End, Failure, Scratch, Session, Transaction, Written, within};
+use crate::flush::statement::{StatementLimits, progress};
+use crate::ledger::{Commit, HeldByTopic, Identity, Ledger, Record};
+use crate::offsets::{OffsetRange, Offsets, TopicPartition};
+use sqlx::mysql::{MySqlQueryResult, MySqlRow};
+use sqlx::{AssertSqlSafe, Executor, Row as _};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The ledger, and whose commits we make.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::flush) struct Books<'l> {
+    pub(in crate::flush) ledger: &'l Ledger,
+    /// The number of the writer.
+    pub(in crate::flush) writer: usize,
+}
+
+/// What is acknowledged with the COMMIT.
+pub(super) struct Entry {
+    commit: Commit,
+    records: Vec<Record>,
+}
+
+/// The group's offsets in Kafka, for a database that knows nothing of them.
+#[derive(Debug, Clone, Default)]
+pub struct Offered {
+    pub offsets: Offsets,
+    /// By topic.
+    pub topic_ids: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// What a database says of partitions.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Holdings {
+    /// The instance of the ledger in whose time it was asked.
+    pub instance: String,
+    pub partitions: BTreeMap<TopicPartition, HeldByTopic>,
+    /// Of how many partitions it has adopted Kafka's offsets just now.
+    pub adopted: usize,
+}
+
+/// Writes what there is to record, or if there is nothing only looks whether the database still has what
+/// it acknowledged.
+pub(in crate::flush) async fn keep_up(
+    mut session: Session<'_>,
+    scratch: &mut Scratch,
+) -> Result<Written, Failure> {
+    let limits = session.plan.limits.within_packet(session.packet);
+    let mut transaction = Transaction { session: &mut session, written: Written::default() };
+    transaction.simple("START TRANSACTION").await?;
+    transaction.end(End::Commit(&[]), limits, scratch).await?;
+    Ok(transaction.written)
+}
+
+/// What the database holds of these partitions. If it has never recorded anything, although its tables
+/// hold rows, it adopts what Kafka offers: it was filled by a version that recorded nothing, or by
+/// another program.
+pub(in crate::flush) async fn held(
+    mut session: Session<'_>,
+    partitions: &[TopicPartition],
+    offered: &Offered,
+    scratch: &mut Scratch,
+) -> Result<Holdings, Failure> {
+    let limits = session.plan.limits.within_packet(session.packet);
+    let mut transaction = Transaction { session: &mut session, written: Written::default() };
+    transaction.simple("START TRANSACTION").await?;
+    let adopted = transaction.adopt(offered, limits, scratch).await?;
+    let partitions = transaction.held(partitions).await?;
+    // Also makes sure that the database does not forget what it has just told us without our notice.
+    let instance = transaction.session.books.map(|books| books.ledger.instance());
+    transaction.end(End::Commit(&[]), limits, scratch).await?;
+    Ok(Holdings { instance: instance.unwrap_or_default(), partitions, adopted })
+}
+
+impl Transaction<'_, '_> {
+    /// Everything that comes before the COMMIT that makes these ranges durable.
+    pub(super) async fn prepare(
+        &mut self,
+        ranges: &[OffsetRange],
+        limits: StatementLimits,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Entry>, Failure> {
+        let Some(Books { ledger, writer }) = self.session.books else { return Ok(None) };
+        let Some(identity) = ledger.identity() else { return Ok(None) };
+        let commit = ledger.draw(writer);
+        let counted = self.run(progress::count(&identity, &commit)).await?;
+        if counted.rows_affected() == 0 {
+            return Err(Failure::WentBack(commit.instance));
+        }
+        if commit.has_others() && !commit.is_all_there(&self.commits(&commit).await?) {
+            return Err(Failure::WentBack(commit.instance));
+        }
+        let records = ledger.records(writer, ranges);
+        for delete in progress::forget(&identity, &records) {
+            self.run(delete).await?;
+        }
+        self.record(&identity, &records, limits, scratch).await?;
+        Ok(Some(Entry { commit, records }))
+    }
+
+    /// The COMMIT has been acknowledged.
+    pub(super) fn acknowledge(&mut self, Entry { commit, records }: &Entry) {
+        let Some(Books { ledger, .. }) = self.session.books else { return };
+        if ledger.acknowledge(commit, records) {
+            let recorded = records.iter().map(|record| (record.assignment, record.next));
+            self.written.recorded.extend(recorded);
+        }
+    }
+
+    async fn record(
+        &mut self,
+        identity: &Identity,
+        records: &[Record],
+        limits: StatementLimits,
+        scratch: &mut Scratch,
+    ) -> Result<(), Cause> {
+        let writer = self.session.books.map_or(0, |books| books.writer);
+        let mut from = 0;
+        while from < records.len() {
+            let text = Arc::make_mut(&mut scratch.text);
+            let statements = &self.session.plan.statements;
+            from = statements.progress(identity, writer, (records, from), limits, text);
+            self.run(Arc::clone(&scratch.text)).await?;
+        }
+        Ok(())
+    }
+
+    async fn commits(&mut self, commit: &Commit) -> Result<BTreeMap<usize, u64>, Cause> {
+        let rows = self.rows(progress::commits(commit)).await?;
+        let count = |row: &MySqlRow| {
+            let writer: u64 = row.try_get(0)?;
+            Ok((usize::try_from(writer).unwrap_or(usize::MAX), row.try_get(1)?))
+        };
+        let found: Result<_, sqlx::Error> = rows.iter().map(count).collect();
+        found.map_err(|error| Cause::of(None, &error))
+    }
+
+    async fn held(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, HeldByTopic>, Cause> {
+        let mut held: BTreeMap<TopicPartition, HeldByTopic> = BTreeMap::new();
+        let Some(identity) = self.session.books.and_then(|books| books.ledger.identity()) else {
+            return Ok(held);
+        };
+        for select in progress::held(&identity, partitions) {
+            for row in self.rows(select).await? {
+                let failed = |error| Cause::of(None, &error);
+                let topic: String = row.try_get(0).map_err(failed)?;
+                let partition = row.try_get(1).map_err(failed)?;
+                let topic_id: String = row.try_get(2).map_err(failed)?;
+                let next = row.try_get(3).map_err(failed)?;
+                let key = TopicPartition { topic: topic.into(), partition };
+                held.entry(key).or_default().insert(topic_id.into(), next);
+            }
+        }
+        Ok(held)
+    }
+
+    /// Returns of how many partitions it has adopted Kafka's offsets.
+    async fn adopt(
+        &mut self,
+        Offered { offsets, topic_ids }: &Offered,
+        limits: StatementLimits,
+        scratch: &mut Scratch,
+    ) -> Result<usize, Failure> {
+        let Some(books) = self.session.books else { return Ok(0) };
+        let Some(identity) = books.ledger.identity() else { return Ok(0) };
+        if offsets.is_empty() || !self.rows(progress::ANY.to_owned()).await?.is_empty() {
+            return Ok(0);
+        }
+        if !self.has_rows().await? {
+            return Ok(0);
+        }
+        let record = |(partition, next): (&TopicPartition, &i64)| Record {
+            assignment: 0,
+            topic_id: topic_ids.get(&partition.topic).cloned().unwrap_or_default(),
+            partition: partition.clone(),
+            next: *next,
+            replaces: None,
+        };
+        let records: Vec<Record> = offsets.iter().map(record).collect();
+        self.record(&identity, &records, limits, scratch).await?;
+        Ok(records.len())
+    }
+
+    /// Whether any mapped table has a row.
+    async fn has_rows(&mut self) -> Result<bool, Cause> {
+        let plan = self.session.plan;
+        for table in &plan.mapping.tables {
+            if !self.rows(progress::any_row(&table.name)).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn run(&mut self, text: impl Into<Arc<String>>) -> Result<MySqlQueryResult, Cause> {
+        let run = self.session.connection.execute(AssertSqlSafe(text.into()));
+        let slow = |slow| (self.session.on_slow)(None, slow);
+        within(self.session.plan.timeout, slow, run).await.map_err(|error| Cause::of(None, &error))
+    }
+
+    async fn rows(&mut self, query: String) -> Result<Vec<MySqlRow>, Cause> {
+        let run = self.session.connection.fetch_all(AssertSqlSafe(query));
+        let slow = |slow| (self.session.on_slow)(None, slow);
+        within(self.session.plan.timeout, slow, run).await.map_err(|error| Cause::of(None, &error))
+    }
+}

@@ -1,0 +1,168 @@
+//! How the database's own rows keep up with what is durable, and what happens when it has gone back.
+//!
+//! Every batch carries its rows along. Batches without rows of their own are for what no other carries:
+//! where a partition begins, ranges of skips alone, the last ranges before a stop or a rebalance; and
+//! for a look at a database that nothing is written to.
+
+use super::{Phase, Port, Pump};
+use crate::consume::PartitionFacts;
+use crate::ledger::Ledger;
+use crate::offsets::{Offsets, TopicPartition};
+use crate::pipeline::begin::{self, NoBegin};
+use crate::pipeline::timers::Timer;
+use crate::pipeline::{Now, SealedBatch};
+use std::time::Duration;
+use tracing::{error, warn};
+
+/// How long what is durable may wait for a batch to carry it.
+const RECORD_AFTER: Duration = Duration::from_secs(1);
+/// How often to look at a database that nothing is written to.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The pause before a partition is sought again: librdkafka cannot while it is still starting it.
+const SEEK_AGAIN: Duration = Duration::from_millis(100);
+
+impl Pump {
+    /// What the database is known to hold.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.setup.ledger
+    }
+
+    /// Sends a batch without rows, if something has to be recorded now or a look is due.
+    pub(super) fn record(&mut self, now: Now, port: &mut impl Port) {
+        if self.records_under_way {
+            return;
+        }
+        if self.partitions.has_unrecorded() {
+            self.timers.set_if_unset(Timer::Record, now.at + RECORD_AFTER);
+        } else {
+            self.timers.clear(Timer::Record);
+        }
+        if self.partitions.len() > 0 {
+            self.timers.set_if_unset(Timer::Look, now.at + LOOK_EVERY);
+        }
+        let is_due = self.partitions.has_new()
+            || self.timers.is_over(Timer::Record, now.at)
+            || self.timers.is_over(Timer::Look, now.at)
+            || self.is_last_chance();
+        if is_due && let Some(batch) = self.batches.lend() {
+            self.records_under_way = true;
+            self.timers.clear(Timer::Record);
+            self.timers.clear(Timer::Look);
+            port.write(SealedBatch { batch, partitions: Vec::new(), sealed_at: now.at });
+        }
+    }
+
+    /// Whether nothing but a record is missing until partitions are given up, or we stop.
+    fn is_last_chance(&self) -> bool {
+        match &self.phase {
+            Phase::Working => false,
+            Phase::GivingUp { partitions } => {
+                let is_left = |name: &TopicPartition| {
+                    self.partitions.get(name).is_some_and(|partition| {
+                        partition.is_flushed() && partition.is_unrecorded()
+                    })
+                };
+                partitions.iter().any(is_left)
+            }
+            Phase::Stopping => self.batches.under_way() == 0 && self.partitions.has_unrecorded(),
+        }
+    }
+
+    /// The database lacks what it had acknowledged to this instance of the ledger, so nothing counts that
+    /// we believed to be durable. All partitions begin again, at what the database still holds.
+    pub fn went_back(&mut self, instance: &str) {
+        if self.setup.ledger.instance() != instance {
+            // Another writer has noticed before.
+            return;
+        }
+        error!(
+            partitions = self.partitions.len(),
+            "flush: the database went back in time: it lacks transactions that it had acknowledged (a failover to a server without them, or a restored backup); reading again what it does not hold"
+        );
+        self.metrics.went_back.increment(1);
+        self.partitions.start_over();
+        self.batches.open.clear();
+        self.opened = None;
+        self.timers.clear(Timer::BatchAge);
+        self.timers.clear(Timer::SeekAgain);
+        self.again.clear();
+        if let Some(end) = &mut self.until_end {
+            end.started_over();
+            if !self.is_asked_to_stop {
+                // It was stopping because the end seemed to be reached.
+                self.timers.clear(Timer::Stop);
+                self.timers.clear(Timer::Explain);
+                if matches!(self.phase, Phase::Stopping) {
+                    self.phase = Phase::Working;
+                }
+            }
+        }
+    }
+
+    /// Whether partitions begin again because the database went back.
+    #[must_use]
+    pub fn is_starting_over(&self) -> bool {
+        !self.partitions.starting_over().is_empty()
+    }
+
+    /// The partitions that begin again. Ask Kafka and the database about them, and tell
+    /// [`Self::begin_again`].
+    #[must_use]
+    pub fn starting_over(&self) -> Vec<TopicPartition> {
+        let is_known =
+            |name: &&TopicPartition| self.again.iter().any(|begin| begin.partition == **name);
+        let left = self.partitions.starting_over().keys().filter(|name| !is_known(name));
+        left.cloned().collect()
+    }
+
+    /// Where partitions begin again; see [`Self::assigned`].
+    ///
+    /// # Errors
+    /// As [`Self::assigned`].
+    pub fn begin_again(&mut self, facts: &[PartitionFacts], asked: &str) -> Result<(), NoBegin> {
+        if self.setup.ledger.instance() != asked {
+            return Ok(());
+        }
+        let reset = self.setup.config.kafka.reset;
+        let starting_over = self.partitions.starting_over();
+        // Others were revoked meanwhile.
+        let ours = facts.iter().filter(|facts| starting_over.contains_key(&facts.partition));
+        let begins = ours.map(|facts| begin::begin(facts, reset));
+        self.again = begins.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Seeks the partitions whose new beginning is known.
+    pub(super) fn seek(&mut self, now: Now, port: &mut impl Port) {
+        self.timers.clear(Timer::SeekAgain);
+        let again = std::mem::take(&mut self.again);
+        // Those that were revoked meanwhile do not matter any more.
+        let ours = again.into_iter().filter_map(|begin| {
+            let durable = *self.partitions.starting_over().get(&begin.partition)?;
+            Some((begin, durable))
+        });
+        let ours: Vec<_> = ours.collect();
+        let begins: Offsets =
+            ours.iter().map(|(begin, _)| (begin.partition.clone(), begin.offset)).collect();
+        if begins.is_empty() {
+            return;
+        }
+        if !port.seek(&begins) {
+            self.again = ours.into_iter().map(|(begin, _)| begin).collect();
+            self.timers.set(Timer::SeekAgain, now.at + SEEK_AGAIN);
+            return;
+        }
+        for (begin, durable) in ours {
+            warn!(
+                partition = %begin.partition,
+                from = durable,
+                to = begin.offset,
+                messages = (durable - begin.offset).max(0),
+                "consume: the database went back; reading again from what it holds"
+            );
+            self.partitions.assign(&begin, now.micros / 1000);
+            self.say(&begin);
+        }
+    }
+}
