@@ -24,8 +24,8 @@ use std::time::Duration;
 pub use bounds::{Answer, Question};
 pub use committer::CommitOutcome;
 pub use consumer::Consumer;
-pub use queries::{Beginnings, PartitionFacts};
 pub use members::Member;
+pub use queries::{Beginnings, PartitionFacts};
 pub use reader::Reader;
 pub use reread::{RereadError, Wanted, reread};
 

@@ -143,8 +143,13 @@ impl Servers {
 
     /// A connection with every privilege.
     pub async fn admin(&self) -> MySqlConnection {
-        let options = MySqlConnectOptions::from_str(&self.database().url()).unwrap();
-        options.database(&self.world.database).disable_statement_logging().connect().await.unwrap()
+        self.try_admin().await.unwrap()
+    }
+
+    /// The same for a server that may be away.
+    pub async fn try_admin(&self) -> Result<MySqlConnection, sqlx::Error> {
+        let options = MySqlConnectOptions::from_str(&self.database().url())?;
+        options.database(&self.world.database).disable_statement_logging().connect().await
     }
 
     /// Runs a statement with every privilege.
@@ -248,7 +253,8 @@ impl Servers {
                 Offset::Offset(offset) => offset.max(first),
                 _ => first,
             };
-            end - done
+            // The offset of a topic that was deleted may be beyond the end of its namesake.
+            (end - done).max(0)
         });
         Some(left.sum())
     }

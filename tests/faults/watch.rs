@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_millis(200);
 /// A pause between two durable batches that is worth a word.
 const STALL: Duration = Duration::from_millis(600);
-const WENT_BACK: &str = "sluicegate_flush_went_back_total";
+const WENT_BACK: &str = "sluicegate_flush_database_went_back_total";
 
 /// Looks at all instances five times a second.
 pub struct Watch {
