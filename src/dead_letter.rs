@@ -3,17 +3,24 @@
 //! A dead letter is written in the transaction of the batch that covers its offset, so it is as
 //! durable as the rows beside it. Its payload has been redacted before it gets here.
 
+mod adopt;
+
 use crate::datetime::Micros;
+use crate::offsets::Origin;
 use crate::reject::Reject;
 use std::sync::Arc;
+
+pub use adopt::adopt;
 
 /// The table of dead letters.
 pub const TABLE: &str = "dead_letters";
 /// The columns that a dead letter fills.
-pub(crate) const COLUMNS: [&str; 13] = [
+pub(crate) const COLUMNS: [&str; 15] = [
     "topic",
     "kafka_partition",
     "kafka_offset",
+    "topic_id",
+    "cluster_id",
     "message_key",
     "payload",
     "payload_bytes",
@@ -26,8 +33,9 @@ pub(crate) const COLUMNS: [&str; 13] = [
     "dead_at",
 ];
 
-/// The unique key: it names the message.
-pub(crate) const KEY: [&str; 3] = ["topic", "kafka_partition", "kafka_offset"];
+/// The unique key: it names the message. The ids tell it from another topic's of the same name.
+pub(crate) const KEY: [&str; 5] =
+    ["topic", "kafka_partition", "kafka_offset", "topic_id", "cluster_id"];
 
 /// Largest Kafka key that a dead letter keeps, in bytes; a longer one is cut.
 pub const KEY_BYTES_MAX: usize = 1024;
@@ -39,6 +47,8 @@ pub struct DeadLetter {
     pub topic: Arc<str>,
     pub partition: i32,
     pub offset: i64,
+    /// The topic of this name that it came from.
+    pub origin: Origin,
     /// The Kafka key, masked and cut.
     pub key: Option<Vec<u8>>,
     /// The message without its secrets.

@@ -15,6 +15,28 @@ impl std::fmt::Display for TopicPartition {
     }
 }
 
+/// Which topic of its name a message is of: a recreated topic has the name of the one before, and
+/// another cluster may have it, too. An id is "" if it is not known.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// What Kafka calls its cluster.
+    pub cluster_id: Arc<str>,
+    /// What Kafka calls the topic, in base64 as its tools print it.
+    pub topic_id: Arc<str>,
+}
+
+/// Longest [`Origin::cluster_id`] that the tables hold, in characters.
+pub const CLUSTER_ID_CHARS_MAX: usize = 64;
+/// Length of a [`Origin::topic_id`]: 128 bits in base64.
+pub const TOPIC_ID_CHARS: usize = 22;
+
+/// A partition, and which topic of its name it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub partition: TopicPartition,
+    pub origin: Origin,
+}
+
 /// The first and the next offset of partitions.
 pub type Bounds = BTreeMap<TopicPartition, (i64, i64)>;
 

@@ -45,7 +45,7 @@ use crate::health::Health;
 use crate::ledger::Ledger;
 use crate::mapping::Mapping;
 use crate::mysql::JsonLimits;
-use crate::offsets::TopicPartition;
+use crate::offsets::{Source, TopicPartition};
 use consume_loop::ConsumeLoop;
 use rdkafka::error::KafkaError;
 use rescue::Rescuer;
@@ -167,7 +167,7 @@ pub struct Progress {
 pub struct SealedBatch {
     pub batch: Batch,
     /// The partition of each of its ranges; `None` if it was lost meanwhile.
-    pub partitions: Vec<Option<TopicPartition>>,
+    pub sources: Vec<Option<Source>>,
     pub sealed_at: Instant,
 }
 
@@ -242,11 +242,11 @@ async fn write_batches(
     loop {
         // We hold the lock while waiting for a batch; the next writer waits for the lock instead.
         let next = to_writers.lock().await.recv().await;
-        let Some(SealedBatch { batch, partitions, sealed_at }) = next else { return };
+        let Some(SealedBatch { batch, sources, sealed_at }) = next else { return };
         writer.set_busy(true);
         let result = match writer.flush(&batch).await {
             Err(NotWritten::Refused(refused)) => {
-                rescuer.rescue(&mut writer, &batch, &partitions, refused).await
+                rescuer.rescue(&mut writer, &batch, &sources, refused).await
             }
             other => other,
         };

@@ -11,15 +11,16 @@ use crate::mysql::close;
 use crate::mysql::without_values;
 use anyhow::{Context, anyhow, bail};
 use sqlx::mysql::MySqlConnection;
-use std::collections::BTreeMap;
 use std::io::Write;
-use store::{Filter, Stored};
+use store::Filter;
 
 pub use args::{Command, Reference, Which};
 pub use replay::{Outcome, replay};
 
-/// `show` prints at most this many letters of one id.
+/// `show` prints at most this many letters of one id or address.
 const SHOWN_MAX: u32 = 20;
+/// Why letters may have the same address.
+const OF_SEVERAL_TOPICS: &str = "the topic was recreated, or there is one in another cluster";
 
 /// Runs the command.
 ///
@@ -85,6 +86,10 @@ async fn show(
     letter: Reference,
     json: bool,
 ) -> anyhow::Result<()> {
+    let shared = match &letter {
+        Reference::Id(_) => "id; their addresses differ".to_owned(),
+        Reference::Address(_) => format!("address ({OF_SEVERAL_TOPICS}); their ids differ"),
+    };
     let filter = args::with(Filter::default(), [letter]);
     let letters = store::list(connection, &filter, true, SHOWN_MAX).await.map_err(said)?;
     if letters.is_empty() {
@@ -97,11 +102,7 @@ async fn show(
         print::print_letter(letter, json)?;
     }
     if letters.len() > 1 {
-        let _ = writeln!(
-            std::io::stderr(),
-            "{} letters have this id; only the address is unique",
-            letters.len()
-        );
+        let _ = writeln!(std::io::stderr(), "{} letters have this {shared}", letters.len());
     }
     Ok(())
 }
@@ -111,7 +112,7 @@ async fn purge(
     filter: &Filter,
     unreplayed: bool,
 ) -> anyhow::Result<()> {
-    refuse_shared_ids(connection, filter).await?;
+    refuse_shared(connection, filter).await?;
     let purged = store::purge(connection, filter).await.map_err(said)?;
     print::say(&format!("{purged} dead letters deleted"))?;
     if purged == 0 && !unreplayed {
@@ -123,28 +124,35 @@ async fn purge(
     Ok(())
 }
 
-/// A delete is final, so an id has to mean one letter.
-async fn refuse_shared_ids(
-    connection: &mut MySqlConnection,
-    filter: &Filter,
-) -> anyhow::Result<()> {
-    if filter.ids.is_empty() {
+/// A delete is final, so an id or an address has to mean one letter.
+async fn refuse_shared(connection: &mut MySqlConnection, filter: &Filter) -> anyhow::Result<()> {
+    if filter.ids.is_empty() && filter.addresses.is_empty() {
         return Ok(());
     }
-    let by_id = Filter { addresses: Vec::new(), ..filter.clone() };
-    let letters = store::list(connection, &by_id, false, u32::MAX).await.map_err(said)?;
-    let mut addresses_of: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-    for Stored { id, address, .. } in &letters {
-        addresses_of.entry(*id).or_default().push(address.to_string());
+    let letters = store::list(connection, filter, false, u32::MAX).await.map_err(said)?;
+    for id in &filter.ids {
+        let with_it = letters.iter().filter(|letter| letter.id == *id);
+        let addresses: Vec<String> = with_it.map(|it| it.name.address.to_string()).collect();
+        if addresses.len() > 1 {
+            bail!(
+                "{} letters have the id {id}: {}; give their addresses instead",
+                addresses.len(),
+                addresses.join(", ")
+            );
+        }
     }
-    match addresses_of.iter().find(|(_, addresses)| addresses.len() > 1) {
-        Some((id, addresses)) => bail!(
-            "{} letters have the id {id}: {}; give their addresses instead",
-            addresses.len(),
-            addresses.join(", ")
-        ),
-        None => Ok(()),
+    for address in &filter.addresses {
+        let with_it = letters.iter().filter(|letter| letter.name.address == *address);
+        let ids: Vec<String> = with_it.map(|it| it.id.to_string()).collect();
+        if ids.len() > 1 {
+            bail!(
+                "{} letters have the address {address} ({OF_SEVERAL_TOPICS}): {}; give their ids instead",
+                ids.len(),
+                ids.join(", ")
+            );
+        }
     }
+    Ok(())
 }
 
 // By value, so that `map_err(said)` can name it.

@@ -6,13 +6,14 @@
 //! answers; [`BoundsFetcher::trouble`] says meanwhile what is wrong.
 
 use super::context::Context;
+use super::identity::topic_ids;
 use super::queries::{Beginnings, PartitionFacts, beginnings, bounds_of, exists};
 use super::{QUERY_TIMEOUT, lock};
 use crate::offsets::{Bounds, TopicPartition};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaResult;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,7 @@ use std::time::Duration;
 use tracing::warn;
 
 /// How many kinds of questions there are, and so how many can be open.
-pub(super) const KINDS: usize = 3;
+pub(super) const KINDS: usize = 4;
 /// How long Kafka may take to answer a question that we ask again anyway.
 const BRIEF_TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause before an unanswered question is repeated.
@@ -40,6 +41,8 @@ pub enum Question {
     },
     /// What are their first and next offsets? If no answer comes, ask again later.
     Bounds(Vec<TopicPartition>),
+    /// What are the ids of these topics now? If no answer comes, ask again later.
+    TopicIds(Vec<Arc<str>>),
     /// Do their topics exist, and where do they end, open transactions included? If no answer comes,
     /// ask again later.
     Ends(Vec<TopicPartition>),
@@ -50,6 +53,8 @@ pub enum Question {
 pub enum Answer {
     Beginnings(Beginnings),
     Bounds(Bounds),
+    /// By topic, for those that exist.
+    TopicIds(BTreeMap<Arc<str>, Arc<str>>),
     Ends {
         /// First and next offsets, open transactions included.
         bounds: Bounds,
@@ -93,10 +98,13 @@ impl BoundsFetcher {
 
     /// Asks, unless a question of this kind is open or there is nothing to ask.
     pub(super) fn ask(&self, question: Question) {
-        let (Question::Beginnings { partitions: about, .. }
-        | Question::Bounds(about)
-        | Question::Ends(about)) = &question;
-        if !about.is_empty() && lock(&self.open).insert(kind(&question)) {
+        let is_empty = match &question {
+            Question::Beginnings { partitions, .. }
+            | Question::Bounds(partitions)
+            | Question::Ends(partitions) => partitions.is_empty(),
+            Question::TopicIds(topics) => topics.is_empty(),
+        };
+        if !is_empty && lock(&self.open).insert(kind(&question)) {
             // The channel has room for each kind.
             let _ = self.questions.try_send(question);
         }
@@ -118,6 +126,7 @@ fn kind(question: &Question) -> usize {
         Question::Beginnings { .. } => 0,
         Question::Bounds(_) => 1,
         Question::Ends(_) => 2,
+        Question::TopicIds(_) => 3,
     }
 }
 
@@ -142,6 +151,11 @@ impl Worker {
                 self.beginnings(&partitions, &topics).map(Answer::Beginnings)
             }
             Question::Bounds(partitions) => Some(Answer::Bounds(self.bounds(partitions))),
+            Question::TopicIds(topics) => {
+                let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
+                let found = topic_ids(&self.consumer, &topics);
+                self.or_say(found, "the ids of topics").map(Answer::TopicIds)
+            }
             Question::Ends(partitions) => {
                 let found = self.ends(&partitions);
                 let found = self.or_say(found, "the ends of partitions");

@@ -8,6 +8,7 @@
 #![expect(unsafe_code)]
 
 use super::QUERY_TIMEOUT;
+use crate::offsets::CLUSTER_ID_CHARS_MAX;
 use rdkafka::bindings::{
     rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new,
     rd_kafka_AdminOptions_set_request_timeout, rd_kafka_DescribeTopics,
@@ -42,10 +43,12 @@ pub(super) fn cluster_id<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Kafk
 
 fn known_cluster_id<C: ConsumerContext>(client: &Client<C>, wait: Duration) -> Option<Arc<str>> {
     // SAFETY: the client lives longer than this call, which gives null or a text of our own.
-    unsafe {
-        let id = rd_kafka_clusterid(client.native_ptr(), millis(wait));
-        take_text(client, id)
-    }
+    let id = unsafe { take_text(client, rd_kafka_clusterid(client.native_ptr(), millis(wait))) };
+    // Kafka makes ids of 22 characters, but takes any text that an operator gives.
+    let kept = |id: Arc<str>| -> String {
+        id.chars().filter(char::is_ascii_graphic).take(CLUSTER_ID_CHARS_MAX).collect()
+    };
+    id.map(|id| kept(id).into())
 }
 
 /// What the group calls this client; "" before it has joined.

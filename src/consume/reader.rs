@@ -65,7 +65,7 @@ impl Reader {
         identity::cluster_id(&self.0)
     }
 
-    /// The ids of topics, as Kafka prints them: a topic that is deleted and made again has another one.
+    /// The ids of topics, as Kafka prints them: a recreated topic has another one.
     /// Leaves out topics that do not exist, or are so new that this broker has not heard of them. "" if
     /// the broker gives no ids, as before Kafka 2.8.
     ///

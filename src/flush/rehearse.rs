@@ -17,6 +17,7 @@ use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId, TableKind}
 use crate::mysql::Class;
 use crate::mysql::Dialect;
 use crate::mysql::without_values;
+use crate::offsets::Origin;
 use crate::reject::{Code, Reject};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
@@ -129,6 +130,7 @@ impl Rehearsal {
             topic: id.as_str().into(),
             partition: 0,
             offset: 0,
+            origin: Origin::default(),
             key: None,
             payload: Vec::new(),
             payload_bytes: 0,

@@ -192,8 +192,9 @@ fn push_time(text: &mut String, micros: datetime::Micros) {
 }
 
 /// Overwrites a dead letter that exists already. A redelivery brings the same message and keeps the
-/// times of the first one. Another message at the same offset means that the topic was deleted and
-/// recreated, and only the newer message can still be fixed.
+/// times of the first one. Another message at the same offset of the same topic means that a leader
+/// lost records, or that the topic was recreated and the broker tells no ids: only the newer message
+/// can still be fixed.
 fn dead_letter_upsert(dialect: Dialect) -> Upsert {
     let old = |column: &str| format!("`dead_letters`.`{column}`");
     let new = |column: &str| merge::incoming(dialect, column);
@@ -203,7 +204,9 @@ fn dead_letter_upsert(dialect: Dialect) -> Upsert {
         format!("`replayed_at` = IF({same}, {}, NULL)", old("replayed_at")),
         format!("`dead_at` = IF({same}, {}, {})", old("dead_at"), new("dead_at")),
     ];
-    let rest = dead_letter::COLUMNS[3..12].iter().filter(|column| **column != "payload");
+    let rest = dead_letter::COLUMNS.iter().filter(|column| {
+        !dead_letter::KEY.contains(column) && !["payload", "dead_at"].contains(column)
+    });
     assignments.extend(rest.chain(&["payload"]).map(|c| format!("`{c}` = {}", new(c))));
     let alias = match dialect {
         Dialect::MySql => format!(" AS {}", merge::INCOMING),
@@ -224,6 +227,10 @@ fn push_dead_letter(text: &mut String, letter: &DeadLetter) {
     text.push_str(number.format(letter.partition));
     text.push(',');
     text.push_str(number.format(letter.offset));
+    text.push(',');
+    push_text(text, &letter.origin.topic_id);
+    text.push(',');
+    push_text(text, &letter.origin.cluster_id);
     text.push(',');
     push_optional(text, letter.key.as_deref(), push_bytes);
     text.push(',');

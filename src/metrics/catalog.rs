@@ -139,6 +139,20 @@ pub const METRICS: &[Metric] = &[
         question: "Is retention too short?",
     },
     Metric {
+        name: "sluicegate_consume_kafka_ahead_messages",
+        kind: Kind::Gauge,
+        labels: &["topic", "partition"],
+        help: "By how much Kafka's offset was ahead of what the database held when this instance got the partition; reading began at the database's",
+        question: "Did the database lose something, or does another one share the group?",
+    },
+    Metric {
+        name: "sluicegate_consume_recreated_partitions_total",
+        kind: Kind::Counter,
+        labels: &["topic"],
+        help: "Partitions that were begun from their first offset, because their topic had been deleted and recreated",
+        question: "Was a topic recreated?",
+    },
+    Metric {
         name: "sluicegate_decode_events_total",
         kind: Kind::Counter,
         labels: &["topic", "event_type"],
@@ -291,6 +305,13 @@ pub const METRICS: &[Metric] = &[
         labels: &["table"],
         help: "Share of a table's AUTO_INCREMENT numbers that is left; absent for tables without AUTO_INCREMENT",
         question: "Will a table run out of ids?",
+    },
+    Metric {
+        name: "sluicegate_flush_database_went_back_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "How often the database lacked transactions that it had acknowledged; what it lost was read again",
+        question: "Did a failover or a restore lose something?",
     },
     Metric {
         name: "sluicegate_flush_dead_letters_total",

@@ -235,6 +235,7 @@ impl ConsumeLoop {
         match answer {
             Answer::Beginnings(beginnings) => self.beginnings(beginnings),
             Answer::Bounds(bounds) => self.pump.bounds(&bounds),
+            Answer::TopicIds(ids) => self.pump.topic_ids(&ids),
             Answer::Ends { bounds, missing } => self.pump.present_ends(&bounds, &missing),
         }
     }
@@ -272,6 +273,7 @@ impl ConsumeLoop {
         if self.ticks.is_multiple_of(TICKS_TO_BOUNDS) {
             consumer.ask(Question::Bounds(self.pump.unknown_bounds()));
             consumer.ask(Question::Ends(self.pump.pending()));
+            consumer.ask(Question::TopicIds(self.pump.topics()));
         }
         self.ticks = self.ticks.wrapping_add(1);
         self.pump.report(Now::read());

@@ -7,6 +7,7 @@ use crate::datetime::{Micros, is_storable};
 use crate::dead_letter::{DeadLetter, KEY_BYTES_MAX, TEXT_CHARS_MAX};
 use crate::flatten::{Faulty, Flattener, Loaded};
 use crate::mapping::{LabelId, Mapping};
+use crate::offsets::Origin;
 use crate::redact::{Secrets, mask_key};
 use crate::reject::{Code, Reject};
 use std::sync::Arc;
@@ -70,6 +71,7 @@ impl Intake {
     pub(super) fn take(
         &mut self,
         topic: &Arc<str>,
+        origin: &Origin,
         message: &Message<'_>,
         now: Micros,
         batch: &mut Batch,
@@ -83,7 +85,7 @@ impl Intake {
             }
             Err(faulty) => {
                 let code = faulty.reject.code;
-                self.bury(topic, message, *faulty, now, batch);
+                self.bury(topic, origin, message, *faulty, now, batch);
                 Taken::Rejected(code)
             }
         }
@@ -93,13 +95,14 @@ impl Intake {
     pub(super) fn refuse(
         &mut self,
         topic: &Arc<str>,
+        origin: &Origin,
         message: &Message<'_>,
         reject: Reject,
         now: Micros,
         batch: &mut Batch,
     ) {
         let faulty = self.flattener.refuse(message.payload.unwrap_or_default(), reject);
-        self.bury(topic, message, faulty, now, batch);
+        self.bury(topic, origin, message, faulty, now, batch);
     }
 
     /// The id of the event that a message carries, if we can read it.
@@ -110,6 +113,7 @@ impl Intake {
     fn bury(
         &self,
         topic: &Arc<str>,
+        origin: &Origin,
         message: &Message<'_>,
         faulty: Faulty,
         now: Micros,
@@ -127,6 +131,7 @@ impl Intake {
             topic: Arc::clone(topic),
             partition: message.partition,
             offset: message.offset,
+            origin: origin.clone(),
             key: message.key.map(|key| kept_key(key, &self.mapping.secrets)),
             payload,
             payload_bytes: message.payload.map_or(0, <[u8]>::len),

@@ -12,7 +12,7 @@ use super::losses::Gaps;
 use super::metrics::{PartitionMetrics, PartitionState};
 use crate::commit::Watermark;
 use crate::ledger::Ledger;
-use crate::offsets::{AssignmentId, OffsetRange, Offsets, TopicPartition};
+use crate::offsets::{AssignmentId, OffsetRange, Offsets, Origin, Source, TopicPartition};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -21,6 +21,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) name: TopicPartition,
+    /// Which topic of its name it is of.
+    pub(super) origin: Origin,
     pub(super) lag: LagTracker,
     pub(super) gaps: Gaps,
     /// What Kafka has acknowledged as committed.
@@ -50,21 +52,26 @@ pub(super) enum Arrival {
 }
 
 impl Partition {
-    fn new(name: TopicPartition, begin: i64, committed: Option<i64>, now_ms: i64) -> Self {
+    fn new(begin: &Begin, origin: Origin, now_ms: i64) -> Self {
         let mut watermark = Watermark::default();
-        watermark.advance(begin);
+        watermark.advance(begin.offset);
         Self {
-            name,
-            lag: LagTracker::new(begin, now_ms),
+            name: begin.partition.clone(),
+            origin,
+            lag: LagTracker::new(begin.offset, now_ms),
             gaps: Gaps::default(),
-            acknowledged: committed,
+            acknowledged: begin.committed,
             watermark,
             recorded: None,
-            next: begin,
+            next: begin.offset,
             is_open: false,
-            handed_over: committed,
+            handed_over: begin.committed,
             metrics: None,
         }
+    }
+
+    pub(super) fn source(&self) -> Source {
+        Source { partition: self.name.clone(), origin: self.origin.clone() }
     }
 
     fn is(&self, topic: &str, partition: i32) -> bool {
@@ -179,7 +186,10 @@ impl Partitions {
         self.next_id += 1;
         let name = begin.partition.clone();
         self.starting_over.remove(&name);
-        let partition = Partition::new(name.clone(), begin.offset, begin.committed, now_ms);
+        let cluster_id = self.ledger.identity().map(|identity| identity.cluster_id);
+        let cluster_id = cluster_id.unwrap_or_default();
+        let origin = Origin { cluster_id, topic_id: Arc::clone(&begin.topic_id) };
+        let partition = Partition::new(begin, origin, now_ms);
         let topic = (Arc::clone(&begin.topic_id), begin.rows.clone());
         self.ledger.open(id, name.clone(), topic, partition.watermark.clone());
         self.ids.insert(name, id);
@@ -194,13 +204,20 @@ impl Partitions {
 
     /// The database went back in time: every partition begins again, once we know where. What is under way
     /// may still land, to no effect.
-    pub(super) fn start_over(&mut self) {
-        for (_, partition) in std::mem::take(&mut self.by_id) {
+    pub(super) fn start_all_over(&mut self) {
+        let names: Vec<TopicPartition> = self.ids.keys().cloned().collect();
+        names.iter().for_each(|name| self.start_over(name));
+        self.ledger.restart();
+    }
+
+    /// One partition begins again, once we know where.
+    pub(super) fn start_over(&mut self, name: &TopicPartition) {
+        let Some(id) = self.ids.remove(name) else { return };
+        self.ledger.close(id);
+        if let Some(partition) = self.by_id.remove(&id) {
             let durable = partition.watermark.durable().unwrap_or(partition.next);
             self.starting_over.insert(partition.name, durable);
         }
-        self.ids.clear();
-        self.ledger.restart();
     }
 
     /// The partitions that begin again, and up to where everything seemed durable.

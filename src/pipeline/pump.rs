@@ -194,8 +194,9 @@ impl Pump {
         let Some(owner) = self.partitions.by_id_mut(self.last) else { return Arrival::InOrder };
         let arrival = owner.arrive(offset);
         let (topic, open) = (&owner.name.topic, &mut self.batches.open);
+        let taken = self.intake.take(topic, &owner.origin, message, now.micros, open);
         self.tally.message(topic, message.payload.map_or(0, <[u8]>::len));
-        self.tally.taken(topic, self.intake.take(topic, message, now.micros, open));
+        self.tally.taken(topic, taken);
         if let Some(end) = &mut self.until_end {
             end.consumed(&owner.name, offset);
         }
@@ -418,11 +419,11 @@ impl Pump {
         }
         let Some(batch) = self.batches.hand_over() else { return false };
         self.metrics.batches_in_flight.set(self.batches.under_way() as f64);
-        let name = |range: &OffsetRange| {
-            self.partitions.by_id(range.assignment).map(|partition| partition.name.clone())
+        let source = |range: &OffsetRange| {
+            self.partitions.by_id(range.assignment).map(|partition| partition.source())
         };
-        let partitions = batch.ranges().iter().map(name).collect();
-        port.write(SealedBatch { batch, partitions, sealed_at: now.at });
+        let sources = batch.ranges().iter().map(source).collect();
+        port.write(SealedBatch { batch, sources, sealed_at: now.at });
         true
     }
 

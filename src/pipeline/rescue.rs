@@ -14,8 +14,7 @@ use crate::buffer::Batch;
 use crate::consume::{Wanted, reread};
 use crate::flush::{NO_PARTITION, NotWritten, Refused, RefusedRow, Writer, Written};
 use crate::mapping::{Mapping, Table};
-use crate::offsets::OffsetRange;
-use crate::offsets::TopicPartition;
+use crate::offsets::{OffsetRange, Origin, Source};
 use crate::reject::{Code, Reject};
 use rdkafka::Message as _;
 use rdkafka::message::OwnedMessage;
@@ -32,6 +31,7 @@ pub(super) struct Rescuer {
 struct Suspect {
     message: OwnedMessage,
     topic: Arc<str>,
+    origin: Origin,
     event_id: Option<String>,
     verdict: Verdict,
 }
@@ -55,7 +55,7 @@ impl Rescuer {
         &mut self,
         writer: &mut Writer,
         batch: &Batch,
-        partitions: &[Option<TopicPartition>],
+        sources: &[Option<Source>],
         refused: Refused,
     ) -> Result<Written, NotWritten> {
         error!(
@@ -64,7 +64,7 @@ impl Rescuer {
             rows = refused.rows.len(),
             "flush: the server refused rows that passed validation; writing the batch without their events, which become dead letters"
         );
-        let Some(mut suspects) = self.messages(batch, partitions).await else {
+        let Some(mut suspects) = self.messages(batch, sources).await else {
             // Save the rest now: after the next start we can only read what Kafka still has of it.
             let refused_rows = refused.rows.iter().map(|row| (row.table, row.row)).collect();
             writer.flush(&batch.without(&self.setup.mapping, &refused_rows)).await?;
@@ -138,13 +138,13 @@ impl Rescuer {
     async fn messages(
         &mut self,
         batch: &Batch,
-        partitions: &[Option<TopicPartition>],
+        sources: &[Option<Source>],
     ) -> Option<Vec<Suspect>> {
         // The next owner writes what was lost meanwhile.
-        let with_owner = batch.ranges().iter().zip(partitions);
-        let wanted = with_owner.filter_map(|(range, owner)| {
+        let with_source = batch.ranges().iter().zip(sources);
+        let wanted = with_source.filter_map(|(range, source)| {
             let OffsetRange { from, next, messages, .. } = *range;
-            Some(Wanted { partition: owner.clone()?, from, next, messages })
+            Some(Wanted { partition: source.as_ref()?.partition.clone(), from, next, messages })
         });
         let wanted: Vec<Wanted> = wanted.collect();
         let properties = self.setup.config.kafka.properties();
@@ -166,8 +166,9 @@ impl Rescuer {
         };
         let suspects = messages.into_iter().map(|message| {
             let event_id = self.intake.event_id(&Message::of(&message));
-            let topic = Arc::from(message.topic());
-            Suspect { message, topic, event_id, verdict: Verdict::Fine }
+            let topic: Arc<str> = message.topic().into();
+            let origin = origin_of(&topic, message.partition(), sources);
+            Suspect { message, topic, origin, event_id, verdict: Verdict::Fine }
         });
         Some(suspects.collect())
     }
@@ -177,10 +178,11 @@ impl Rescuer {
         match &suspect.verdict {
             Verdict::Unsure => {}
             Verdict::Fine => {
-                self.intake.take(&suspect.topic, &message, now, batch);
+                self.intake.take(&suspect.topic, &suspect.origin, &message, now, batch);
             }
             Verdict::Refused(reject) => {
-                self.intake.refuse(&suspect.topic, &message, reject.clone(), now, batch);
+                let Suspect { topic, origin, .. } = suspect;
+                self.intake.refuse(topic, origin, &message, reject.clone(), now, batch);
             }
         }
     }
@@ -197,6 +199,14 @@ impl Rescuer {
             "flush: the server refuses an event, which becomes a dead letter"
         );
     }
+}
+
+/// Which topic of its name a partition is of.
+fn origin_of(topic: &str, partition: i32, sources: &[Option<Source>]) -> Origin {
+    let is_it = |source: &&Source| {
+        source.partition.partition == partition && *source.partition.topic == *topic
+    };
+    sources.iter().flatten().find(is_it).map(|source| source.origin.clone()).unwrap_or_default()
 }
 
 /// Finds the messages behind refused rows and changes their verdicts. Returns the table and index of

@@ -6,27 +6,32 @@ use super::live::{LiveColumn, LiveTable};
 use super::{Mismatch, columns, ddl, quoted, size};
 use crate::dead_letter;
 use crate::mapping::ColumnType::{self, BigInt, DateTime, Varchar};
+use crate::offsets::{CLUSTER_ID_CHARS_MAX, TOPIC_ID_CHARS};
 
 /// What a column has to hold.
 enum Holds {
     /// The same as a mapped column of this type.
     Mapped(ColumnType),
+    /// Names of Kafka's: ASCII, compared byte by byte, at most this many characters.
+    Name(usize),
     /// Integers of this type.
     Number(&'static str),
     /// This many bytes; the type of a new column.
     Bytes(i64, &'static str),
 }
 
-use Holds::{Bytes, Mapped, Number};
+use Holds::{Bytes, Mapped, Name, Number};
 
 /// Integer types, narrow to wide.
 const INTEGERS: [&str; 5] = ["tinyint", "smallint", "mediumint", "int", "bigint"];
 
 /// The columns of `migrations/`, and whether they allow NULL.
-const COLUMNS: [(&str, Holds, bool); 14] = [
-    ("topic", Mapped(Varchar(249)), false),
+const COLUMNS: [(&str, Holds, bool); 16] = [
+    ("topic", Name(249), false),
     ("kafka_partition", Number("INT"), false),
     ("kafka_offset", Mapped(BigInt), false),
+    ("topic_id", Name(TOPIC_ID_CHARS), false),
+    ("cluster_id", Name(CLUSTER_ID_CHARS_MAX), false),
     ("message_key", Bytes(1024, "VARBINARY(1024)"), true),
     ("payload", Bytes(16_777_215, "MEDIUMBLOB"), false),
     ("payload_bytes", Number("INT"), false),
@@ -44,6 +49,7 @@ impl Holds {
     fn sql(&self) -> String {
         match self {
             Mapped(ty) => ty.sql(),
+            Name(chars) => Varchar(*chars).sql(),
             Number(ty) | Bytes(_, ty) => (*ty).to_owned(),
         }
     }
@@ -52,6 +58,7 @@ impl Holds {
         let data_type = live.data_type.as_str();
         match self {
             Mapped(ty) => columns::fits(ty, live),
+            Name(chars) => columns::fits(&Varchar(*chars), live),
             Number(least) => {
                 let rank =
                     |ty: &str| INTEGERS.iter().position(|known| ty.eq_ignore_ascii_case(known));
@@ -69,6 +76,7 @@ impl Holds {
         let wider = match self {
             _ if self.fits(live) => Some(live.column_type.clone()),
             Mapped(ty) => columns::wider(ty, live, others),
+            Name(chars) => columns::wider(&Varchar(*chars), live, others),
             // So that a longer text is not cut.
             Bytes(least, _) if live.octets.is_some_and(|octets| octets > *least) => {
                 Some("LONGBLOB".to_owned())
@@ -84,8 +92,12 @@ pub(super) fn check(live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
     for (name, holds, nullable) in &COLUMNS {
         let (problem, change) = match live.columns.get(*name) {
             None => {
-                let null = if *nullable { "NULL" } else { "NOT NULL" };
-                let change = format!("ADD COLUMN {} {} {null}", quoted(name), holds.sql());
+                let rest = match (holds, *nullable) {
+                    (Name(_), _) => "CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ''",
+                    (_, true) => "NULL",
+                    (_, false) => "NOT NULL",
+                };
+                let change = format!("ADD COLUMN {} {} {rest}", quoted(name), holds.sql());
                 ("the column does not exist".to_owned(), change)
             }
             Some(found) => {
@@ -119,10 +131,10 @@ fn problem(name: &str, holds: &Holds, nullable: bool, live: &LiveColumn) -> Opti
     (nullable && !live.nullable).then(|| "is NOT NULL, but the value may be absent".to_owned())
 }
 
-/// Topics compare byte by byte, codes are ASCII, and the rest may quote names in any script.
+/// Kafka's names compare byte by byte, codes are ASCII, and the rest may quote names in any script.
 fn collation(name: &str, holds: &Holds, live: &LiveColumn) -> Option<(String, String)> {
     match (name, holds) {
-        ("topic", _) => ddl::collation(&ColumnType::Id, live),
+        (_, Name(_)) => ddl::collation(&ColumnType::Id, live),
         ("error_code", _) => live.collation.clone(),
         (_, Mapped(ty)) => ddl::collation(ty, live),
         _ => None,

@@ -7,6 +7,7 @@ use sluicegate::flush::statement::{StaleLines, StatementLimits, Statements};
 use sluicegate::mapping::Mapping;
 use sluicegate::mysql::Dialect;
 use sluicegate::mysql::JsonLimits;
+use sluicegate::offsets::Origin;
 use sluicegate::reject::{Code, Reject};
 use std::sync::{Arc, LazyLock};
 
@@ -72,8 +73,8 @@ fn assert_letters(batch: &Batch, dialect: Dialect) {
     let next = statements.dead_letters(&batch.dead_letters, 0, LIMITS, &mut text);
     let row = rows_of(&text).remove(0);
     assert_eq!(next, 1);
-    assert_eq!(row[4].as_deref(), Some(&*batch.dead_letters[0].payload));
-    assert_eq!(row[10].as_deref(), Some(batch.dead_letters[0].reject.text.as_bytes()));
+    assert_eq!(row[6].as_deref(), Some(&*batch.dead_letters[0].payload));
+    assert_eq!(row[12].as_deref(), Some(batch.dead_letters[0].reject.text.as_bytes()));
 }
 
 fn letter(payload: Vec<u8>, text: &str) -> DeadLetter {
@@ -81,6 +82,7 @@ fn letter(payload: Vec<u8>, text: &str) -> DeadLetter {
         topic: "topic".into(),
         partition: 0,
         offset: 0,
+        origin: Origin::default(),
         key: Some(payload.clone()),
         payload_bytes: payload.len(),
         payload_cut: false,
@@ -139,7 +141,7 @@ pub fn statement(bytes: &[u8]) -> Vec<Written> {
     }
     statements.dead_letters(&[letter(bytes.to_vec(), &text)], 0, LIMITS, &mut statement);
     let row = literals_of(&statement).remove(0);
-    for (column, value) in [(3, bytes), (4, bytes), (10, text.as_bytes())] {
+    for (column, value) in [(5, bytes), (6, bytes), (12, text.as_bytes())] {
         assert_eq!(value_of(row[column]).as_deref(), Some(value));
         written.push(Written { value: value.to_vec(), literal: row[column].to_owned() });
     }

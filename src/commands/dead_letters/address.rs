@@ -1,12 +1,12 @@
-//! Where a dead letter came from: its one unique name.
+//! Where a dead letter came from.
 
 use crate::offsets::is_topic_name;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// A message's place in Kafka, written `topic/partition/offset`, such as `order/3/1234`. Sorts like
-/// the table's unique key.
+/// A message's place in Kafka, written `topic/partition/offset`, such as `order/3/1234`. A topic that was
+/// recreated has the same places again; see [`Name`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     pub topic: String,
@@ -19,6 +19,16 @@ impl fmt::Display for Address {
         let Self { topic, partition, offset } = self;
         write!(f, "{topic}/{partition}/{offset}")
     }
+}
+
+/// The one unique name of a dead letter. Sorts like the table's unique key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Name {
+    #[serde(flatten)]
+    pub address: Address,
+    /// "" if it is not known, as `cluster_id`.
+    pub topic_id: String,
+    pub cluster_id: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

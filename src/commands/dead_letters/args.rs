@@ -32,7 +32,7 @@ pub enum Command {
     },
     /// Show one dead letter with its redacted payload
     Show {
-        /// Its address or id, as `list` shows them; an id may stand for several letters
+        /// Its address or id, as `list` shows them; either may stand for several letters
         #[arg(value_name = "ADDRESS|ID")]
         letter: Reference,
         /// Print a JSON object; a payload that is not text becomes hexadecimal digits
@@ -84,9 +84,10 @@ pub struct Which {
     until: Option<Micros>,
 }
 
-/// One letter, or all with one id.
+/// All letters with one address or id, which is mostly one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
+    /// Stands for one letter, unless a topic was recreated or two clusters have it.
     Address(Address),
     /// Stands for one letter, unless databases were joined.
     Id(u64),

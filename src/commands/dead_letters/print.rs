@@ -1,10 +1,12 @@
 //! Dead letters on standard output, for people and as JSON lines.
 
+use super::address::Name;
 use super::replay::Outcome;
 use super::store::{Counted, Stored};
 use crate::commands::table;
 use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 
 pub(super) fn print_list(letters: &[Stored], json: bool) -> anyhow::Result<()> {
@@ -19,8 +21,16 @@ pub(super) fn print_list(letters: &[Stored], json: bool) -> anyhow::Result<()> {
         .load_style(presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_header(["id", "address, when (UTC)", "reason, event", "what is wrong"]);
+    let mut addresses = BTreeMap::new();
     for letter in letters {
-        let mut place = format!("{}\n{}", letter.address, to_seconds(&letter.dead_at));
+        *addresses.entry(&letter.name.address).or_insert(0) += 1;
+    }
+    for letter in letters {
+        let Name { address, topic_id, .. } = &letter.name;
+        let mut place = format!("{address}\n{}", to_seconds(&letter.dead_at));
+        if addresses[address] > 1 && !topic_id.is_empty() {
+            place = format!("{place}\ntopic id {topic_id}");
+        }
         if let Some(replayed_at) = &letter.replayed_at {
             place = format!("{place}\nreplayed {}", to_seconds(replayed_at));
         }

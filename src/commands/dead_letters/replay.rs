@@ -1,6 +1,6 @@
 //! `dead-letters replay`: loads the kept messages again, with the current mapping.
 
-use super::address::Address;
+use super::address::Name;
 use super::said;
 use super::store::{self, Filter, Stored};
 use crate::buffer::Batch;
@@ -75,7 +75,7 @@ pub async fn replay(
         let letters =
             store::list(connection, &filter, false, REPLAY_LETTERS).await.map_err(said)?;
         let Some(last) = letters.last() else { return Ok(replay.outcome) };
-        filter.after = Some(last.address.clone());
+        filter.after = Some(last.name.clone());
         replay.group(connection, &letters).await?;
         bar.inc(letters.len() as u64);
     }
@@ -134,15 +134,15 @@ impl Replay {
                 self.outcome.cut += 1;
                 continue;
             }
-            let payload = store::payload(connection, &letter.address).await.map_err(said)?;
-            let topic = self.config.kafka.mapped_name(&letter.address.topic);
+            let payload = store::payload(connection, &letter.name).await.map_err(said)?;
+            let topic = self.config.kafka.mapped_name(&letter.name.address.topic);
             self.probe.clear();
             match self.flattener.load(topic, &payload, &mut self.probe) {
                 Err(faulty) => self.is_still_faulty(faulty.reject.code),
                 Ok(_) if self.is_loaded(connection).await.map_err(said)? => {
                     // The whole event is there, its secrets included: writing it again from a
                     // redacted payload would lose them.
-                    loaded.push(letter.address.clone());
+                    loaded.push(letter.name.clone());
                 }
                 Ok(_) => {
                     let again = self.flattener.load(topic, &payload, &mut self.batch);
@@ -168,18 +168,17 @@ impl Replay {
     ) -> anyhow::Result<()> {
         let written = self.writer.flush(&self.batch).await;
         self.batch.clear();
-        let mut done: Vec<Address> = Vec::new();
+        let mut done: Vec<Name> = Vec::new();
         match written {
-            Ok(_) => done.extend(letters.iter().map(|letter| letter.address.clone())),
+            Ok(_) => done.extend(letters.iter().map(|letter| letter.name.clone())),
             Err(error) if error.rows().is_empty() => return Err(error.into()),
             Err(_) => {
                 for letter in letters {
-                    let payload =
-                        store::payload(connection, &letter.address).await.map_err(said)?;
-                    let topic = self.config.kafka.mapped_name(&letter.address.topic);
+                    let payload = store::payload(connection, &letter.name).await.map_err(said)?;
+                    let topic = self.config.kafka.mapped_name(&letter.name.address.topic);
                     if self.flattener.load(topic, &payload, &mut self.batch).is_ok() {
                         match self.writer.flush(&self.batch).await {
-                            Ok(_) => done.push(letter.address.clone()),
+                            Ok(_) => done.push(letter.name.clone()),
                             Err(error) if error.rows().is_empty() => return Err(error.into()),
                             Err(_) => self.is_still_faulty(Code::ServerRefused),
                         }

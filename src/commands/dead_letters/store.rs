@@ -1,17 +1,18 @@
 //! The table `dead_letters`, as people work with it.
 //!
-//! A letter is known by its [`Address`]. Its `id` is a convenience that databases joined behind a proxy
-//! may give twice, so nothing here pages, marks or deletes by it.
+//! A letter is known by its [`Name`]. Its `id` is a convenience that databases joined behind a proxy may
+//! give twice, and its [`Address`] comes again with a recreated topic, so nothing here pages or marks by
+//! them.
 
-use super::address::Address;
+use super::address::{Address, Name};
 use crate::datetime::{self, Micros};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{MySql, QueryBuilder, Row};
 
 /// Rows per `DELETE`, so that a purge of millions does not hold its locks for long.
 const PURGE_ROWS: u32 = 5_000;
-/// The order of [`Address`], and of the unique key.
-const BY_ADDRESS: &str = "topic, kafka_partition, kafka_offset";
+/// The order of [`Name`], and of the unique key.
+const BY_NAME: &str = "topic, kafka_partition, kafka_offset, topic_id, cluster_id";
 
 /// The dead letters that a query is about.
 #[derive(Debug, Default, Clone)]
@@ -28,8 +29,8 @@ pub struct Filter {
     pub until: Option<Micros>,
     /// `None`: replayed or not.
     pub replayed: Option<bool>,
-    /// Only letters after this address, for paging.
-    pub after: Option<Address>,
+    /// Only letters after this one, for paging.
+    pub after: Option<Name>,
 }
 
 /// A row of the table.
@@ -37,9 +38,9 @@ pub struct Filter {
 pub(super) struct Stored {
     /// Not unique, see above.
     pub id: u64,
-    /// As `address`, `topic`, `partition` and `offset`.
+    /// As `address`, `topic`, `partition`, `offset`, `topic_id` and `cluster_id`.
     #[serde(flatten)]
-    pub address: Address,
+    pub name: Name,
     /// The Kafka key, invalid UTF-8 replaced.
     pub key: Option<String>,
     /// `None` if it could not be read.
@@ -86,7 +87,9 @@ impl Filter {
             for id in &self.ids {
                 query.push(" OR id = ").push_bind(*id);
             }
-            push_or_addresses(query, &self.addresses);
+            for address in &self.addresses {
+                push_or_address(query, address);
+            }
             query.push(")");
         }
         if let Some(topic) = &self.topic {
@@ -110,34 +113,44 @@ impl Filter {
 }
 
 /// Spelled out, since servers do not use an index range for `(a, b, c) > (x, y, z)`.
-fn push_behind(query: &mut QueryBuilder<MySql>, Address { topic, partition, offset }: &Address) {
+fn push_behind(query: &mut QueryBuilder<MySql>, name: &Name) {
+    let Name { address: Address { topic, partition, offset }, topic_id, cluster_id } = name;
     query.push("(topic > ").push_bind(topic.clone());
     query.push(" OR topic = ").push_bind(topic.clone());
     query.push(" AND (kafka_partition > ").push_bind(*partition);
     query.push(" OR kafka_partition = ").push_bind(*partition);
-    query.push(" AND kafka_offset > ").push_bind(*offset).push("))");
+    query.push(" AND (kafka_offset > ").push_bind(*offset);
+    query.push(" OR kafka_offset = ").push_bind(*offset);
+    query.push(" AND (topic_id > ").push_bind(topic_id.clone());
+    query.push(" OR topic_id = ").push_bind(topic_id.clone());
+    query.push(" AND cluster_id > ").push_bind(cluster_id.clone()).push("))))");
 }
 
-fn push_or_addresses(query: &mut QueryBuilder<MySql>, addresses: &[Address]) {
-    for Address { topic, partition, offset } in addresses {
-        query.push(" OR topic = ").push_bind(topic.clone());
-        query.push(" AND kafka_partition = ").push_bind(*partition);
-        query.push(" AND kafka_offset = ").push_bind(*offset);
-    }
+fn push_or_address(query: &mut QueryBuilder<MySql>, address: &Address) {
+    let Address { topic, partition, offset } = address;
+    query.push(" OR topic = ").push_bind(topic.clone());
+    query.push(" AND kafka_partition = ").push_bind(*partition);
+    query.push(" AND kafka_offset = ").push_bind(*offset);
+}
+
+fn push_or_name(query: &mut QueryBuilder<MySql>, name: &Name) {
+    push_or_address(query, &name.address);
+    query.push(" AND topic_id = ").push_bind(name.topic_id.clone());
+    query.push(" AND cluster_id = ").push_bind(name.cluster_id.clone());
 }
 
 fn time_text(micros: Micros) -> String {
     datetime::format(micros).map(char::from).iter().collect()
 }
 
-/// Dead letters in the order of their addresses, at most `limit`.
+/// Dead letters in the order of their names, at most `limit`.
 pub(super) async fn list(
     connection: &mut MySqlConnection,
     filter: &Filter,
     with_payload: bool,
     limit: u32,
 ) -> Result<Vec<Stored>, sqlx::Error> {
-    select(connection, filter, with_payload, BY_ADDRESS, limit).await
+    select(connection, filter, with_payload, BY_NAME, limit).await
 }
 
 /// The newest of them without their payloads, the newest last.
@@ -146,7 +159,7 @@ pub(super) async fn newest(
     filter: &Filter,
     limit: u32,
 ) -> Result<Vec<Stored>, sqlx::Error> {
-    const NEWEST_FIRST: &str = "dead_at DESC, topic DESC, kafka_partition DESC, kafka_offset DESC";
+    const NEWEST_FIRST: &str = "dead_at DESC, topic DESC, kafka_partition DESC, kafka_offset DESC, topic_id DESC, cluster_id DESC";
     let mut letters = select(connection, filter, false, NEWEST_FIRST, limit).await?;
     letters.reverse();
     Ok(letters)
@@ -161,7 +174,7 @@ async fn select(
 ) -> Result<Vec<Stored>, sqlx::Error> {
     let payload = if with_payload { "payload" } else { "x''" };
     let mut query = QueryBuilder::new(
-        "SELECT id, topic, kafka_partition, kafka_offset, message_key, event_type, event_id, CAST(error_code AS CHAR), error_text, CAST(payload_bytes AS UNSIGNED), payload_cut, CAST(dead_at AS CHAR), CAST(replayed_at AS CHAR), ",
+        "SELECT id, topic, kafka_partition, kafka_offset, topic_id, cluster_id, message_key, event_type, event_id, CAST(error_code AS CHAR), error_text, CAST(payload_bytes AS UNSIGNED), payload_cut, CAST(dead_at AS CHAR), CAST(replayed_at AS CHAR), ",
     );
     query.push(payload).push(" FROM dead_letters");
     filter.push(&mut query);
@@ -170,24 +183,22 @@ async fn select(
 }
 
 fn stored(row: &MySqlRow) -> Result<Stored, sqlx::Error> {
-    let key: Option<Vec<u8>> = row.try_get(4)?;
+    let key: Option<Vec<u8>> = row.try_get(6)?;
+    let address =
+        Address { topic: row.try_get(1)?, partition: row.try_get(2)?, offset: row.try_get(3)? };
     Ok(Stored {
         id: row.try_get(0)?,
-        address: Address {
-            topic: row.try_get(1)?,
-            partition: row.try_get(2)?,
-            offset: row.try_get(3)?,
-        },
+        name: Name { address, topic_id: row.try_get(4)?, cluster_id: row.try_get(5)? },
         key: key.map(|key| String::from_utf8_lossy(&key).into_owned()),
-        event_type: row.try_get(5)?,
-        event_id: row.try_get(6)?,
-        error_code: row.try_get(7)?,
-        error_text: row.try_get(8)?,
-        payload_bytes: row.try_get(9)?,
-        payload_cut: row.try_get(10)?,
-        dead_at: row.try_get(11)?,
-        replayed_at: row.try_get(12)?,
-        payload: row.try_get(13)?,
+        event_type: row.try_get(7)?,
+        event_id: row.try_get(8)?,
+        error_code: row.try_get(9)?,
+        error_text: row.try_get(10)?,
+        payload_bytes: row.try_get(11)?,
+        payload_cut: row.try_get(12)?,
+        dead_at: row.try_get(13)?,
+        replayed_at: row.try_get(14)?,
+        payload: row.try_get(15)?,
     })
 }
 
@@ -228,24 +239,24 @@ fn counted(row: &MySqlRow) -> Result<Counted, sqlx::Error> {
 /// The payload of a letter; empty if it is gone.
 pub(super) async fn payload(
     connection: &mut MySqlConnection,
-    address: &Address,
+    name: &Name,
 ) -> Result<Vec<u8>, sqlx::Error> {
     let mut query = QueryBuilder::new("SELECT payload FROM dead_letters WHERE FALSE");
-    push_or_addresses(&mut query, std::slice::from_ref(address));
+    push_or_name(&mut query, name);
     Ok(query.build_query_scalar().fetch_optional(connection).await?.unwrap_or_default())
 }
 
 /// Marks letters as replayed now.
 pub(super) async fn mark_replayed(
     connection: &mut MySqlConnection,
-    addresses: &[Address],
+    names: &[Name],
 ) -> Result<(), sqlx::Error> {
-    if addresses.is_empty() {
+    if names.is_empty() {
         return Ok(());
     }
     let mut query =
         QueryBuilder::new("UPDATE dead_letters SET replayed_at = UTC_TIMESTAMP(6) WHERE FALSE");
-    push_or_addresses(&mut query, addresses);
+    names.iter().for_each(|name| push_or_name(&mut query, name));
     query.build().execute(connection).await.map(drop)
 }
 
@@ -258,7 +269,7 @@ pub(super) async fn purge(
     loop {
         let mut query = QueryBuilder::new("DELETE FROM dead_letters");
         filter.push(&mut query);
-        query.push(format!(" ORDER BY {BY_ADDRESS} LIMIT ")).push_bind(PURGE_ROWS);
+        query.push(format!(" ORDER BY {BY_NAME} LIMIT ")).push_bind(PURGE_ROWS);
         match query.build().execute(&mut *connection).await?.rows_affected() {
             0 => return Ok(purged),
             rows => purged += rows,

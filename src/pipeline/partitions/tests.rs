@@ -108,7 +108,9 @@ fn where_a_partition_begins_is_committed_at_once() {
 
 #[test]
 fn gaps_and_returns_are_noticed() {
-    let mut partition = Partition::new(name(0), 10, Some(10), 0);
+    let mut partitions = partitions();
+    let id = assign(&mut partitions, 0, 10, Some(10));
+    let partition = partitions.by_id_mut(id).unwrap();
     let mut check = |offset, arrival| assert_eq!(partition.arrive(offset), arrival);
     check(10, Arrival::InOrder);
     check(13, Arrival::Gap { from: 11 });

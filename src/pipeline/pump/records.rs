@@ -9,8 +9,11 @@ use crate::consume::PartitionFacts;
 use crate::ledger::Ledger;
 use crate::offsets::{Offsets, TopicPartition};
 use crate::pipeline::begin::{self, NoBegin};
+use crate::pipeline::partitions::Partition;
 use crate::pipeline::timers::Timer;
 use crate::pipeline::{Now, SealedBatch};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, warn};
 
@@ -49,7 +52,7 @@ impl Pump {
             self.records_under_way = true;
             self.timers.clear(Timer::Record);
             self.timers.clear(Timer::Look);
-            port.write(SealedBatch { batch, partitions: Vec::new(), sealed_at: now.at });
+            port.write(SealedBatch { batch, sources: Vec::new(), sealed_at: now.at });
         }
     }
 
@@ -81,7 +84,7 @@ impl Pump {
             "flush: the database went back in time: it lacks transactions that it had acknowledged (a failover to a server without them, or a restored backup); reading again what it does not hold"
         );
         self.metrics.went_back.increment(1);
-        self.partitions.start_over();
+        self.partitions.start_all_over();
         self.batches.open.clear();
         self.opened = None;
         self.timers.clear(Timer::BatchAge);
@@ -97,6 +100,26 @@ impl Pump {
                     self.phase = Phase::Working;
                 }
             }
+        }
+    }
+
+    /// The topics of the assigned partitions.
+    pub(in crate::pipeline) fn topics(&self) -> Vec<Arc<str>> {
+        let topics = self.partitions.iter().map(|partition| Arc::clone(&partition.name.topic));
+        topics.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Kafka's ids of topics now. The partitions of one that was deleted and recreated begin again.
+    pub(in crate::pipeline) fn topic_ids(&mut self, ids: &BTreeMap<Arc<str>, Arc<str>>) {
+        let is_recreated = |partition: &Partition| {
+            let now = ids.get(&partition.name.topic).filter(|id| !id.is_empty());
+            let known = &partition.origin.topic_id;
+            !known.is_empty() && now.is_some_and(|id| id != known)
+        };
+        let recreated = self.partitions.iter().filter(|partition| is_recreated(partition));
+        let recreated: Vec<TopicPartition> = recreated.map(|one| one.name.clone()).collect();
+        for partition in &recreated {
+            self.partitions.start_over(partition);
         }
     }
 
@@ -159,7 +182,7 @@ impl Pump {
                 from = durable,
                 to = begin.offset,
                 messages = (durable - begin.offset).max(0),
-                "consume: the database went back; reading again from what it holds"
+                "consume: reading again from an earlier offset"
             );
             self.partitions.assign(&begin, now.micros / 1000);
             self.say(&begin);

@@ -63,10 +63,10 @@ impl Simulation<'_> {
             }
             Some(Plant::BlameOutage) => {
                 let mut letters = Transaction::default();
-                let SealedBatch { batch, partitions, .. } = &job.sealed;
-                for (range, owner) in batch.ranges().iter().zip(partitions) {
-                    let places = (range.from..range.next).zip(owner.iter().cycle());
-                    let places = places.map(|(offset, owner)| place(owner, offset));
+                let SealedBatch { batch, sources, .. } = &job.sealed;
+                for (range, source) in batch.ranges().iter().zip(sources) {
+                    let places = (range.from..range.next).zip(source.iter().cycle());
+                    let places = places.map(|(offset, source)| place(&source.partition, offset));
                     letters.dead_letters.extend(places);
                 }
                 let ledger = &self.instances[&member].ledger;

@@ -31,7 +31,7 @@ async fn tool(arguments: &[&str]) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_topic_made_again_has_another_id() {
+async fn a_recreated_topic_has_another_id() {
     let Some(world) = World::new(Server::MariaDb) else { return };
     world.create_topics(&["user", "order"], 2).await;
     let (user, order, none) = (world.topic("user"), world.topic("order"), world.topic("none"));

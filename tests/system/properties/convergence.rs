@@ -12,6 +12,7 @@ use sluicegate::health::Health;
 use sluicegate::mapping::Mapping;
 use sluicegate::mysql::retry::Backoff;
 use sluicegate::mysql::{ServerFacts, server_facts};
+use sluicegate::offsets::Origin;
 use sqlx::{AssertSqlSafe, Executor};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -140,6 +141,7 @@ fn batches(
                 topic: topic.as_str().into(),
                 partition: 0,
                 offset,
+                origin: Origin::default(),
                 key: None,
                 payload_bytes: value.len(),
                 payload_cut: false,
