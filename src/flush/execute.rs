@@ -144,6 +144,8 @@ pub(super) type OnSlow<'a> = &'a (dyn Fn(Option<TableId>, Duration) + Send + Syn
 enum End<'r> {
     /// Makes these ranges durable.
     Commit(&'r [OffsetRange]),
+    /// Makes sure that the database does not lose what it has said without our notice; records nothing.
+    Look,
     /// It only served to find out what the server refuses.
     Rollback,
 }
@@ -300,7 +302,8 @@ impl Transaction<'_, '_> {
         scratch: &mut Scratch,
     ) -> Result<(), Failure> {
         let (entry, statement) = match end {
-            End::Commit(ranges) => (self.prepare(ranges, limits, scratch).await?, "COMMIT"),
+            End::Commit(ranges) => (self.prepare(Some(ranges), limits, scratch).await?, "COMMIT"),
+            End::Look => (self.prepare(None, limits, scratch).await?, "COMMIT"),
             End::Rollback => (None, "ROLLBACK"),
         };
         let started = clock::now();

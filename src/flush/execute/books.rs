@@ -78,17 +78,18 @@ pub(in crate::flush) async fn held(
     transaction.simple("START TRANSACTION").await?;
     let adopted = transaction.adopt(offered, limits, scratch).await?;
     let partitions = transaction.held(partitions).await?;
-    // Also makes sure that the database does not forget what it has just told us without our notice.
     let instance = transaction.session.books.map(|books| books.ledger.instance());
-    transaction.end(End::Commit(&[]), limits, scratch).await?;
+    // The pump would not hear of what is recorded here.
+    transaction.end(End::Look, limits, scratch).await?;
     Ok(Holdings { instance: instance.unwrap_or_default(), partitions, adopted })
 }
 
 impl Transaction<'_, '_> {
-    /// Everything that comes before the COMMIT that makes these ranges durable.
+    /// Everything that comes before the COMMIT that makes these ranges durable; without any, before one that
+    /// only counts.
     pub(super) async fn prepare(
         &mut self,
-        ranges: &[OffsetRange],
+        ranges: Option<&[OffsetRange]>,
         limits: StatementLimits,
         scratch: &mut Scratch,
     ) -> Result<Option<Entry>, Failure> {
@@ -102,7 +103,7 @@ impl Transaction<'_, '_> {
         if commit.has_others() && !commit.is_all_there(&self.commits(&commit).await?) {
             return Err(Failure::WentBack(commit.instance));
         }
-        let records = ledger.records(writer, ranges);
+        let records = ranges.map_or_else(Vec::new, |ranges| ledger.records(writer, ranges));
         for delete in progress::forget(&identity, &records) {
             self.run(delete).await?;
         }
