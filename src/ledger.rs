@@ -156,8 +156,6 @@ struct Account {
     watermark: Watermark,
     /// What the database has acknowledged.
     recorded: Option<i64>,
-    /// The writer that writes the first row.
-    begun_by: Option<usize>,
 }
 
 impl Ledger {
@@ -192,8 +190,7 @@ impl Ledger {
         (topic_id, rows): (Arc<str>, HeldByTopic),
         watermark: Watermark,
     ) {
-        let (recorded, begun_by) = (None, None);
-        let account = Account { partition, topic_id, rows, watermark, recorded, begun_by };
+        let account = Account { partition, topic_id, rows, watermark, recorded: None };
         self.book().accounts.insert(assignment, account);
     }
 
@@ -236,13 +233,26 @@ impl Ledger {
         }
     }
 
-    /// The rows that a transaction of this writer has to write if it makes `ranges` durable. Only those
-    /// that say more than what is recorded already.
+    /// The rows that a transaction has to write if it makes `ranges` durable: those that say more than what
+    /// is recorded already. Not the first one of an assignment: it replaces others, so only one
+    /// transaction may write it.
     #[must_use]
-    pub fn records(&self, writer: usize, ranges: &[OffsetRange]) -> Vec<Record> {
-        let mut book = self.book();
-        let accounts = book.accounts.iter_mut();
-        accounts.filter_map(|(id, account)| account.record(*id, writer, ranges)).collect()
+    pub fn records(&self, ranges: &[OffsetRange]) -> Vec<Record> {
+        let mut records = self.rows(ranges);
+        records.retain(|record| record.replaces.is_none());
+        records
+    }
+
+    /// The same for a transaction that makes nothing durable itself, with first rows. There must not be two
+    /// at a time.
+    #[must_use]
+    pub fn all_records(&self) -> Vec<Record> {
+        self.rows(&[])
+    }
+
+    fn rows(&self, ranges: &[OffsetRange]) -> Vec<Record> {
+        let book = self.book();
+        book.accounts.iter().filter_map(|(id, account)| account.record(*id, ranges)).collect()
     }
 
     /// The database has acknowledged a commit with these rows. Returns whether that still counts.
@@ -277,22 +287,12 @@ impl Book {
 }
 
 impl Account {
-    fn record(
-        &mut self,
-        assignment: AssignmentId,
-        writer: usize,
-        ranges: &[OffsetRange],
-    ) -> Option<Record> {
+    fn record(&self, assignment: AssignmentId, ranges: &[OffsetRange]) -> Option<Record> {
         let next = self.watermark.durable_with(ranges)?;
-        let is_first = self.recorded.is_none();
-        if is_first {
-            // One writer only: the rows of others would be replaced.
-            if *self.begun_by.get_or_insert(writer) != writer {
-                return None;
-            }
-        } else if self.recorded >= Some(next) {
+        if self.recorded >= Some(next) {
             return None;
         }
+        let is_first = self.recorded.is_none();
         let (partition, topic_id) = (self.partition.clone(), Arc::clone(&self.topic_id));
         let replaces = is_first.then(|| self.rows.clone());
         Some(Record { assignment, partition, topic_id, next, replaces })
@@ -323,21 +323,21 @@ mod tests {
         let mut watermark = Watermark::default();
         watermark.advance(40);
         let ledger = ledger(&watermark);
-        let first = ledger.records(0, &[]);
+        let first = ledger.all_records();
         assert_eq!(nexts(&first), [(40, true)]);
-        assert_eq!(nexts(&ledger.records(1, &[])), [], "one writer begins");
+        assert_eq!(nexts(&ledger.records(&[])), [], "it has not begun");
         assert!(ledger.acknowledge(&ledger.draw(0), &first));
         let [a, b] = [range(0, 40, 50), range(0, 50, 60)];
         watermark.begin(a);
         watermark.begin(b);
         ledger.update(0, &watermark);
-        assert_eq!(nexts(&ledger.records(1, &[b])), [], "[40..50) may still fail");
-        assert_eq!(nexts(&ledger.records(0, &[a])), [(50, false)]);
+        assert_eq!(nexts(&ledger.records(&[b])), [], "[40..50) may still fail");
+        assert_eq!(nexts(&ledger.records(&[a])), [(50, false)]);
         watermark.finish(b);
         ledger.update(0, &watermark);
-        assert_eq!(nexts(&ledger.records(0, &[a])), [(60, false)]);
+        assert_eq!(nexts(&ledger.records(&[a])), [(60, false)]);
         ledger.close(0);
-        assert_eq!(nexts(&ledger.records(0, &[a])), [], "another instance has it");
+        assert_eq!(nexts(&ledger.records(&[a])), [], "another instance has it");
     }
 
     #[test]

@@ -244,7 +244,11 @@ async fn write_batches(
         let next = to_writers.lock().await.recv().await;
         let Some(SealedBatch { batch, sources, sealed_at }) = next else { return };
         writer.set_busy(true);
-        let result = match writer.flush(&batch).await {
+        let written = match batch.is_empty() {
+            true => writer.keep_up().await,
+            false => writer.flush(&batch).await,
+        };
+        let result = match written {
             Err(NotWritten::Refused(refused)) => {
                 rescuer.rescue(&mut writer, &batch, &sources, refused).await
             }

@@ -7,6 +7,7 @@
 
 use super::context::Context;
 use super::identity::topic_ids;
+use super::members::{Member, members};
 use super::queries::{Beginnings, PartitionFacts, beginnings, bounds_of, exists};
 use super::{QUERY_TIMEOUT, lock};
 use crate::offsets::{Bounds, TopicPartition};
@@ -22,7 +23,7 @@ use std::time::Duration;
 use tracing::warn;
 
 /// How many kinds of questions there are, and so how many can be open.
-pub(super) const KINDS: usize = 4;
+pub(super) const KINDS: usize = 5;
 /// How long Kafka may take to answer a question that we ask again anyway.
 const BRIEF_TIMEOUT: Duration = Duration::from_secs(1);
 /// The pause before an unanswered question is repeated.
@@ -41,6 +42,8 @@ pub enum Question {
     },
     /// What are their first and next offsets? If no answer comes, ask again later.
     Bounds(Vec<TopicPartition>),
+    /// Who is in this group? If no answer comes, ask again later.
+    Members(String),
     /// What are the ids of these topics now? If no answer comes, ask again later.
     TopicIds(Vec<Arc<str>>),
     /// Do their topics exist, and where do they end, open transactions included? If no answer comes,
@@ -53,6 +56,7 @@ pub enum Question {
 pub enum Answer {
     Beginnings(Beginnings),
     Bounds(Bounds),
+    Members(Vec<Member>),
     /// By topic, for those that exist.
     TopicIds(BTreeMap<Arc<str>, Arc<str>>),
     Ends {
@@ -103,6 +107,7 @@ impl BoundsFetcher {
             | Question::Bounds(partitions)
             | Question::Ends(partitions) => partitions.is_empty(),
             Question::TopicIds(topics) => topics.is_empty(),
+            Question::Members(_) => false,
         };
         if !is_empty && lock(&self.open).insert(kind(&question)) {
             // The channel has room for each kind.
@@ -127,6 +132,7 @@ fn kind(question: &Question) -> usize {
         Question::Bounds(_) => 1,
         Question::Ends(_) => 2,
         Question::TopicIds(_) => 3,
+        Question::Members(_) => 4,
     }
 }
 
@@ -151,6 +157,10 @@ impl Worker {
                 self.beginnings(&partitions, &topics).map(Answer::Beginnings)
             }
             Question::Bounds(partitions) => Some(Answer::Bounds(self.bounds(partitions))),
+            Question::Members(group) => {
+                let found = members(&self.consumer, &group);
+                self.or_say(found, "the members of the group").map(Answer::Members)
+            }
             Question::TopicIds(topics) => {
                 let topics: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
                 let found = topic_ids(&self.consumer, &topics);

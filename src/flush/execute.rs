@@ -144,7 +144,10 @@ pub(super) type OnSlow<'a> = &'a (dyn Fn(Option<TableId>, Duration) + Send + Syn
 enum End<'r> {
     /// Makes these ranges durable.
     Commit(&'r [OffsetRange]),
-    /// Makes sure that the database does not lose what it has said without our notice; records nothing.
+    /// Records all that is durable, and where partitions begin.
+    Record,
+    /// Makes sure that the database does not lose what it has said without our notice; records nothing,
+    /// since the pump would not hear of it.
     Look,
     /// It only served to find out what the server refuses.
     Rollback,
@@ -302,9 +305,8 @@ impl Transaction<'_, '_> {
         scratch: &mut Scratch,
     ) -> Result<(), Failure> {
         let (entry, statement) = match end {
-            End::Commit(ranges) => (self.prepare(Some(ranges), limits, scratch).await?, "COMMIT"),
-            End::Look => (self.prepare(None, limits, scratch).await?, "COMMIT"),
             End::Rollback => (None, "ROLLBACK"),
+            committing => (self.prepare(committing, limits, scratch).await?, "COMMIT"),
         };
         let started = clock::now();
         self.simple(statement).await?;

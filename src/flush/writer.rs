@@ -81,6 +81,15 @@ enum Done {
     Recalled(Holdings),
 }
 
+impl Done {
+    fn written(self) -> Written {
+        match self {
+            Self::Written(written) => written,
+            Self::Recalled(_) => Written::default(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Open {
     connection: MySqlConnection,
@@ -138,11 +147,16 @@ impl Writer {
     /// # Errors
     /// If the server refuses a value, or the database went back: retrying would not change that.
     pub async fn flush(&mut self, batch: &Batch) -> Result<Written, NotWritten> {
-        let is_empty = batch.is_empty() && batch.row_count() == 0;
-        match self.retry(if is_empty { Job::KeepUp } else { Job::Write(batch) }).await? {
-            Done::Written(written) => Ok(written),
-            Done::Recalled(_) => Ok(Written::default()),
-        }
+        self.retry(Job::Write(batch)).await.map(Done::written)
+    }
+
+    /// Records all that is durable, and looks whether the database still has what it acknowledged. One writer
+    /// at a time.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub async fn keep_up(&mut self) -> Result<Written, NotWritten> {
+        self.retry(Job::KeepUp).await.map(Done::written)
     }
 
     /// What the database holds of these partitions. Retries until it answers.

@@ -97,6 +97,13 @@ pub const METRICS: &[Metric] = &[
         question: "Is the work shared out?",
     },
     Metric {
+        name: "sluicegate_consume_foreign_members",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Members of the group that have partitions and do not write to this database",
+        question: "Does another database or program share the group?",
+    },
+    Metric {
         name: "sluicegate_consume_paused",
         kind: Kind::Gauge,
         labels: &[],

@@ -4,7 +4,8 @@
 //! read from: the smaller of Kafka's and the database's. Holds true: nothing is skipped that the database
 //! does not say it holds; a first position is chosen once, since it is recorded before the first message is
 //! read; a partition that appears in a topic that the group knows already, or with a topic while we run, is
-//! read from its first offset, because its messages are newer than the group's start. Fails if the setting is `error`. Absent: IO.
+//! read from its first offset, because its messages are newer than the group's start. Fails if the setting
+//! is `error`. Absent: IO.
 //!
 //! ```text
 //!             database   Kafka   partition holds   begins

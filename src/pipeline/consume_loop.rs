@@ -2,6 +2,7 @@
 
 mod inquiries;
 mod start;
+mod strangers;
 
 use super::intake::Message;
 use super::keeper::Recall;
@@ -17,6 +18,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
+use strangers::{Strangers, TICKS_TO_MEMBERS};
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
@@ -56,6 +58,7 @@ pub(super) struct ConsumeLoop {
     coming: VecDeque<Rebalance>,
     inquiries: Inquiries,
     recalls: Sender<Recall>,
+    strangers: Strangers,
 }
 
 /// The pump's way to Kafka and to the writers.
@@ -124,6 +127,7 @@ impl ConsumeLoop {
             coming: VecDeque::new(),
             inquiries: Inquiries::default(),
             recalls,
+            strangers: Strangers::default(),
             setup,
         }
     }
@@ -207,7 +211,8 @@ impl ConsumeLoop {
             if !waits.others.is_empty() {
                 warn!(
                     partitions = waits.others,
-                    "until the end: waiting for other members of the group to commit the end of their partitions or give them up; if they are not instances of sluicegate, stop them"
+                    do_not_write_here = self.strangers_in_words(),
+                    "until the end: waiting for other members of the group to load the end of their partitions or give them up; stop those that do not write to this database"
                 );
             }
             if !waits.hidden.is_empty() {
@@ -235,6 +240,7 @@ impl ConsumeLoop {
         match answer {
             Answer::Beginnings(beginnings) => self.beginnings(beginnings),
             Answer::Bounds(bounds) => self.pump.bounds(&bounds),
+            Answer::Members(members) => self.members(members),
             Answer::TopicIds(ids) => {
                 self.inquiries.topics(&ids);
                 self.pump.topic_ids(&ids);
@@ -277,6 +283,9 @@ impl ConsumeLoop {
             consumer.ask(Question::Bounds(self.pump.unknown_bounds()));
             consumer.ask(Question::Ends(self.pump.pending()));
             self.ask_topic_ids();
+        }
+        if self.ticks.is_multiple_of(TICKS_TO_MEMBERS) {
+            self.ask_about_members();
         }
         self.ticks = self.ticks.wrapping_add(1);
         self.pump.report(Now::read());

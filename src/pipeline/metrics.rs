@@ -37,6 +37,8 @@ pub struct PipelineMetrics {
     /// Assignments and revocations.
     pub rebalances: Counter,
     pub partitions: Gauge,
+    /// Members of the group that do not write to this database.
+    pub strangers: Gauge,
     /// Bytes of values in batches that are filled or flushed.
     pub buffered_bytes: Gauge,
     /// Batches handed to writers and not yet durable.
@@ -76,6 +78,7 @@ impl PipelineMetrics {
             commit_failures: counter!("sluicegate_commit_failures_total"),
             rebalances: counter!("sluicegate_consume_rebalances_total"),
             partitions: gauge!("sluicegate_consume_partitions"),
+            strangers: gauge!("sluicegate_consume_foreign_members"),
             buffered_bytes: gauge!("sluicegate_buffer_bytes"),
             batches_in_flight: gauge!("sluicegate_flush_batches_in_flight"),
             paused: gauge!("sluicegate_consume_paused"),

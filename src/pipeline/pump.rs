@@ -120,8 +120,6 @@ pub struct Pump {
     commits: Commits,
     /// Whether a batch without rows is under way.
     records_under_way: bool,
-    /// The last batch without rows recorded nothing, although there was something: another writer is at it.
-    records_in_vain: bool,
     /// Where partitions begin again.
     again: Vec<Begin>,
     /// Topics already reported as deleted.
@@ -147,7 +145,6 @@ impl Pump {
             is_asked_to_stop: false,
             commits: Commits::default(),
             records_under_way: false,
-            records_in_vain: false,
             again: Vec::new(),
             deleted: BTreeSet::new(),
             setup,
@@ -252,7 +249,6 @@ impl Pump {
         self.partitions.recorded(&written.recorded);
         if is_record {
             self.batches.take_back(batch);
-            self.record_is_done(!written.recorded.is_empty(), now);
             return Ok(());
         }
         self.metrics.flushed(&written, now.at.saturating_duration_since(sealed_at));

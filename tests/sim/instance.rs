@@ -1,8 +1,9 @@
 //! One process: a pump, its writers, and what it has fetched.
 
 use crate::group::{Change, Member};
+use sluicegate::buffer::Batch;
 use sluicegate::health::Health;
-use sluicegate::ledger::Ledger;
+use sluicegate::ledger::{Ledger, Record};
 use sluicegate::offsets::Offsets;
 use sluicegate::offsets::TopicPartition;
 use sluicegate::pipeline::pump::{Port, Pump};
@@ -32,6 +33,11 @@ pub(crate) struct Instance {
     pub(crate) is_stopping: bool,
     /// When it looks around next.
     pub(crate) wakes: Duration,
+}
+
+/// The rows that a transaction with this batch writes.
+pub(crate) fn records_of(ledger: &Ledger, batch: &Batch) -> Vec<Record> {
+    if batch.is_empty() { ledger.all_records() } else { ledger.records(batch.ranges()) }
 }
 
 /// A batch at a writer.

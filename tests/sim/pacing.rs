@@ -1,7 +1,7 @@
 //! When a batch is handed over, step by step.
 
 use crate::inputs::{BATCH_ROWS, Inputs};
-use crate::instance::Asked;
+use crate::instance::{Asked, records_of};
 use sluicegate::consume::{CommitOutcome, PartitionFacts};
 use sluicegate::flush::Written;
 use sluicegate::offsets::TopicPartition;
@@ -79,7 +79,7 @@ impl Driver {
     fn writer_is_done(&mut self) {
         let SealedBatch { batch, sealed_at, .. } = self.asked.writes.remove(0);
         let ledger = self.pump.ledger();
-        let (commit, records) = (ledger.draw(0), ledger.records(0, batch.ranges()));
+        let (commit, records) = (ledger.draw(0), records_of(ledger, &batch));
         ledger.acknowledge(&commit, &records);
         let recorded = records.iter().map(|record| (record.assignment, record.next)).collect();
         let result = Ok(Written { recorded, ..Written::default() });

@@ -11,12 +11,13 @@
 //! waiting for us, so what the second one sees holds until the COMMIT.
 
 use super::{Cause, End, Failure, Scratch, Session, Transaction, Written, within};
+use crate::dead_letter;
 use crate::flush::statement::{StatementLimits, progress};
 use crate::ledger::{Commit, HeldByTopic, Identity, Ledger, Record};
-use crate::offsets::{OffsetRange, Offsets, TopicPartition};
+use crate::offsets::{Offsets, TopicPartition};
 use sqlx::mysql::{MySqlQueryResult, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row as _};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The ledger, and whose commits we make.
@@ -47,6 +48,8 @@ pub struct Holdings {
     /// The instance of the ledger in whose time it was asked.
     pub instance: String,
     pub partitions: BTreeMap<TopicPartition, HeldByTopic>,
+    /// The members of the group that have committed here.
+    pub members: BTreeSet<String>,
     /// Of how many partitions it has adopted Kafka's offsets just now.
     pub adopted: usize,
 }
@@ -60,7 +63,7 @@ pub(in crate::flush) async fn keep_up(
     let limits = session.plan.limits.within_packet(session.packet);
     let mut transaction = Transaction { session: &mut session, written: Written::default() };
     transaction.simple("START TRANSACTION").await?;
-    transaction.end(End::Commit(&[]), limits, scratch).await?;
+    transaction.end(End::Record, limits, scratch).await?;
     Ok(transaction.written)
 }
 
@@ -75,21 +78,24 @@ pub(in crate::flush) async fn held(
 ) -> Result<Holdings, Failure> {
     let limits = session.plan.limits.within_packet(session.packet);
     let mut transaction = Transaction { session: &mut session, written: Written::default() };
+    let adopts = transaction.adopts(offered).await?;
+    if adopts {
+        transaction.adopt_letters(offered).await?;
+    }
     transaction.simple("START TRANSACTION").await?;
-    let adopted = transaction.adopt(offered, limits, scratch).await?;
+    let adopted = if adopts { transaction.adopt(offered, limits, scratch).await? } else { 0 };
     let partitions = transaction.held(partitions).await?;
+    let members = transaction.members().await?;
     let instance = transaction.session.books.map(|books| books.ledger.instance());
-    // The pump would not hear of what is recorded here.
     transaction.end(End::Look, limits, scratch).await?;
-    Ok(Holdings { instance: instance.unwrap_or_default(), partitions, adopted })
+    Ok(Holdings { instance: instance.unwrap_or_default(), partitions, members, adopted })
 }
 
 impl Transaction<'_, '_> {
-    /// Everything that comes before the COMMIT that makes these ranges durable; without any, before one that
-    /// only counts.
+    /// Everything that comes before the COMMIT.
     pub(super) async fn prepare(
         &mut self,
-        ranges: Option<&[OffsetRange]>,
+        end: End<'_>,
         limits: StatementLimits,
         scratch: &mut Scratch,
     ) -> Result<Option<Entry>, Failure> {
@@ -103,7 +109,11 @@ impl Transaction<'_, '_> {
         if commit.has_others() && !commit.is_all_there(&self.commits(&commit).await?) {
             return Err(Failure::WentBack(commit.instance));
         }
-        let records = ranges.map_or_else(Vec::new, |ranges| ledger.records(writer, ranges));
+        let records = match end {
+            End::Commit(ranges) => ledger.records(ranges),
+            End::Record => ledger.all_records(),
+            End::Look | End::Rollback => Vec::new(),
+        };
         for delete in progress::forget(&identity, &records) {
             self.run(delete).await?;
         }
@@ -170,6 +180,32 @@ impl Transaction<'_, '_> {
         Ok(held)
     }
 
+    async fn members(&mut self) -> Result<BTreeSet<String>, Cause> {
+        let Some(identity) = self.session.books.and_then(|books| books.ledger.identity()) else {
+            return Ok(BTreeSet::new());
+        };
+        let rows = self.rows(progress::members(&identity)).await?;
+        let members: Result<_, sqlx::Error> = rows.iter().map(|row| row.try_get(0)).collect();
+        members.map_err(|error| Cause::of(None, &error))
+    }
+
+    /// Whether the database has rows and has never recorded how far it is.
+    async fn adopts(&mut self, offered: &Offered) -> Result<bool, Cause> {
+        Ok(!offered.offsets.is_empty()
+            && self.rows(progress::ANY.to_owned()).await?.is_empty()
+            && self.has_rows().await?)
+    }
+
+    /// Before the rows, after which it would not be done again.
+    async fn adopt_letters(&mut self, Offered { topic_ids, .. }: &Offered) -> Result<(), Cause> {
+        let Some(identity) = self.session.books.and_then(|books| books.ledger.identity()) else {
+            return Ok(());
+        };
+        let connection = &mut *self.session.connection;
+        let adopted = dead_letter::adopt(connection, &identity.cluster_id, topic_ids).await;
+        adopted.map(drop).map_err(|error| Cause::of(None, &error))
+    }
+
     /// Returns of how many partitions it has adopted Kafka's offsets.
     async fn adopt(
         &mut self,
@@ -177,14 +213,9 @@ impl Transaction<'_, '_> {
         limits: StatementLimits,
         scratch: &mut Scratch,
     ) -> Result<usize, Failure> {
-        let Some(books) = self.session.books else { return Ok(0) };
-        let Some(identity) = books.ledger.identity() else { return Ok(0) };
-        if offsets.is_empty() || !self.rows(progress::ANY.to_owned()).await?.is_empty() {
+        let Some(identity) = self.session.books.and_then(|books| books.ledger.identity()) else {
             return Ok(0);
-        }
-        if !self.has_rows().await? {
-            return Ok(0);
-        }
+        };
         let record = |(partition, next): (&TopicPartition, &i64)| Record {
             assignment: 0,
             topic_id: topic_ids.get(&partition.topic).cloned().unwrap_or_default(),

@@ -112,6 +112,15 @@ fn push_group(text: &mut String, identity: &Identity) {
     text.push_str(" AND (");
 }
 
+/// Selects the members of the group that have committed here.
+pub fn members(identity: &Identity) -> String {
+    let mut text = format!("SELECT DISTINCT `member_id` FROM `{WRITERS}` WHERE `cluster_id` = ");
+    push_text(&mut text, &identity.cluster_id);
+    text.push_str(" AND `group_id` = ");
+    push_text(&mut text, &identity.group_id);
+    text
+}
+
 /// Whether a table has a row.
 pub fn any_row(table: &str) -> String {
     format!("SELECT 1 FROM `{table}` LIMIT 1")

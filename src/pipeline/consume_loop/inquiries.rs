@@ -26,6 +26,8 @@ pub(super) enum Purpose {
     Again,
     /// Other instances have them, and we wait until they are done.
     Others,
+    /// None: who writes to the database?
+    Members,
 }
 
 /// What has been asked and not answered.
@@ -118,6 +120,13 @@ impl ConsumeLoop {
         }
     }
 
+    /// Asks the database who writes to it, unless it has been asked already.
+    pub(super) fn recall_members(&mut self, recall: Recall) {
+        if !self.inquiries.has(Purpose::Members) {
+            self.recall(Purpose::Members, Vec::new(), recall);
+        }
+    }
+
     fn recall(&mut self, purpose: Purpose, facts: Vec<PartitionFacts>, recall: Recall) {
         self.inquiries.database.push_back((purpose, facts, recall));
         if self.inquiries.database.len() == 1 {
@@ -159,6 +168,7 @@ impl ConsumeLoop {
                 self.pump.assigned(&facts, &holdings.instance)?;
             }
             Purpose::Again => self.pump.begin_again(&facts, &holdings.instance)?,
+            Purpose::Members => self.known_members(&holdings.members),
             Purpose::Others => {
                 self.pump.done_by_others(&held(
                     &recall.partitions,

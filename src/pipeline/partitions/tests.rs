@@ -16,7 +16,7 @@ fn partitions() -> Partitions {
 
 /// The database records what is durable, and what is handed over then.
 fn handed_over(partitions: &mut Partitions) -> Vec<(i32, i64)> {
-    let records = partitions.ledger.records(0, &[]);
+    let records = partitions.ledger.all_records();
     let commit = partitions.ledger.draw(0);
     partitions.ledger.acknowledge(&commit, &records);
     let recorded: Vec<_> = records.iter().map(|record| (record.assignment, record.next)).collect();

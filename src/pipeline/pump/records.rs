@@ -19,8 +19,6 @@ use tracing::{error, warn};
 
 /// How long what is durable may wait for a batch to carry it.
 const RECORD_AFTER: Duration = Duration::from_secs(1);
-/// How soon to try again if another writer is about to record it, and may be stuck.
-const RECORD_AGAIN: Duration = Duration::from_millis(100);
 /// How often to look at a database that nothing is written to.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The pause before a partition is sought again: librdkafka cannot while it is still starting it.
@@ -46,24 +44,15 @@ impl Pump {
         if self.partitions.len() > 0 {
             self.timers.set_if_unset(Timer::Look, now.at + LOOK_EVERY);
         }
-        let is_urgent =
-            !self.records_in_vain && (self.partitions.has_new() || self.is_last_chance());
-        let is_due = is_urgent
+        let is_due = self.partitions.has_new()
             || self.timers.is_over(Timer::Record, now.at)
-            || self.timers.is_over(Timer::Look, now.at);
+            || self.timers.is_over(Timer::Look, now.at)
+            || self.is_last_chance();
         if is_due && let Some(batch) = self.batches.lend() {
             self.records_under_way = true;
             self.timers.clear(Timer::Record);
             self.timers.clear(Timer::Look);
             port.write(SealedBatch { batch, sources: Vec::new(), sealed_at: now.at });
-        }
-    }
-
-    /// A batch without rows is done; it may have recorded nothing.
-    pub(super) fn record_is_done(&mut self, has_recorded: bool, now: Now) {
-        self.records_in_vain = !has_recorded && self.partitions.has_unrecorded();
-        if self.records_in_vain {
-            self.timers.set(Timer::Record, now.at + RECORD_AGAIN);
         }
     }
 
@@ -112,6 +101,11 @@ impl Pump {
                 }
             }
         }
+    }
+
+    /// How many members of the group have partitions and do not write to this database.
+    pub(in crate::pipeline) fn strangers(&self, members: usize) {
+        self.metrics.strangers.set(members as f64);
     }
 
     /// Kafka's ids of topics now. The partitions of one that was deleted and recreated begin again.

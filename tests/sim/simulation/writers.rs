@@ -4,7 +4,7 @@ use super::{ERRORS, Event, FAULTS_END, Outcome, Plant, Simulation};
 use crate::database::Transaction;
 use crate::group::Member;
 use crate::inputs::WRITERS;
-use crate::instance::Job;
+use crate::instance::{Job, records_of};
 use crate::laws::place;
 use sluicegate::buffer::Batch;
 use sluicegate::flush::{WentBack, Written};
@@ -70,8 +70,7 @@ impl Simulation<'_> {
                     letters.dead_letters.extend(places);
                 }
                 let ledger = &self.instances[&member].ledger;
-                let (commit, records) =
-                    (ledger.draw(writer), ledger.records(writer, batch.ranges()));
+                let (commit, records) = (ledger.draw(writer), records_of(ledger, batch));
                 self.database.commit(letters.with_books(&commit, &records));
                 let outcome = Outcome::Committed(commit, records);
                 return Ok(self.hand_back(member, writer, job, outcome));
@@ -100,7 +99,7 @@ impl Simulation<'_> {
         if !commit.is_all_there(&found) && self.plant != Some(Plant::LookAway) {
             return Outcome::WentBack(commit.instance);
         }
-        let mut records = ledger.records(writer, batch.ranges());
+        let mut records = records_of(ledger, batch);
         if self.plant == Some(Plant::RecordTooMuch) {
             for record in &mut records {
                 let own = batch.ranges().iter().filter(|one| one.assignment == record.assignment);
@@ -129,7 +128,7 @@ impl Simulation<'_> {
                 Ok(Written { recorded, ..Written::default() })
             }
             Outcome::Pretended => {
-                let records = instance.ledger.records(writer, sealed.batch.ranges());
+                let records = records_of(&instance.ledger, &sealed.batch);
                 let recorded = records.iter().map(|record| (record.assignment, record.next));
                 Ok(Written { recorded: recorded.collect(), ..Written::default() })
             }

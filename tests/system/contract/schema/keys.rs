@@ -5,6 +5,7 @@ use testkit::Server;
 
 testkit::on_both_servers!(
     unique_keys_that_let_events_meet,
+    keys_that_let_dead_letters_meet,
     unique_keys_without_harm,
     ids_that_are_narrow_or_nearly_used_up,
     ids_that_are_not_whole_numbers,
@@ -68,9 +69,20 @@ async fn unique_keys_that_let_events_meet(server: Server) {
             says: &["users.user_id: allows NULL, but is part of the key"],
             ..REFUSED
         },
+    ])
+    .await;
+}
+
+async fn keys_that_let_dead_letters_meet(server: Server) {
+    check(server, &[
         Fault {
             by: &["ALTER TABLE dead_letters DROP INDEX uq_dead_letters, ADD UNIQUE KEY mine (topic(9), kafka_partition, kafka_offset)"],
             says: &["dead_letters: has no unique key", "mine over (topic(9), kafka_partition, kafka_offset)"],
+            ..REFUSED
+        },
+        Fault {
+            by: &["ALTER TABLE dead_letters DROP INDEX uq_dead_letters, ADD UNIQUE KEY uq_dead_letters (topic, kafka_partition, kafka_offset)"],
+            says: &["dead_letters: has no unique key", "the unique key uq_dead_letters over (topic, kafka_partition, kafka_offset) lets rows of different events collide"],
             ..REFUSED
         },
     ])

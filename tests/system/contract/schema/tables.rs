@@ -181,6 +181,15 @@ async fn dead_letters_that_do_not_fit(server: Server) {
             ],
             ..REFUSED
         },
+        Fault {
+            by: &["ALTER TABLE dead_letters DROP INDEX uq_dead_letters, DROP COLUMN topic_id, MODIFY cluster_id VARCHAR(10) NOT NULL DEFAULT ''"],
+            says: &[
+                "dead_letters.topic_id: the column does not exist; fix it with: ALTER TABLE `dead_letters` ADD COLUMN `topic_id` VARCHAR(22) CHARACTER SET ascii",
+                "dead_letters.cluster_id: is varchar(10)",
+                "dead_letters: has no unique key",
+            ],
+            ..REFUSED
+        },
     ])
     .await;
 }
