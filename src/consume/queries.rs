@@ -23,6 +23,8 @@ pub struct PartitionFacts {
     pub end: i64,
     /// Whether the group has committed an offset in any partition of the topic.
     pub group_knows_topic: bool,
+    /// Whether the topic did not exist yet when this instance started: not Kafka's to know, either.
+    pub is_topic_new: bool,
     /// Kafka's id of the topic; empty if it tells none.
     pub topic_id: Arc<str>,
     /// What the database says: not Kafka's to know, so whoever has asked the database fills it in.
@@ -84,6 +86,7 @@ pub(super) fn beginnings<C: ConsumerContext>(
             first,
             end,
             group_knows_topic: group.keys().any(|known| known.topic == partition.topic),
+            is_topic_new: false,
             topic_id: topic_ids.get(&partition.topic).cloned().unwrap_or_default(),
             rows: HeldByTopic::new(),
         }

@@ -3,8 +3,9 @@
 //! Takes what Kafka and the database know of a partition and `kafka.auto_offset_reset`, gives the offset to
 //! read from: the smaller of Kafka's and the database's. Holds true: nothing is skipped that the database
 //! does not say it holds; a first position is chosen once, since it is recorded before the first message is
-//! read; a partition that appears in a topic that the group knows already is read from its first offset,
-//! because its messages are newer than the group's start. Fails if the setting is `error`. Absent: IO.
+//! read; a partition that appears in a topic that the group knows already, or with a topic while we run, is
+//! read from its first offset, because its messages are newer than the group's start. Fails if the setting
+//! is `error`. Absent: IO.
 //!
 //! ```text
 //!             database   Kafka   partition holds   begins
@@ -94,7 +95,7 @@ pub enum NoBegin {
 /// # Errors
 /// See [`NoBegin`].
 pub(super) fn begin(facts: &PartitionFacts, reset: OffsetReset) -> Result<Begin, NoBegin> {
-    let PartitionFacts { partition, committed, first, end, group_knows_topic, .. } = facts;
+    let PartitionFacts { partition, committed, first, end, .. } = facts;
     let (first, end, mut surprises) = (*first, *end, Vec::new());
     let at = |offset, surprises| Begin {
         partition: partition.clone(),
@@ -122,7 +123,7 @@ pub(super) fn begin(facts: &PartitionFacts, reset: OffsetReset) -> Result<Begin,
         }
         (Held::Nothing, Some(kafka)) => kafka,
         (Held::Nothing, None) => match reset {
-            _ if *group_knows_topic => first,
+            _ if facts.group_knows_topic || facts.is_topic_new => first,
             OffsetReset::Earliest => first,
             OffsetReset::Latest => end,
             OffsetReset::Error => return Err(NoBegin::Uncommitted(partition.clone())),
@@ -159,6 +160,7 @@ mod tests {
             first: 100,
             end: 200,
             group_knows_topic: false,
+            is_topic_new: false,
             rows: row.into_iter().collect(),
         }
     }
@@ -194,10 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_of_a_topic_that_the_group_knows_begins_at_its_first_offset() {
+    fn what_is_newer_than_the_start_begins_at_its_first_offset() {
+        let facts = facts(Held::Nothing, None);
         for reset in [OffsetReset::Earliest, OffsetReset::Latest, OffsetReset::Error] {
-            let added = PartitionFacts { group_knows_topic: true, ..facts(Held::Nothing, None) };
+            let added = PartitionFacts { group_knows_topic: true, ..facts.clone() };
             assert_eq!(begin(&added, reset).unwrap().offset, 100);
+            let created = PartitionFacts { is_topic_new: true, ..facts.clone() };
+            assert_eq!(begin(&created, reset).unwrap().offset, 100);
         }
     }
 

@@ -241,7 +241,10 @@ impl ConsumeLoop {
             Answer::Beginnings(beginnings) => self.beginnings(beginnings),
             Answer::Bounds(bounds) => self.pump.bounds(&bounds),
             Answer::Members(members) => self.members(members),
-            Answer::TopicIds(ids) => self.pump.topic_ids(&ids),
+            Answer::TopicIds(ids) => {
+                self.inquiries.topics(&ids);
+                self.pump.topic_ids(&ids);
+            }
             Answer::Ends { bounds, missing } => self.pump.present_ends(&bounds, &missing),
         }
     }
@@ -279,7 +282,7 @@ impl ConsumeLoop {
         if self.ticks.is_multiple_of(TICKS_TO_BOUNDS) {
             consumer.ask(Question::Bounds(self.pump.unknown_bounds()));
             consumer.ask(Question::Ends(self.pump.pending()));
-            consumer.ask(Question::TopicIds(self.pump.topics()));
+            self.ask_topic_ids();
         }
         if self.ticks.is_multiple_of(TICKS_TO_MEMBERS) {
             self.ask_about_members();
@@ -287,6 +290,12 @@ impl ConsumeLoop {
         self.ticks = self.ticks.wrapping_add(1);
         self.pump.report(Now::read());
         self.check_kafka()
+    }
+
+    /// Topics may be created, or deleted and recreated.
+    fn ask_topic_ids(&self) {
+        let topics = self.topics.iter().map(|topic| topic.as_str().into()).collect();
+        self.link.consumer.ask(Question::TopicIds(topics));
     }
 
     /// Whether we reach Kafka, and the group accepts this instance.

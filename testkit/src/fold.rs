@@ -65,6 +65,18 @@ pub struct Expected {
     pub verdicts: Vec<Verdict>,
 }
 
+impl Expected {
+    /// How many rows each table must have, dead letters included.
+    pub fn sizes(&self) -> BTreeMap<String, i64> {
+        let size = |rows: &[Row]| i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let mut sizes: BTreeMap<String, i64> =
+            self.tables.iter().map(|(table, rows)| (table.clone(), size(rows))).collect();
+        let dead = self.verdicts.iter().filter(|verdict| **verdict == Verdict::Dead);
+        sizes.insert("dead_letters".to_owned(), dead.map(|_| 1).sum());
+        sizes
+    }
+}
+
 impl<'m> From<&'m Message> for Input<'m> {
     fn from(message: &'m Message) -> Self {
         Self { topic: &message.topic, value: message.value.as_deref() }

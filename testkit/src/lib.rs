@@ -12,8 +12,9 @@
 //! * [`kafka`] – topics that change, and the offsets of the world's consumer group;
 //! * [`instance`] – a running `sluicegate`, its log and its HTTP port;
 //! * [`net`] – free ports, and plain HTTP; [`metrics`] – what `/metrics` says;
+//! * [`forwarder`] – one address behind which the server can change;
 //! * [`wait`] – waits for a condition, never for a time;
-//! * [`tables`] – what a table holds, as values;
+//! * [`tables`] – what a table holds, as values; [`backup`] – what a database held, to be put back;
 //! * [`fold`] – the tables and verdicts that messages must give;
 //! * [`fuzz`] – what holds for any bytes;
 //! * [`chance`] – chance with a seed; [`environment`] – what a run is told by variables.
@@ -28,9 +29,11 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+pub mod backup;
 pub mod chance;
 pub mod environment;
 pub mod fold;
+pub mod forwarder;
 pub mod fuzz;
 pub mod instance;
 pub mod kafka;
@@ -40,8 +43,10 @@ pub mod tables;
 pub mod wait;
 pub mod world;
 
+pub use backup::Backup;
 pub use chance::Chance;
 pub use fold::Row;
+pub use forwarder::Forwarder;
 pub use instance::Instance;
 pub use loadgen::metrics;
 pub use loadgen::metrics::Metrics;

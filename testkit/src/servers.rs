@@ -1,6 +1,7 @@
 //! The servers of a run, which all tests share, and servers of a test's own. All of them are started by
 //! the scripts in `tests/servers`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -121,6 +122,8 @@ pub struct OwnServer {
     pub port: u16,
     pub directory: PathBuf,
     name: &'static str,
+    /// What it was started with, and is started with again.
+    arguments: Vec<OsString>,
 }
 
 impl OwnServer {
@@ -132,21 +135,32 @@ impl OwnServer {
     ) -> Self {
         let directory = directory.join(name);
         let mut command = command(name, "start", &directory);
+        let given = command.get_args().count();
         more(&mut command);
+        let arguments = command.get_args().skip(given).map(OsString::from).collect();
         let report = succeed(command).await;
         let port = report.lines().find_map(|line| line.strip_prefix("port="));
         let port = port.expect("a started server tells its port").parse().unwrap();
-        Self { port, directory, name }
+        Self { port, directory, name, arguments }
     }
 
     /// `mysql://…` of a database server, with every privilege.
     pub fn url(&self) -> String {
-        format!("mysql://sluicegate:sluicegate@127.0.0.1:{}", self.port)
+        format!("mysql://sluicegate:sluicegate@{}", self.address())
+    }
+
+    /// `HOST:PORT`
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// `VERB DIRECTORY` of its script: a tool of its own, or what stops and starts it.
     pub fn command(&self, verb: &str) -> Command {
-        command(self.name, verb, &self.directory)
+        let mut command = command(self.name, verb, &self.directory);
+        if verb == "start" {
+            command.args(&self.arguments);
+        }
+        command
     }
 
     /// The text of a shell script that runs a tool with the script's own arguments.

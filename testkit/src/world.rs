@@ -235,6 +235,19 @@ impl World {
         tables::count(&mut self.connect().await, table).await
     }
 
+    /// In words, the tables that have fewer rows than they must.
+    pub async fn lacks(&self, sizes: &BTreeMap<String, i64>) -> Vec<String> {
+        let mut connection = self.connect().await;
+        let mut lacks = Vec::new();
+        for (table, size) in sizes {
+            let count = tables::count(&mut connection, table).await;
+            if count < *size {
+                lacks.push(format!("{table} has {count} rows of {size}"));
+            }
+        }
+        lacks
+    }
+
     /// Every one of these tables holds these rows and no others.
     pub async fn assert_tables(&self, context: &str, expected: &BTreeMap<String, Vec<Row>>) {
         let context = format!("{}: {context}", self.server.name());

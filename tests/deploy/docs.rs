@@ -88,7 +88,7 @@ impl Surroundings {
         let directory = servers::directory("docs");
         // Topics and groups have their real names, so the broker is one of our own.
         let broker = OwnServer::start("kafka", &directory, |_| {}).await;
-        world.kafka = format!("127.0.0.1:{}", broker.port);
+        world.kafka = broker.address();
         world.prefix = String::new();
         world.create_topics(&TOPICS, 2).await;
         let plan = Plan { events: EVENTS, poison: 0.05, ..Plan::default() };

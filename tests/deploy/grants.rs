@@ -196,7 +196,7 @@ async fn kafka_acls_suffice_over_sasl_and_tls() {
     }
     let directory = servers::directory("acls");
     let broker = guarded_broker(&directory, &certificates).await;
-    world.kafka = format!("127.0.0.1:{}", broker.port);
+    world.kafka = broker.address();
     let ca = certificates.join("ca.pem").display().to_string();
     let client = [
         ("security.protocol", "sasl_ssl"),

@@ -10,7 +10,7 @@ use testkit::{Chance, Server, until};
 
 /// Lets it happen until `seen` tells that an instance has noticed, heals it, and compares.
 async fn check(fault: Fault, setup: Setup<'static>, seen: impl Fn(&Service) -> bool) {
-    let wants = Wants { broker: true, disk: false };
+    let wants = Wants { broker: true, ..Wants::default() };
     let Some(servers) = Servers::start(Server::MariaDb, wants).await else { return };
     let run = Run::start(Arc::new(servers), setup).await;
     run.until_rows_flow("the start").await;

@@ -81,7 +81,7 @@ impl Options {
 
 async fn every_fault(server: Server) {
     let Some(options) = Options::of(server) else { return };
-    let wants = Wants { broker: true, disk: true };
+    let wants = Wants { broker: true, disk: true, replicas: true };
     let Some(servers) = Servers::start(server, wants).await else { return };
     let (server, seed) = (server.name(), options.seed);
     eprintln!("chaos: {server}, seed {seed}; the logs are in {}", options.logs.display());

@@ -5,9 +5,10 @@ use crate::own_servers::Servers;
 use loadgen::{Message, TOPICS};
 use sqlx::{Executor, Row as _};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use testkit::fold::schema::{TABLES, entity};
 use testkit::fold::{self, Verdict};
-use testkit::{Row, World};
+use testkit::{DEADLINE, Row, World};
 
 /// How many differences are told in full.
 const TOLD: usize = 10;
@@ -88,6 +89,35 @@ pub async fn compare(servers: &Servers, fed: &Fed) -> Differences {
     }
     dead_letters(world, dead, &mut differences).await;
     differences
+}
+
+/// Waits until every table has as many rows as it must have, dead letters included. Kafka's offsets do not tell: a
+/// database that went back lacks what they count as done.
+pub async fn until_complete(servers: &Servers, fed: &Fed) -> Result<(), String> {
+    let world = &servers.world;
+    let sizes = tokio::task::block_in_place(|| sizes(world, fed));
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let lacks = world.lacks(&sizes).await;
+        if lacks.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("after {DEADLINE:?}: {}", lacks.join(", ")));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+fn sizes(world: &World, fed: &Fed) -> BTreeMap<String, i64> {
+    let mut sizes = BTreeMap::new();
+    for topic in TOPICS {
+        let messages: Vec<Message> = fed.of(topic).collect();
+        for (table, size) in fold::of(&messages, world.server).sizes() {
+            *sizes.entry(table).or_default() += size;
+        }
+    }
+    sizes
 }
 
 /// The tables of a topic, and the columns that make a row unique.

@@ -22,10 +22,13 @@ pub enum Fault {
     ColumnMissing,
     ColumnNarrower,
     IdsRunOut,
+    Restored,
+    FailoverThatLost,
     BrokerKilled,
     BrokerFrozen,
     PartitionsAdded,
     TopicCreatedLate,
+    TopicRecreated,
     OffsetsOutOfRange,
     CommitsFailing,
     TransactionAborted,
@@ -37,7 +40,7 @@ pub enum Fault {
 
 impl Fault {
     /// What happens to the database server.
-    pub const SERVER: [Self; 16] = [
+    pub const SERVER: [Self; 18] = [
         Self::ServerKilled,
         Self::ServerStopped,
         Self::ServerFrozen,
@@ -54,14 +57,17 @@ impl Fault {
         Self::ColumnMissing,
         Self::ColumnNarrower,
         Self::IdsRunOut,
+        Self::Restored,
+        Self::FailoverThatLost,
     ];
 
     /// What happens to Kafka.
-    pub const BROKER: [Self; 8] = [
+    pub const BROKER: [Self; 9] = [
         Self::BrokerKilled,
         Self::BrokerFrozen,
         Self::PartitionsAdded,
         Self::TopicCreatedLate,
+        Self::TopicRecreated,
         Self::OffsetsOutOfRange,
         Self::CommitsFailing,
         Self::TransactionAborted,
@@ -90,10 +96,13 @@ impl Fault {
             Self::ColumnMissing => "column missing",
             Self::ColumnNarrower => "column narrower",
             Self::IdsRunOut => "AUTO_INCREMENT runs out",
+            Self::Restored => "restored",
+            Self::FailoverThatLost => "failover that lost",
             Self::BrokerKilled => "broker killed",
             Self::BrokerFrozen => "broker frozen",
             Self::PartitionsAdded => "partitions added",
             Self::TopicCreatedLate => "topic created late",
+            Self::TopicRecreated => "recreated topic",
             Self::OffsetsOutOfRange => "offsets out of range",
             Self::CommitsFailing => "commits failing",
             Self::TransactionAborted => "transaction aborted",
@@ -121,6 +130,7 @@ impl Fault {
             Self::InstanceKilled | Self::InstanceStopped => chance.milliseconds(0..2_000),
             Self::PartitionsAdded
             | Self::TopicCreatedLate
+            | Self::TopicRecreated
             | Self::OffsetsOutOfRange
             | Self::TransactionAborted => Duration::ZERO,
             Self::InstanceAdded => chance.milliseconds(3_000..6_000),

@@ -25,6 +25,8 @@ enum Order {
     /// and are sent at once.
     Partitions(String, i32),
     Pause,
+    /// The same; tells when Kafka has everything.
+    Rest(Sender<()>),
     Resume,
     /// One more message, beyond the plan.
     Send(Message),
@@ -90,6 +92,13 @@ impl Feed {
         self.order(Order::Pause);
     }
 
+    /// Pauses, and waits until Kafka has everything.
+    pub fn rest(&self) {
+        let (done, is_done) = channel();
+        self.order(Order::Rest(done));
+        is_done.recv().unwrap();
+    }
+
     pub fn resume(&self) {
         self.order(Order::Resume);
     }
@@ -129,6 +138,11 @@ impl Worker {
         loop {
             match orders.try_recv() {
                 Ok(Order::Pause) => paused = true,
+                Ok(Order::Rest(done)) => {
+                    paused = true;
+                    self.flush();
+                    done.send(()).unwrap();
+                }
                 Ok(Order::Resume) => (paused, due) = (false, Instant::now()),
                 Ok(Order::Partitions(topic, count)) => self.grow(&topic, count),
                 Ok(Order::Send(message)) => {

@@ -2,23 +2,25 @@
 
 mod broker;
 mod database;
+mod history;
 
 use crate::fault::Fault;
 use crate::feed::Feed;
 use crate::own_servers::{Servers, tell};
+use crate::replica::{Replica, Replication};
 use crate::service::Service;
 use database::Lowered;
 use loadgen::TOPICS;
 use rdkafka::producer::BaseProducer;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection, Executor};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use testkit::{Chance, DEADLINE};
+use testkit::{Backup, Chance, DEADLINE};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 
@@ -35,6 +37,10 @@ pub struct Injector {
     topics: Mutex<BTreeMap<&'static str, i32>>,
     /// Held while instances must neither begin nor end.
     steady: Arc<Mutex<()>>,
+    /// Held while the database is about to go back in time, or what it needs then is about to go.
+    history: Arc<Mutex<()>>,
+    /// Kafka's ids of topics that are gone.
+    old_topics: Mutex<BTreeSet<String>>,
     widths: Mutex<Range<usize>>,
     /// Whether to save a minute here and there.
     is_short: bool,
@@ -52,6 +58,10 @@ pub struct Injected {
     /// A producer whose transaction is open.
     transaction: Option<BaseProducer>,
     lowered: Option<Lowered>,
+    /// What the database goes back to, one way or the other, and the right to let it.
+    backup: Option<Backup>,
+    replica: Option<Replica>,
+    history: Option<OwnedMutexGuard<()>>,
     /// The number of an instance.
     service: usize,
     /// How an instance ended that was told to.
@@ -72,6 +82,8 @@ impl Injector {
             feed,
             topics: Mutex::default(),
             steady: Arc::default(),
+            history: Arc::default(),
+            old_topics: Mutex::default(),
             widths: Mutex::new(database::ROLE_WIDTHS),
         }
     }
@@ -102,9 +114,9 @@ impl Injector {
         let servers = &self.servers;
         let mut injected = Injected::new(fault);
         match fault {
-            Fault::ServerKilled => tell(&servers.database, "kill").await,
-            Fault::ServerStopped => tell(&servers.database, "stop").await,
-            Fault::ServerFrozen => servers.database.signal("STOP"),
+            Fault::ServerKilled => tell(&servers.database(), "kill").await,
+            Fault::ServerStopped => tell(&servers.database(), "stop").await,
+            Fault::ServerFrozen => servers.database().signal("STOP"),
             Fault::ServerReadOnly => self.make_read_only().await,
             Fault::ConnectionsKilled => {
                 injected.repeat(servers, |servers| async move { servers.kill_connections().await });
@@ -129,6 +141,17 @@ impl Injector {
                 injected.steady = Some(Arc::clone(&self.steady).lock_owned().await);
                 self.spoil_tables(fault).await;
             }
+            Fault::Restored => {
+                injected.history = Some(Arc::clone(&self.history).lock_owned().await);
+                let database = &servers.world.database;
+                injected.backup = Some(Backup::take(&mut servers.admin().await, database).await);
+            }
+            Fault::FailoverThatLost => {
+                injected.history = Some(Arc::clone(&self.history).lock_owned().await);
+                let replica = servers.replica(Replication::Asynchronous).await;
+                replica.stop_receiving().await;
+                injected.replica = Some(replica);
+            }
             Fault::BrokerKilled => tell(servers.broker(), "kill").await,
             Fault::BrokerFrozen => servers.broker().signal("STOP"),
             Fault::PartitionsAdded => self.add_partition(chance).await,
@@ -137,6 +160,7 @@ impl Injector {
                 let topic: &&str = chance.pick(&missing);
                 self.create_topic(topic).await;
             }
+            Fault::TopicRecreated => self.recreate_topic(chance).await,
             Fault::OffsetsOutOfRange => self.delete_unread().await,
             Fault::CommitsFailing => self.limit_offsets("1").await,
             Fault::TransactionAborted => self.abort_transaction(),
@@ -158,8 +182,8 @@ impl Injector {
         let servers = &self.servers;
         injected.let_go().await;
         match injected.fault {
-            Fault::ServerKilled | Fault::ServerStopped => tell(&servers.database, "start").await,
-            Fault::ServerFrozen => servers.database.signal("CONT"),
+            Fault::ServerKilled | Fault::ServerStopped => tell(&servers.database(), "start").await,
+            Fault::ServerFrozen => servers.database().signal("CONT"),
             Fault::ServerReadOnly => servers.sql("SET GLOBAL read_only = OFF").await,
             Fault::IdleTimeout => {
                 self.feed.resume();
@@ -171,6 +195,7 @@ impl Injector {
             | Fault::ColumnMissing
             | Fault::ColumnNarrower
             | Fault::IdsRunOut => self.repair_tables(injected.fault).await,
+            Fault::Restored | Fault::FailoverThatLost => injected.go_back(servers).await,
             Fault::BrokerKilled => tell(servers.broker(), "start").await,
             Fault::BrokerFrozen => servers.broker().signal("CONT"),
             Fault::TransactionOpen => {
@@ -194,6 +219,7 @@ impl Injector {
             | Fault::GlobalReadLock
             | Fault::PartitionsAdded
             | Fault::TopicCreatedLate
+            | Fault::TopicRecreated
             | Fault::OffsetsOutOfRange
             | Fault::TransactionAborted => {}
         }
@@ -226,6 +252,9 @@ impl Injected {
             steady: None,
             transaction: None,
             lowered: None,
+            backup: None,
+            replica: None,
+            history: None,
             service: 0,
             ended: None,
         }

@@ -10,11 +10,13 @@
 mod broker;
 mod chaos;
 mod compare;
+mod failover;
 mod fault;
 mod feed;
 mod inject;
 mod instances;
 mod own_servers;
+mod replica;
 mod report;
 mod run;
 mod server;

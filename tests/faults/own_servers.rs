@@ -1,15 +1,18 @@
 //! Servers of a test's own, to be broken: MySQL or MariaDB, and a broker where that is to break.
 
+use crate::replica;
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use testkit::{DEADLINE, OwnServer, Server, World, servers};
+use testkit::{DEADLINE, Forwarder, OwnServer, Server, World, servers};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The account under which sluicegate works: it may do what it has to, and nothing else.
@@ -46,13 +49,18 @@ pub struct Wants {
     pub broker: bool,
     /// Data on a disk of its own that can be filled.
     pub disk: bool,
+    /// A database server that replicas can follow, behind an address that can lead to one of them.
+    pub replicas: bool,
 }
 
 /// Servers of a test's own, and the world on them in which sluicegate works.
 pub struct Servers {
     pub world: World,
-    pub database: OwnServer,
+    /// The one that takes writes.
+    database: Mutex<Arc<OwnServer>>,
     broker: Option<OwnServer>,
+    /// Where the address leads that sluicegate knows, if not to the database server itself.
+    forwarder: Option<Forwarder>,
     /// Whether the database server's data is on a disk of its own.
     pub has_disk: bool,
     /// Given back when the servers have stopped.
@@ -71,35 +79,46 @@ impl Servers {
         let turn = TURNS.acquire().await.unwrap();
         let directory = servers::directory("faults");
         let has_disk = wants.disk && can_mount();
-        let database = OwnServer::start(server.name(), &directory, |command| {
-            if has_disk {
-                command.env("SLUICEGATE_SERVER_DISK", DISK);
-            }
-        })
-        .await;
+        let arguments = if wants.replicas { replica::arguments(server) } else { Vec::new() };
+        let database = start_database(server, &directory, has_disk, &arguments).await;
+        let forwarder = wants.replicas.then(|| Forwarder::to(&database.address()));
         let mut broker = None;
         if wants.broker {
             let started = OwnServer::start("kafka", &directory, |_| {}).await;
-            world.kafka = format!("127.0.0.1:{}", started.port);
+            world.kafka = started.address();
             broker = Some(started);
         }
         for (setting, value) in SETTINGS {
             world.set(setting, value);
         }
         world.set("kafka.properties.max.poll.interval.ms", POLL_INTERVAL_MAX.as_millis());
-        let mut servers = Self { world, database, broker, has_disk, _turn: turn };
+        let database = Mutex::new(Arc::new(database));
+        let mut servers = Self { world, database, broker, forwarder, has_disk, _turn: turn };
         servers.prepare().await;
         Some(servers)
     }
 
     /// Makes the tables with every privilege, and the account with few.
     async fn prepare(&mut self) {
-        self.world.url = self.database.url();
+        self.world.url = self.database().url();
         self.world.succeed(&["migrate"]);
         let database = &self.world.database;
         self.sql(&format!("CREATE USER {ACCOUNT} IDENTIFIED BY '{ACCOUNT}'")).await;
         self.sql(&format!("GRANT {GRANTS} ON `{database}`.* TO {ACCOUNT}")).await;
-        self.world.url = format!("mysql://{ACCOUNT}:{ACCOUNT}@127.0.0.1:{}", self.database.port);
+        let port = self.forwarder.as_ref().map_or(self.database().port, |forwarder| forwarder.port);
+        self.world.url = format!("mysql://{ACCOUNT}:{ACCOUNT}@127.0.0.1:{port}");
+    }
+
+    /// The database server that takes writes.
+    pub fn database(&self) -> Arc<OwnServer> {
+        Arc::clone(&self.database.lock().unwrap())
+    }
+
+    /// Lets another server take the writes: the address leads there.
+    pub fn switch_to(&self, database: OwnServer) {
+        let forwarder = self.forwarder.as_ref().expect("an address that can lead elsewhere");
+        forwarder.switch(&database.address());
+        *self.database.lock().unwrap() = Arc::new(database);
     }
 
     /// The kind of the database server.
@@ -112,15 +131,25 @@ impl Servers {
         self.broker.as_ref().expect("a broker of the test's own")
     }
 
-    /// All of them.
-    pub fn all(&self) -> impl Iterator<Item = &OwnServer> {
-        self.broker.iter().chain([&self.database])
+    /// Copies what the servers said into this directory.
+    pub fn keep_logs(&self, directory: &Path) {
+        let database = self.database();
+        for server in self.broker.iter().chain([&*database]) {
+            let name = server.directory.file_name().unwrap().display();
+            let log = directory.join(format!("{name}.log"));
+            std::fs::copy(server.directory.join("log"), log).unwrap();
+        }
     }
 
     /// A connection with every privilege.
     pub async fn admin(&self) -> MySqlConnection {
-        let options = MySqlConnectOptions::from_str(&self.database.url()).unwrap();
-        options.database(&self.world.database).disable_statement_logging().connect().await.unwrap()
+        self.try_admin().await.unwrap()
+    }
+
+    /// The same for a server that may be away.
+    pub async fn try_admin(&self) -> Result<MySqlConnection, sqlx::Error> {
+        let options = MySqlConnectOptions::from_str(&self.database().url())?;
+        options.database(&self.world.database).disable_statement_logging().connect().await
     }
 
     /// Runs a statement with every privilege.
@@ -170,7 +199,7 @@ impl Servers {
 
     /// Leaves nothing free on the database server's disk, or makes it as large again as it was.
     pub async fn disk_is_full(&self, full: bool) {
-        let mut command = self.database.command("disk");
+        let mut command = self.database().command("disk");
         command.arg(if full { "full" } else { DISK });
         servers::succeed(command).await;
     }
@@ -224,7 +253,8 @@ impl Servers {
                 Offset::Offset(offset) => offset.max(first),
                 _ => first,
             };
-            end - done
+            // The offset of a topic that was deleted may be beyond the end of its namesake.
+            (end - done).max(0)
         });
         Some(left.sum())
     }
@@ -243,6 +273,22 @@ impl Servers {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }
+}
+
+/// Starts a database server, with a disk of its own if that is possible here and wanted.
+pub async fn start_database(
+    server: Server,
+    directory: &Path,
+    has_disk: bool,
+    arguments: &[String],
+) -> OwnServer {
+    OwnServer::start(server.name(), directory, |command| {
+        command.args(arguments);
+        if has_disk {
+            command.env("SLUICEGATE_SERVER_DISK", DISK);
+        }
+    })
+    .await
 }
 
 /// Kills, stops or starts a server.

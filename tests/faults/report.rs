@@ -86,6 +86,7 @@ impl fmt::Display for Report {
         for (class, count) in &self.seen.retries {
             writeln!(f, "{class:<28} {count:>5}")?;
         }
+        writeln!(f, "\n{:<28} {:>5}", "noticed that it went back", self.seen.went_back)?;
         let Differences { lost, doubled, diverged, blamed, unjudged, compared, told } =
             &self.differences;
         writeln!(f, "\n{compared} rows compared with the reference")?;

@@ -1,6 +1,6 @@
 //! Instances under load on servers that may be broken, and the reckoning at the end.
 
-use crate::compare::{Differences, compare};
+use crate::compare::{Differences, compare, until_complete};
 use crate::feed::Feed;
 use crate::inject::Injector;
 use crate::own_servers::Servers;
@@ -69,6 +69,13 @@ impl Outcome {
         assert!(fine, "{self:#?}");
         std::fs::remove_dir_all(&self.logs).unwrap();
     }
+
+    /// All that the instances said.
+    pub fn said(&self) -> String {
+        let logs = std::fs::read_dir(&self.logs).unwrap().map(|entry| entry.unwrap().path());
+        let of_instances = logs.filter(|log| log.file_stem().unwrap() != "guest");
+        of_instances.map(|log| std::fs::read_to_string(log).unwrap()).collect()
+    }
 }
 
 impl Run {
@@ -104,6 +111,11 @@ impl Run {
     /// Ends the load, waits until everything is consumed, stops the instances, and compares the
     /// tables with the reference.
     pub async fn end(self) -> Outcome {
+        self.end_after(async |_| {}).await
+    }
+
+    /// The same, and lets something happen when everything is consumed and the instances are idle.
+    pub async fn end_after(self, last: impl AsyncFnOnce(&Servers)) -> Outcome {
         let Self { injector, watch, instances, logs } = self;
         let mut problems = Vec::new();
         for topic in injector.missing_topics().await {
@@ -113,6 +125,8 @@ impl Run {
         let Injector { servers, services, feed, .. } = injector;
         let fed = tokio::task::block_in_place(|| feed.stop());
         problems.extend(servers.until_consumed(&topics).await.err());
+        last(&servers).await;
+        problems.extend(until_complete(&servers, &fed).await.err());
         let seen = watch.stop();
         problems.extend(seen.ended.iter().map(|ended| format!("ended by itself: {ended}")));
         for service in &services[..instances] {
@@ -122,11 +136,7 @@ impl Run {
             }
         }
         let differences = compare(&servers, &fed).await;
-        for server in servers.all() {
-            let name = server.directory.file_name().unwrap().display();
-            let log = logs.join(format!("{name}.log"));
-            std::fs::copy(server.directory.join("log"), log).unwrap();
-        }
+        servers.keep_logs(&logs);
         let messages = fed.messages + fed.extras.len() as u64;
         Outcome { logs, messages, seen, differences, problems }
     }

@@ -36,7 +36,7 @@ enum Trouble {
 
 /// It is counted under one of `classes`.
 async fn check(server: Server, fault: Fault, classes: &[&str], trouble: Trouble) {
-    let wants = Wants { broker: false, disk: fault == Fault::DiskFull };
+    let wants = Wants { disk: fault == Fault::DiskFull, ..Wants::default() };
     let Some(servers) = Servers::start(server, wants).await else { return };
     let run = Run::start(Arc::new(servers), Setup::of(1)).await;
     if !run.injector.allows(fault).await {

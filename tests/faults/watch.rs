@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_millis(200);
 /// A pause between two durable batches that is worth a word.
 const STALL: Duration = Duration::from_millis(600);
+const WENT_BACK: &str = "sluicegate_flush_database_went_back_total";
 
 /// Looks at all instances five times a second.
 pub struct Watch {
@@ -26,6 +27,8 @@ pub struct Seen {
     pub rows: u64,
     /// By class.
     pub retries: BTreeMap<String, u64>,
+    /// How often an instance found that the database went back in time.
+    pub went_back: u64,
     /// Times without a durable row.
     pub stalls: Vec<(Instant, Instant)>,
     /// Instances that ended by themselves.
@@ -82,7 +85,7 @@ struct Look {
 
 impl Look {
     fn once(&mut self, servers: &Servers, services: &[Service], seen: &Mutex<Seen>) {
-        let mut rows = 0;
+        let (mut rows, mut went_back) = (0, 0);
         let mut retries = Vec::new();
         let mut ended = Vec::new();
         for service in services {
@@ -98,6 +101,9 @@ impl Look {
             for (labels, value) in metrics.series("sluicegate_flush_rows_total") {
                 rows += self.more(service, number, labels, value);
             }
+            for (_, value) in metrics.series(WENT_BACK) {
+                went_back += self.more(service, number, WENT_BACK, value);
+            }
             for (labels, value) in metrics.series("sluicegate_flush_retries_total") {
                 let class = labels.trim_matches(|c| c == '{' || c == '}').replace("class=", "");
                 retries.push((class.replace('"', ""), self.more(service, number, labels, value)));
@@ -106,6 +112,7 @@ impl Look {
         let now = Instant::now();
         let mut seen = seen.lock().unwrap();
         seen.rows += rows;
+        seen.went_back += went_back;
         for (class, count) in retries.into_iter().filter(|(_, count)| *count > 0) {
             *seen.retries.entry(class).or_default() += count;
         }

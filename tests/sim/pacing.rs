@@ -33,6 +33,7 @@ impl Driver {
             first: 0,
             end: 0,
             group_knows_topic: true,
+            is_topic_new: false,
             topic_id: "id".into(),
             rows: [("id".into(), 0)].into(),
         };

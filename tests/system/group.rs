@@ -4,9 +4,13 @@
 mod flood;
 mod identity;
 mod kills;
+mod latest;
 mod memory;
 mod offsets;
 mod rebalance;
+mod recreated;
+mod restored;
+mod shared;
 mod slow;
 mod stop;
 mod topics;
@@ -14,7 +18,8 @@ mod transactions;
 mod until_end;
 
 use loadgen::{Generator, Message, Plan};
-use testkit::{World, fold};
+use std::cell::RefCell;
+use testkit::{Instance, World, fold, until};
 
 /// Every table holds what the reference fold gives for these messages.
 async fn assert_loaded<'m>(
@@ -23,6 +28,26 @@ async fn assert_loaded<'m>(
     messages: impl IntoIterator<Item = &'m Message>,
 ) {
     world.assert_tables(context, &fold::of(messages, world.server).tables).await;
+}
+
+/// The same, once an instance that runs has got there.
+async fn until_loaded<'m>(
+    context: &str,
+    world: &World,
+    instance: &Instance,
+    messages: impl IntoIterator<Item = &'m Message>,
+) {
+    let expected = fold::of(messages, world.server);
+    let (sizes, lacks) = (expected.sizes(), RefCell::default());
+    let what = || format!("{context}: {:?}\n{}", lacks.borrow(), instance.log());
+    until(what, async || {
+        let found: Vec<String> = world.lacks(&sizes).await;
+        let has_all = found.is_empty();
+        lacks.replace(found);
+        has_all
+    })
+    .await;
+    world.assert_tables(context, &expected.tables).await;
 }
 
 /// Made-up events of all topics.

@@ -10,7 +10,7 @@ use crate::ledger::{Held, Identity};
 use crate::offsets::{Offsets, TopicPartition, grouped};
 use crate::pipeline::PipelineError;
 use crate::pipeline::keeper::Recall;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tracing::{debug, warn};
 
@@ -39,11 +39,18 @@ pub(super) struct Inquiries {
     database: VecDeque<(Purpose, Vec<PartitionFacts>, Recall)>,
     /// As far as Kafka has told.
     topic_ids: BTreeMap<Arc<str>, Arc<str>>,
+    /// The topics that existed when Kafka first told; all others are newer than our start.
+    first_topics: Option<BTreeSet<Arc<str>>>,
 }
 
 impl Inquiries {
     pub(super) fn are_open(&self) -> bool {
         self.kafka.is_some() || !self.database.is_empty()
+    }
+
+    /// Kafka has told which topics exist.
+    pub(super) fn topics(&mut self, ids: &BTreeMap<Arc<str>, Arc<str>>) -> &BTreeSet<Arc<str>> {
+        self.first_topics.get_or_insert_with(|| ids.keys().cloned().collect())
     }
 
     fn has(&self, purpose: Purpose) -> bool {
@@ -91,9 +98,13 @@ impl ConsumeLoop {
 
     /// Kafka has answered.
     pub(super) fn beginnings(&mut self, beginnings: Beginnings) {
-        let Beginnings { facts, group, topic_ids, cluster_id } = beginnings;
+        let Beginnings { mut facts, group, topic_ids, cluster_id } = beginnings;
         let Some(purpose) = self.inquiries.kafka.take() else { return };
         self.identify(cluster_id);
+        let first_topics = self.inquiries.topics(&topic_ids);
+        for facts in &mut facts {
+            facts.is_topic_new = !first_topics.contains(&facts.partition.topic);
+        }
         self.inquiries.topic_ids.extend(topic_ids.clone());
         let partitions = facts.iter().map(|facts| facts.partition.clone()).collect();
         let offered = Offered { offsets: group, topic_ids };

@@ -24,6 +24,7 @@ impl ConsumeLoop {
         if self.setup.until_end {
             self.find_end()?;
         }
+        self.ask_topic_ids();
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         let group = &self.setup.config.kafka.group_id;
         info!(topics = topics.join(","), group, "joining the group");

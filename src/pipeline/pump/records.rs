@@ -12,7 +12,7 @@ use crate::pipeline::begin::{self, NoBegin};
 use crate::pipeline::partitions::Partition;
 use crate::pipeline::timers::Timer;
 use crate::pipeline::{Now, SealedBatch};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, warn};
@@ -106,12 +106,6 @@ impl Pump {
     /// How many members of the group have partitions and do not write to this database.
     pub(in crate::pipeline) fn strangers(&self, members: usize) {
         self.metrics.strangers.set(members as f64);
-    }
-
-    /// The topics of the assigned partitions.
-    pub(in crate::pipeline) fn topics(&self) -> Vec<Arc<str>> {
-        let topics = self.partitions.iter().map(|partition| Arc::clone(&partition.name.topic));
-        topics.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Kafka's ids of topics now. The partitions of one that was deleted and recreated begin again.

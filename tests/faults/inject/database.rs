@@ -74,10 +74,10 @@ impl Injector {
         servers.disk_is_full(false).await;
         if self.is_short {
             // MySQL looks only once a minute whether its log can be written again.
-            tell(&servers.database, "kill").await;
+            tell(&servers.database(), "kill").await;
         }
         // A server may also have given up.
-        tell(&servers.database, "start").await;
+        tell(&servers.database(), "start").await;
     }
 
     /// Takes from sluicegate what it needs of its tables.

@@ -92,6 +92,7 @@ impl Simulation<'_> {
             first: 0,
             end: i64::try_from(self.log[partition].len()).unwrap(),
             group_knows_topic: committed.keys().any(|known| known.topic == partition.topic),
+            is_topic_new: false,
             topic_id: "id".into(),
             rows: self
                 .database

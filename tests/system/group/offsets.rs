@@ -1,10 +1,9 @@
 //! Committed offsets whose messages Kafka has deleted.
 
-use super::{assert_loaded, impatient_group, users};
+use super::{assert_loaded, users};
 use loadgen::Message;
-use testkit::instance::ASSIGNED;
 use testkit::kafka::{Group, add_partitions, delete_messages};
-use testkit::{Instance, Server, World, until};
+use testkit::{Instance, Server, World};
 
 /// What is committed when the messages go, the first offset that is left, and the end.
 const COMMITTED: usize = 300;
@@ -79,26 +78,5 @@ async fn error_names_a_partition_that_nothing_was_committed_for() {
     assert_eq!(status.code(), Some(1), "{log}");
     let last = log.lines().last().unwrap();
     assert!(last.contains("no committed offset for") && last.contains(&world.prefix), "{log}");
-    world.end().await;
-}
-
-/// Where a group begins at the end, that end is found once.
-#[tokio::test]
-async fn latest_is_committed_at_once() {
-    let Some(mut world) = World::migrated(Server::MariaDb, 2).await else { return };
-    let messages = users(40);
-    world.produce(messages[..20].to_vec()).await;
-    world.set("kafka.auto_offset_reset", "latest");
-    let group = Group::new(&world);
-    let instance = Instance::started(&world, ASSIGNED).await;
-    let what = || "the first positions".to_owned();
-    until(what, async || group.offsets() == (20, 20)).await;
-    instance.kill();
-    world.produce(messages[20..].to_vec()).await;
-    impatient_group(&mut world);
-    let instance = Instance::start(&world);
-    group.is_done().await;
-    instance.stop();
-    assert_loaded("what came after the first start", &world, &messages[20..]).await;
     world.end().await;
 }

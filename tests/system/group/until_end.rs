@@ -4,13 +4,12 @@ use super::{assert_loaded, impatient_group, messages, of_topic};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use sqlx::Connection;
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use testkit::instance::PAUSED;
 use testkit::kafka::{Group, create_topic, delete_messages, delete_topic};
-use testkit::{Instance, Server, World, fold, free_port, until};
+use testkit::{Forwarder, Instance, Server, World, fold, free_port, until};
 
 /// The end of a run that must not succeed; gives its last line.
 #[track_caller]
@@ -195,23 +194,6 @@ async fn stopped_before_the_end() {
     world.end().await;
 }
 
-/// Passes connections on, as soon as it is there.
-fn forward(port: u16, to: &str) {
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let to = to.to_owned();
-    std::thread::spawn(move || {
-        for from in listener.incoming().map_while(Result::ok) {
-            let Ok(to) = TcpStream::connect(&to) else { continue };
-            for (mut one, mut other) in [
-                (from.try_clone().unwrap(), to.try_clone().unwrap()),
-                (to.try_clone().unwrap(), from.try_clone().unwrap()),
-            ] {
-                std::thread::spawn(move || std::io::copy(&mut one, &mut other));
-            }
-        }
-    });
-}
-
 #[tokio::test]
 async fn a_broker_that_comes_later() {
     let Some(mut world) = World::migrated(Server::MariaDb, 1).await else { return };
@@ -221,7 +203,7 @@ async fn a_broker_that_comes_later() {
     world.set("kafka.bootstrap_servers", format!("127.0.0.1:{port}"));
     let instance = Instance::until_end(&world);
     instance.says("Kafka is not ready; retrying").await;
-    forward(port, &world.kafka);
+    let _forwarder = Forwarder::at(port, &world.kafka);
     instance.finish();
     assert_loaded("after a broker came", &world, &messages).await;
     world.end().await;
