@@ -10,6 +10,7 @@ mod store;
 use super::output::say;
 use super::{connect, lines, mapping, said};
 use crate::config::Config;
+use crate::ledger::Held;
 use crate::mysql::close;
 use crate::offsets::Offsets;
 use anyhow::{Context, anyhow, bail};
@@ -40,12 +41,8 @@ async fn execute_on(
     config: &Config,
 ) -> anyhow::Result<()> {
     let topics = config.kafka.subscription(&mapping(config)?.topic_names());
-    let kafka = Kafka::new(&config.kafka)?;
-    let group =
-        Group { cluster_id: kafka.cluster_id().await?, group_id: config.kafka.group_id.clone() };
-    let recorded = store::recorded(connection, &group).await.map_err(said)?;
-    let present = kafka.present(topics.clone()).await?;
-    let (mut positions, mut earlier) = positions::side_by_side(&present, &recorded, &topics);
+    let mut places = Places::new(connection, config).await?;
+    let (mut positions, mut earlier) = places.look(&topics).await?;
     if !matches!(command, Command::List { .. }) {
         // There is nothing to continue in what Kafka no longer has.
         earlier.clear();
@@ -62,12 +59,25 @@ async fn execute_on(
     which.check(&topics, &known)?;
     positions.retain(|one| which.takes(&one.partition));
     earlier.retain(|one| which.takes(&one.recorded.partition));
-    let mut places = Places { connection, kafka, group };
     match command {
         Command::List { json, .. } => places.list(&positions, &earlier, json).await,
         Command::Set(set) => places.set(positions, set).await,
         Command::SkipToKafka { yes, .. } => places.skip_to_kafka(positions, yes).await,
     }
+}
+
+/// What a start would warn of: where Kafka's offsets are ahead of this database.
+///
+/// # Errors
+/// If Kafka or the server cannot be asked.
+pub(super) async fn warnings(config: &Config, topics: &[String]) -> anyhow::Result<Vec<String>> {
+    let mut connection = connect(config).await?;
+    let mut places = Places::new(&mut connection, config).await?;
+    let (positions, _) = places.look(topics).await?;
+    let adopts = positions.iter().all(|one| one.held == Held::Nothing)
+        && store::adopts(places.connection, &mapping(config)?).await.map_err(said)?;
+    close(connection).await;
+    Ok(print::warnings(&positions, adopts))
 }
 
 /// Both places that know how far a group is.
@@ -77,7 +87,21 @@ struct Places<'c> {
     group: Group,
 }
 
-impl Places<'_> {
+impl<'c> Places<'c> {
+    async fn new(connection: &'c mut MySqlConnection, config: &Config) -> anyhow::Result<Self> {
+        let kafka = Kafka::new(&config.kafka)?;
+        let cluster_id = kafka.cluster_id().await?;
+        let group = Group { cluster_id, group_id: config.kafka.group_id.clone() };
+        Ok(Self { connection, kafka, group })
+    }
+
+    /// What both say of these topics.
+    async fn look(&mut self, topics: &[String]) -> anyhow::Result<(Vec<Position>, Vec<Earlier>)> {
+        let recorded = store::recorded(self.connection, &self.group).await.map_err(said)?;
+        let present = self.kafka.present(topics.to_vec()).await?;
+        Ok(positions::side_by_side(&present, &recorded, topics))
+    }
+
     async fn list(
         &mut self,
         positions: &[Position],

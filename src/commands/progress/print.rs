@@ -7,6 +7,8 @@ use super::store::{Group, Recorded};
 use crate::commands::output::{say, say_json_lines, to_seconds};
 use crate::commands::table;
 use crate::consume::Member;
+use crate::ledger::Held;
+use crate::offsets::grouped;
 use serde::Serialize;
 
 /// Stands for a number that there is not.
@@ -196,4 +198,42 @@ fn names(groups: &[Group], own: &Group) -> String {
         }
     };
     groups.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+/// Warnings that `check` lists, at most.
+const WARNINGS_MAX: usize = 20;
+
+/// Where Kafka's offsets are ahead of this database, and what a start makes of it.
+pub(super) fn warnings(positions: &[Position], adopts: bool) -> Vec<String> {
+    let unknown = positions.iter().filter(|one| one.held == Held::Nothing);
+    let unknown: Vec<&Position> = unknown.filter(|one| one.committed.is_some()).collect();
+    if adopts && !unknown.is_empty() {
+        return vec![format!(
+            "this database has not recorded yet how far it is; the next start takes Kafka's offsets for {}, this once",
+            partitions(unknown.len())
+        )];
+    }
+    let warning = |one: &Position| {
+        let partition = &one.partition;
+        match (one.ahead(), one.held, one.committed) {
+            (Some(ahead @ 1..), ..) => Some(format!(
+                "Kafka's offset of {partition} is {} ahead of what this database holds; a run reads from the database's. To skip messages on purpose: sluicegate progress skip-to-kafka",
+                grouped(ahead)
+            )),
+            (_, Held::Nothing, Some(kafka)) if kafka > one.first => Some(format!(
+                "Kafka's offset of {partition} is {}, and this database says nothing of the partition; a run reads from its first offset, with kafka.auto_offset_reset = \"latest\" from Kafka's. Does another database belong to this group?",
+                grouped(kafka)
+            )),
+            (_, Held::OfOtherTopic, _) => Some(format!(
+                "the topic of {partition} was deleted and recreated; a run reads from its first offset"
+            )),
+            _ => None,
+        }
+    };
+    let mut warnings: Vec<String> = positions.iter().filter_map(warning).collect();
+    if warnings.len() > WARNINGS_MAX {
+        let more = warnings.len() - WARNINGS_MAX;
+        warnings.truncate(WARNINGS_MAX);
+        warnings.push(format!("and {more} more: sluicegate progress list"));
+    }
+    warnings
 }

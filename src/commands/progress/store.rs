@@ -1,9 +1,11 @@
 //! The table `sluicegate_progress`, as people work with it.
 
 use super::positions::Position;
+use crate::flush::statement::progress;
+use crate::mapping::Mapping;
 use crate::offsets::TopicPartition;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{Executor, Row};
+use sqlx::{AssertSqlSafe, Executor, Row};
 use std::sync::Arc;
 
 /// Whose rows they are.
@@ -57,6 +59,23 @@ pub(super) async fn other_groups(
     let group =
         |row: &MySqlRow| Ok(Group { cluster_id: row.try_get(0)?, group_id: row.try_get(1)? });
     connection.fetch_all(select).await?.iter().map(group).collect()
+}
+
+/// Whether the next start adopts Kafka's offsets: nothing was ever recorded, and the tables hold rows.
+pub(super) async fn adopts(
+    connection: &mut MySqlConnection,
+    mapping: &Mapping,
+) -> Result<bool, sqlx::Error> {
+    if !connection.fetch_all(progress::ANY).await?.is_empty() {
+        return Ok(false);
+    }
+    for table in &mapping.tables {
+        let any = AssertSqlSafe(progress::any_row(&table.name));
+        if !connection.fetch_all(any).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(super) async fn begin(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {

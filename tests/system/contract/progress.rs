@@ -16,7 +16,8 @@ testkit::on_both_servers!(
     only_what_kafka_has_can_be_set,
     skipping_to_kafka_is_confirmed,
     a_cloned_database_continues_for_another_group,
-    a_running_instance_is_named
+    a_running_instance_is_named,
+    check_says_where_kafka_is_ahead
 );
 
 /// Messages of `user/0` in a test here.
@@ -307,4 +308,25 @@ async fn a_running_instance_is_named(server: Server) {
     place.world.succeed(&["progress", "set", "--all", "--to-earliest"]);
     place.continues_at("once it has stopped", 0).await;
     place.world.end().await;
+}
+
+async fn check_says_where_kafka_is_ahead(server: Server) {
+    let Some(world) = World::migrated(server, 1).await else { return };
+    world.produce((0..MESSAGES).map(login)).await;
+    let check = || world.succeed(&["check"]);
+    assert!(check().contains("Kafka's offsets are not ahead"), "{}", check());
+    Instance::until_end(&world).finish();
+    let group = Group::new(&world);
+    assert!(check().contains("Kafka's offsets are not ahead"), "{}", check());
+    let back = "UPDATE sluicegate_progress SET next_offset = 2 WHERE topic LIKE '%user'";
+    world.execute_sql([back]).await;
+    let ahead =
+        format!("offset of {}/0 is 8 ahead of what this database holds", world.topic("user"));
+    assert!(check().contains(&ahead), "{}", check());
+    world.execute_sql(["DELETE FROM sluicegate_progress"]).await;
+    assert!(check().contains("has not recorded yet how far it is"), "{}", check());
+    world.execute_sql(["DELETE FROM user_logins", "DELETE FROM user_events"]).await;
+    assert!(check().contains("says nothing of the partition"), "{}", check());
+    assert_eq!(group.committed("user"), MESSAGES);
+    world.end().await;
 }
