@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use sluicegate::commands::{dead_letters, demo, status};
+use sluicegate::commands::{dead_letters, demo, progress, status};
 use std::path::PathBuf;
 
 /// Moves JSON domain events from Kafka into MySQL tables.
@@ -24,6 +24,7 @@ const AFTER_HELP: &str = "Examples:
   sluicegate run --until-end            load what is in the topics now, then exit
   sluicegate status                     what is a running instance doing?
   sluicegate dead-letters count         which messages could not be loaded, and why
+  sluicegate progress list              how far does this database hold each partition?
   sluicegate demo                       see it work, with a built-in broker";
 
 const RUN_EXAMPLES: &str = "Examples:
@@ -56,6 +57,14 @@ const DEAD_LETTERS_EXAMPLES: &str = "Examples:
   sluicegate dead-letters replay --reason value_too_long
   sluicegate dead-letters replay order/3/1234 18
   sluicegate dead-letters purge --until 30days";
+
+const PROGRESS_EXAMPLES: &str = "Examples:
+  sluicegate progress list
+  sluicegate progress list --topic order --json | jq .left
+  sluicegate progress set --topic order --to-time 2026-11-20T00:00
+  sluicegate progress set order/3 order/4 --to-offset 1200 --dry-run
+  sluicegate progress set --all --to-group mysql-analytics-service
+  sluicegate progress skip-to-kafka";
 
 const STATUS_EXAMPLES: &str = "Examples:
   sluicegate status                     live, until Ctrl-C
@@ -114,6 +123,9 @@ pub(crate) enum Command {
     /// Count, list, show, replay or purge dead letters
     #[command(subcommand, after_help = DEAD_LETTERS_EXAMPLES)]
     DeadLetters(dead_letters::Command),
+    /// List or change how far this database holds each partition
+    #[command(subcommand, after_help = PROGRESS_EXAMPLES)]
+    Progress(progress::Command),
     /// Show what a running instance is doing
     #[command(after_help = STATUS_EXAMPLES)]
     Status(status::Options),

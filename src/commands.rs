@@ -1,8 +1,11 @@
 //! The subcommands of the binary: what each does with a checked configuration.
 
+mod arguments;
 pub mod check;
 pub mod dead_letters;
 pub mod demo;
+mod output;
+pub mod progress;
 pub mod run;
 pub mod status;
 
@@ -185,9 +188,20 @@ impl Inspected {
 
 /// [`inspect`] for a command that does not retry.
 async fn inspect_now(config: &Config, mapping: &Mapping) -> anyhow::Result<Fit> {
-    let inspected =
-        inspect(config, mapping).await.map_err(|error| anyhow::anyhow!(without_values(&error)));
+    let inspected = inspect(config, mapping).await.map_err(said);
     inspected.with_context(|| format!("MySQL {}", config.server.address()))?.fit()
+}
+
+/// Connects, for a command that does not retry.
+async fn connect(config: &Config) -> anyhow::Result<MySqlConnection> {
+    let connected = config.server.connect().await.map_err(said);
+    connected.with_context(|| format!("MySQL {}", config.server.address()))
+}
+
+// By value, so that `map_err(said)` can name it.
+#[expect(clippy::needless_pass_by_value)]
+fn said(error: sqlx::Error) -> anyhow::Error {
+    anyhow::anyhow!(without_values(&error))
 }
 
 fn too_old(facts: &ServerFacts) -> String {

@@ -5,6 +5,7 @@
 //! origin, key, and how to fix it. Holds true: nothing in here shows a secret.
 
 mod check;
+mod host;
 mod kafka;
 mod layers;
 mod properties;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use toml::Value;
 
+pub use host::host_name;
 pub use layers::{ConfigError, Origin};
 
 /// The file that is read if it exists and --config names no other.

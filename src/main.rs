@@ -5,7 +5,7 @@ mod cli;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
-use sluicegate::commands::{check, config_error, dead_letters, demo, run, status};
+use sluicegate::commands::{check, config_error, dead_letters, demo, progress, run, status};
 use sluicegate::config::{Config, ConfigError, Effective, Log, Sources};
 use sluicegate::http;
 use sluicegate::status::Recent;
@@ -90,6 +90,11 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             let (config, _) = usable(settings)?;
             start_logging(&config.log);
             finish(runtime()?.block_on(dead_letters::execute(command, &config)))
+        }
+        Command::Progress(command) => {
+            let (config, _) = usable(settings)?;
+            start_logging(&config.log);
+            finish(runtime()?.block_on(progress::execute(command, &config)))
         }
         Command::Demo(options) => {
             let (config, effective) = usable(settings)?;

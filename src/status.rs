@@ -20,7 +20,7 @@ use reading::{Interval, Reading};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use summary::{counts, dead_letters, flush, lag, whole};
+use summary::{counts, database, dead_letters, flush, lag, whole};
 
 pub use recent::{Line, Recent};
 pub use types::{
@@ -177,6 +177,7 @@ impl Board {
                 resident: whole(now.sum("process_resident_memory_bytes")),
                 limit: whole(now.sum("sluicegate_memory_limit_bytes")),
             },
+            database: database(&now),
             dead_letters: dead_letters(&now),
             log: self.recent.lines(),
             waits_for,

@@ -6,6 +6,7 @@
 CREATE USER IF NOT EXISTS 'sluicegate_migrate'@'%' IDENTIFIED BY 'change me';
 GRANT CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, DELETE ON `analytics`.* TO 'sluicegate_migrate'@'%';
 
--- For `sluicegate run --no-migrate`, `check` and `dead-letters`. DELETE is for stale order lines and purged dead letters.
+-- For `sluicegate run --no-migrate`, `check`, `dead-letters` and `progress`. DELETE is for stale order lines, purged dead
+-- letters, and rows of sluicegate_progress that one row replaces.
 CREATE USER IF NOT EXISTS 'sluicegate'@'%' IDENTIFIED BY 'change me, too';
 GRANT SELECT, INSERT, UPDATE, DELETE ON `analytics`.* TO 'sluicegate'@'%';

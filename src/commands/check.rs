@@ -1,6 +1,6 @@
 //! `sluicegate check`: lists everything that would go wrong at the start.
 
-use super::{Inspected, load_mapping};
+use super::{Inspected, load_mapping, progress};
 use crate::config::{Config, ConfigError};
 use crate::consume::Consumer;
 use crate::mapping::Mapping;
@@ -59,9 +59,11 @@ pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
         mapping.tables.len()
     ));
     check_mysql(&config, &mapping, &mut findings).await;
+    let topics = config.kafka.subscription(&mapping.topic_names());
+    let asked = config.clone();
     let kafka = tokio::task::spawn_blocking(move || {
         let mut findings = Findings::default();
-        check_kafka(&config, &mapping, &mut findings);
+        check_kafka(&asked, &mapping, &mut findings);
         findings
     });
     match kafka.await {
@@ -72,7 +74,22 @@ pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
         }
         Err(_) => findings.problem("Kafka: the check itself failed"),
     }
+    if findings.problems.is_empty() {
+        check_progress(&config, &topics, &mut findings).await;
+    }
     findings
+}
+
+async fn check_progress(config: &Config, topics: &[String], findings: &mut Findings) {
+    match progress::warnings(config, topics).await {
+        Ok(warnings) if warnings.is_empty() => {
+            findings.fine("progress: Kafka's offsets are not ahead of this database");
+        }
+        Ok(warnings) => {
+            findings.warnings.extend(warnings.iter().map(|warning| format!("progress: {warning}")));
+        }
+        Err(error) => findings.problem(format!("progress: {error:#}")),
+    }
 }
 
 async fn check_mysql(config: &Config, mapping: &Mapping, findings: &mut Findings) {
@@ -148,7 +165,7 @@ async fn account(connection: &mut MySqlConnection) -> Option<String> {
 }
 
 /// Whether no broker could be reached, as opposed to an answer about a topic.
-fn is_unreachable(error: &KafkaError) -> bool {
+pub(super) fn is_unreachable(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
     let unreachable = [AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve];
     error.rdkafka_error_code().is_some_and(|code| unreachable.contains(&code))

@@ -6,10 +6,11 @@ mod print;
 mod replay;
 mod store;
 
+use super::output::say;
+use super::{connect, said};
 use crate::config::Config;
 use crate::mysql::close;
-use crate::mysql::without_values;
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 use sqlx::mysql::MySqlConnection;
 use std::io::Write;
 use store::Filter;
@@ -27,9 +28,7 @@ const OF_SEVERAL_TOPICS: &str = "the topic was recreated, or there is one in ano
 /// # Errors
 /// If the server cannot be reached, or has no such letter.
 pub async fn execute(command: Command, config: &Config) -> anyhow::Result<()> {
-    let server = &config.server;
-    let connected = server.connect().await.map_err(|error| anyhow!(without_values(&error)));
-    let mut connection = connected.with_context(|| format!("MySQL {}", server.address()))?;
+    let mut connection = connect(config).await?;
     let done = match command {
         Command::Count { which, json } => {
             let counts = store::counts(&mut connection, &which.filter(None)).await;
@@ -97,7 +96,7 @@ async fn show(
     }
     for (index, letter) in letters.iter().enumerate() {
         if index > 0 && !json {
-            print::say("\n")?;
+            say("\n")?;
         }
         print::print_letter(letter, json)?;
     }
@@ -114,7 +113,7 @@ async fn purge(
 ) -> anyhow::Result<()> {
     refuse_shared(connection, filter).await?;
     let purged = store::purge(connection, filter).await.map_err(said)?;
-    print::say(&format!("{purged} dead letters deleted"))?;
+    say(&format!("{purged} dead letters deleted"))?;
     if purged == 0 && !unreplayed {
         let _ = writeln!(
             std::io::stderr(),
@@ -153,10 +152,4 @@ async fn refuse_shared(connection: &mut MySqlConnection, filter: &Filter) -> any
         }
     }
     Ok(())
-}
-
-// By value, so that `map_err(said)` can name it.
-#[expect(clippy::needless_pass_by_value)]
-fn said(error: sqlx::Error) -> anyhow::Error {
-    anyhow!(without_values(&error))
 }

@@ -1,5 +1,6 @@
 //! `sluicegate status`: what a running instance is doing, on the terminal.
 
+use super::output::say;
 use super::table;
 use crate::config::Config;
 use crate::status::{DeadLetterStats, EVERY, FlushStats, Status, TopicLag};
@@ -8,7 +9,7 @@ use clap::Args;
 use comfy_table::Table;
 use console::Term;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -63,10 +64,10 @@ pub fn show(options: &Options, config: &Config) -> anyhow::Result<()> {
         })
     };
     if options.json {
-        return say(&ask()?);
+        return say(ask()?.trim_end());
     }
     if options.once || !std::io::stdout().is_terminal() {
-        return say(&shown(&read(&ask()?)?));
+        return say(shown(&read(&ask()?)?).trim_end());
     }
     let terminal = Term::stdout();
     let mut status = read(&ask()?)?;
@@ -89,10 +90,6 @@ fn url(options: &Options, config: &Config) -> anyhow::Result<String> {
     Ok(format!("{base}/status"))
 }
 
-fn say(text: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{}", text.trim_end()).context("writing to standard output")
-}
-
 fn shown(status: &Status) -> String {
     let Status { throughput, lag, latency, batches, flush, memory, .. } = status;
     let state = status.waits_for.as_ref().map_or("running", |_| "WAITING");
@@ -107,6 +104,9 @@ fn shown(status: &Status) -> String {
         humantime::format_duration(Duration::from_secs(status.uptime_seconds)),
         status.limit.text
     );
+    if let Some(database) = &status.database.text {
+        let _ = writeln!(text, "{database}\n");
+    }
     let _ = writeln!(
         text,
         "in {:.0} messages/s ({}/s)   out {:.0} rows/s   latency 50 % {}, 99 % {}",

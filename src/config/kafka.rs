@@ -34,6 +34,8 @@ const HEARTBEAT_MS: usize = 500;
 
 /// Kafka's limit.
 const TOPIC_CHARS_MAX: usize = 249;
+/// What the key of `sluicegate_progress` has room for.
+const GROUP_CHARS_MAX: usize = 255;
 
 /// Properties that must stay, since the program depends on them.
 const REQUIRED: [&str; 3] = ["bootstrap.servers", "group.id", "statistics.interval.ms"];
@@ -61,6 +63,9 @@ impl Check<'_> {
         let (group_id, key) = given.remove("group.id").unwrap_or_default();
         if !key.is_empty() {
             self.plain_text(&key, &group_id);
+            if group_id.chars().count() > GROUP_CHARS_MAX {
+                self.fault(&key, format!("is too long; use at most {GROUP_CHARS_MAX} characters"));
+            }
         }
         self.topic_prefix(&kafka.topic_prefix);
         self.topics(kafka);

@@ -31,7 +31,7 @@ pub(super) struct Kafka {
     /// Shown in the brokers' logs, and used for quotas.
     #[default = "sluicegate"]
     pub(super) client_id: String,
-    /// Consumer group; its committed offsets say where to resume.
+    /// Consumer group, at most 255 characters; its committed offsets say where to resume.
     #[default = "mysql-analytics-service"]
     pub(super) group_id: String,
     /// Where to start without a committed offset, or when it is out of range: `earliest`, `latest`, or

@@ -75,7 +75,7 @@ impl Surprise {
 pub enum NoBegin {
     /// The group is new to the topic.
     #[error(
-        "the group has no committed offset for {0}, and kafka.auto_offset_reset is \"error\"; commit one with kafka-consumer-groups --reset-offsets, or set kafka.auto_offset_reset to \"earliest\" or \"latest\""
+        "the group has no committed offset for {0}, and kafka.auto_offset_reset is \"error\"; choose one with `sluicegate progress set` (`--to-earliest`, `--to-latest`), or set kafka.auto_offset_reset to \"earliest\" or \"latest\""
     )]
     Uncommitted(TopicPartition),
     /// Nothing says that this database holds what the group has committed.

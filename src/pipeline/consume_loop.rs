@@ -334,7 +334,7 @@ impl ConsumeLoop {
                 }
             }
             Some(RDKafkaErrorCode::BadMessage) => PipelineError::Kafka(
-                "a record batch fails its checksum (check.crcs), and librdkafka would skip it; repair the partition, or move the group's offset past it with kafka-consumer-groups".to_owned(),
+                "a record batch fails its checksum (check.crcs), and librdkafka would skip it; repair the partition, or move the group past it with `sluicegate progress set TOPIC/PARTITION --to-offset N`".to_owned(),
             ),
             _ => error.into(),
         }

@@ -14,27 +14,26 @@
 
 mod commits;
 mod end;
+mod messages;
 mod news;
 mod rebalances;
 mod records;
 
 use super::batches::Batches;
 use super::begin::Begin;
-use super::intake::{Intake, Message};
+use super::intake::Intake;
 use super::metrics::{PipelineMetrics, Tally};
-use super::partitions::{Arrival, Partitions};
+use super::partitions::Partitions;
 use super::timers::{Timer, Timers};
 use super::until_end::UntilEnd;
-use super::{Flushed, Now, PipelineError, SealedBatch, Setup};
+use super::{Now, SealedBatch, Setup};
 use crate::buffer::SealReason;
-use crate::flush::{NotWritten, WentBack};
 use crate::offsets::{AssignmentId, OffsetRange, Offsets, TopicPartition};
 use commits::Commits;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tracing::{info, warn};
+use tracing::info;
 
 /// How long the writers may be behind before consumption is paused.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
@@ -171,97 +170,6 @@ impl Pump {
             );
             self.timers.set(Timer::Stop, now.at + self.setup.config.stop_timeout);
         }
-    }
-
-    /// A message came. Returns whether there is room for another one before the next [`Self::step`].
-    pub fn message(&mut self, message: &Message<'_>, now: Now) -> bool {
-        match self.take(message, now) {
-            Arrival::InOrder => {}
-            arrival => self.out_of_order(message, arrival),
-        }
-        self.seal_reason(now).is_none()
-    }
-
-    /// Appends a message to the open batch: as rows, as a dead letter, or as a counted skip. Returns how
-    /// its offset follows the one before.
-    fn take(&mut self, message: &Message<'_>, now: Now) -> Arrival {
-        let Message { topic, partition, offset, timestamp_ms, .. } = *message;
-        if !self.partitions.is(self.last, topic, partition) {
-            // A message of a partition that was given up meanwhile: its next owner has it.
-            let Some(id) = self.partitions.id(topic, partition) else { return Arrival::InOrder };
-            self.last = id;
-        }
-        let Some(owner) = self.partitions.by_id_mut(self.last) else { return Arrival::InOrder };
-        let arrival = owner.arrive(offset);
-        let (topic, open) = (&owner.name.topic, &mut self.batches.open);
-        let taken = self.intake.take(topic, &owner.origin, message, now.micros, open);
-        self.tally.message(topic, message.payload.map_or(0, <[u8]>::len));
-        self.tally.taken(topic, taken);
-        if let Some(end) = &mut self.until_end {
-            end.consumed(&owner.name, offset);
-        }
-        open.cover(self.last, offset, timestamp_ms);
-        if self.opened.is_none() {
-            self.opened = Some(now.at);
-            self.timers.set(Timer::BatchAge, now.at + self.setup.config.batch.age);
-        }
-        arrival
-    }
-
-    #[cold]
-    fn out_of_order(&mut self, message: &Message<'_>, arrival: Arrival) {
-        let Message { topic, partition, offset, .. } = *message;
-        match arrival {
-            Arrival::InOrder => {}
-            Arrival::Gap { from } => {
-                if let Some(partition) = self.partitions.by_id_mut(self.last) {
-                    partition.gaps.note(from, offset);
-                }
-            }
-            Arrival::Back { expected } => warn!(
-                partition = %format_args!("{topic}/{partition}"),
-                offset,
-                expected,
-                "consume: the partition went back: its topic was deleted and recreated, or a leader lost records; reading from there"
-            ),
-        }
-    }
-
-    /// A writer is done with a batch.
-    ///
-    /// # Errors
-    /// If the batch cannot be written, however often we try.
-    pub fn flushed(&mut self, flushed: Flushed, now: Now) -> Result<(), PipelineError> {
-        let Flushed { batch, result, sealed_at } = flushed;
-        let is_record = batch.is_empty();
-        self.records_under_way &= !is_record;
-        let written = match result {
-            Ok(written) => written,
-            Err(NotWritten::Refused(refused)) => return Err(refused.into()),
-            Err(NotWritten::WentBack(WentBack(instance))) => {
-                // Its messages come again.
-                self.batches.take_back(batch);
-                self.went_back(&instance);
-                return Ok(());
-            }
-        };
-        self.timers.clear(Timer::Look);
-        self.partitions.recorded(&written.recorded);
-        if is_record {
-            self.batches.take_back(batch);
-            return Ok(());
-        }
-        self.metrics.flushed(&written, now.at.saturating_duration_since(sealed_at));
-        self.metrics.latencies(batch.samples(), now.micros);
-        self.partitions.flushed(batch.ranges());
-        let progress = &self.setup.progress;
-        progress.messages.fetch_add(batch.messages() as u64, Ordering::Relaxed);
-        let rows: usize = written.tables.iter().map(|(_, rows, _)| rows).sum();
-        progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
-        progress.dead_letters.fetch_add(written.dead_letters.len() as u64, Ordering::Relaxed);
-        self.batches.take_back(batch);
-        self.metrics.batches_in_flight.set(self.batches.under_way() as f64);
-        Ok(())
     }
 
     /// Whether the pump is finishing what it has, so that it needs [`Self::positions`] now.

@@ -1,7 +1,7 @@
 //! A reading of the metrics → the parts of the status.
 
 use super::reading::{Interval, Reading};
-use super::types::{DeadLetterStats, FlushStats, TableStats, TopicLag};
+use super::types::{DatabaseStats, DeadLetterStats, FlushStats, TableStats, TopicLag};
 use std::collections::BTreeMap;
 
 /// Tables that are listed, the busiest first.
@@ -15,6 +15,47 @@ pub(super) fn whole(value: f64) -> u64 {
 
 pub(super) fn counts(by: BTreeMap<String, f64>) -> BTreeMap<String, u64> {
     by.into_iter().map(|(key, value)| (key, whole(value))).collect()
+}
+
+pub(super) fn database(now: &Reading) -> DatabaseStats {
+    let mut kafka_ahead: BTreeMap<String, u64> = BTreeMap::new();
+    for ([topic], messages) in now.by("sluicegate_consume_kafka_ahead_messages", ["topic"]) {
+        if messages > 0.0 {
+            kafka_ahead.insert(topic, whole(messages));
+        }
+    }
+    let mut stats = DatabaseStats {
+        went_back: whole(now.sum("sluicegate_flush_database_went_back_total")),
+        foreign_members: whole(now.sum("sluicegate_consume_foreign_members")),
+        kafka_ahead,
+        text: None,
+    };
+    stats.text = in_words(&stats);
+    stats
+}
+
+fn in_words(stats: &DatabaseStats) -> Option<String> {
+    let mut parts = Vec::new();
+    match stats.went_back {
+        0 => {}
+        1 => parts.push("The database went back in time since the start; what it had lost was read again.".to_owned()),
+        times => parts.push(format!("The database went back in time {times} times since the start; what it had lost was read again.")),
+    }
+    let ahead: u64 = stats.kafka_ahead.values().sum();
+    if ahead > 0 {
+        let topics: Vec<&str> = stats.kafka_ahead.keys().map(String::as_str).collect();
+        parts.push(format!(
+            "At the start Kafka's offsets were {ahead} messages ahead of what the database held ({}); they are read again.",
+            topics.join(", ")
+        ));
+    }
+    if stats.foreign_members > 0 {
+        parts.push(format!(
+            "{} members of the group do not write to this database; the log names them.",
+            stats.foreign_members
+        ));
+    }
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 pub(super) fn lag(now: &Reading) -> Vec<TopicLag> {

@@ -29,6 +29,8 @@ pub struct Status {
     pub batches: BatchStats,
     /// Where the writers' time goes.
     pub flush: FlushStats,
+    /// What the database had forgotten, or never had.
+    pub database: DatabaseStats,
     /// Bytes.
     pub memory: Memory,
     /// What could not be loaded since the start.
@@ -44,6 +46,19 @@ pub struct Limit {
     pub by: String,
     /// A sentence for people.
     pub text: String,
+}
+
+/// What the database had forgotten, or never had, since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseStats {
+    /// How often it lacked what it had acknowledged.
+    pub went_back: u64,
+    /// By how many messages Kafka's offsets were ahead of it when partitions began, by topic.
+    pub kafka_ahead: BTreeMap<String, u64>,
+    /// Members of the group that do not write to it.
+    pub foreign_members: u64,
+    /// All that as a sentence for people; none if there is nothing to say.
+    pub text: Option<String>,
 }
 
 /// How much comes in and goes out.

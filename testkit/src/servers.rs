@@ -81,6 +81,12 @@ pub fn directory_of(name: &str) -> Option<PathBuf> {
     Some(PathBuf::from(run).join(name)).filter(|directory| directory.exists())
 }
 
+/// A shell command for a verb of one of the run's own servers; none as in [`directory_of`].
+pub fn script_of(name: &str, verb: &str) -> Option<String> {
+    let directory = directory_of(name)?;
+    Some(format!("exec {SCRIPTS}/{name} {verb} {} \"$@\"\n", directory.display()))
+}
+
 /// A directory of this run's for a test's servers: whatever happens, they end with the run.
 pub fn directory(what: &str) -> PathBuf {
     let run = std::env::var("SLUICEGATE_TEST_DIR")

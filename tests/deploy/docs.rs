@@ -80,6 +80,8 @@ struct Surroundings {
     http: u16,
     /// The database that the old service wrote to.
     old: String,
+    /// A clone of the world's database.
+    clone: String,
 }
 
 impl Surroundings {
@@ -113,7 +115,15 @@ impl Surroundings {
                 "median": 45e3, "min": 44e3, "max": 46e3, "values": [44e3, 45e3, 46e3] }] });
             std::fs::write(work.join(result), figures.to_string()).unwrap();
         }
-        let surroundings = Self { world, broker, bin, work, http: free_port(), old };
+        let surroundings = Self {
+            world,
+            broker,
+            bin,
+            work,
+            http: free_port(),
+            old,
+            clone: unique("sluicegate_clone"),
+        };
         surroundings.write_programs();
         Some(surroundings)
     }
@@ -150,6 +160,12 @@ impl Surroundings {
         write("loadgen", format!("exec {} \"$@\"\n", loadgen.display()));
         let groups = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
         write("kafka-consumer-groups.sh", self.broker.script("tool", groups));
+        for (client, verb) in [("mysql", "sql"), ("mysqldump", "dump")] {
+            // Otherwise those of this machine.
+            if let Some(script) = servers::script_of("mysql", verb) {
+                write(client, script);
+            }
+        }
     }
 
     /// A program on the PATH.
@@ -163,7 +179,9 @@ impl Surroundings {
         let script = script
             .replace("kafka:9092", &self.world.kafka)
             .replace("127.0.0.1:9464", &format!("127.0.0.1:{}", self.http))
-            .replace("target/release/", "");
+            .replace("target/release/", "")
+            .replace("analytics_clone", &self.clone)
+            .replace(" analytics ", &format!(" {} ", self.world.database));
         let path = format!("{}:{}", self.bin.display(), std::env::var("PATH").unwrap());
         let output = Command::new("bash")
             .args(["-e", "-u", "-o", "pipefail", "-c", &script])
@@ -206,7 +224,10 @@ async fn every_command_works() {
         let done = connection.execute(AssertSqlSafe(statements)).await;
         assert!(done.is_ok(), "{}: {done:?}", block.place);
     }
-    let drop = format!("DROP DATABASE `{}`; DROP DATABASE IF EXISTS trial", surroundings.old);
+    let Surroundings { old, clone, .. } = &surroundings;
+    let drop = format!(
+        "DROP DATABASE `{old}`; DROP DATABASE IF EXISTS trial; DROP DATABASE IF EXISTS `{clone}`"
+    );
     connection.execute(AssertSqlSafe(drop)).await.unwrap();
     surroundings.world.end().await;
 }

@@ -185,6 +185,7 @@ serve() {
     status) status ;;
     disk) disk "${4:-full}" ;;
     "${other%% *}") "${other%% *}" "${@:4}" ;;
+    dump) if declare -F dump >/dev/null; then dump "${@:4}"; else usage "$other"; fi ;;
     *) usage "$other" ;;
   esac
 }

@@ -9,6 +9,7 @@ mod letters;
 mod mapping;
 mod migrations;
 mod poison;
+mod progress;
 mod refused;
 mod restart;
 mod samples;

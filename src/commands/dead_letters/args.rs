@@ -2,10 +2,9 @@
 
 use super::address::{Address, NotAnAddress};
 use super::store::Filter;
-use crate::clock;
-use crate::datetime::{self, Micros};
-use crate::offsets::is_topic_name;
-use anyhow::{anyhow, bail};
+use crate::commands::arguments::{time_or_age, topic};
+use crate::datetime::Micros;
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use std::str::FromStr;
 
@@ -129,18 +128,4 @@ pub(super) fn with(mut filter: Filter, letters: impl IntoIterator<Item = Referen
         }
     }
     filter
-}
-
-fn topic(text: &str) -> anyhow::Result<String> {
-    if !is_topic_name(text) {
-        bail!("not a topic name");
-    }
-    Ok(text.to_owned())
-}
-
-fn time_or_age(text: &str) -> anyhow::Result<Micros> {
-    if let Ok(age) = humantime::parse_duration(text) {
-        return Ok(clock::unix_micros() - i64::try_from(age.as_micros())?);
-    }
-    datetime::parse(text).map_err(|error| anyhow!("it {error}, and is not an age such as 2h"))
 }

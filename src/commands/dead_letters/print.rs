@@ -3,11 +3,11 @@
 use super::address::Name;
 use super::replay::Outcome;
 use super::store::{Counted, Stored};
+use crate::commands::output::{say, say_json_lines, to_seconds};
 use crate::commands::table;
-use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 pub(super) fn print_list(letters: &[Stored], json: bool) -> anyhow::Result<()> {
     if json {
@@ -65,11 +65,6 @@ pub(super) fn print_counts(counts: &[Counted], json: bool) -> anyhow::Result<()>
     say(&table.to_string())
 }
 
-/// A time as the server writes it, without its microseconds.
-fn to_seconds(time: &str) -> String {
-    time.chars().take(19).collect()
-}
-
 pub(super) fn print_letter(letter: &Stored, json: bool) -> anyhow::Result<()> {
     let payload = match std::str::from_utf8(&letter.payload) {
         Ok(text) => text.to_owned(),
@@ -117,12 +112,4 @@ pub(super) fn print_outcome(outcome: &Outcome, json: bool) -> anyhow::Result<()>
         ))?;
     }
     Ok(())
-}
-
-fn say_json_lines(all: &[impl serde::Serialize]) -> anyhow::Result<()> {
-    all.iter().try_for_each(|one| say(&serde_json::to_string(one)?))
-}
-
-pub(super) fn say(text: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{text}").context("writing to standard output")
 }

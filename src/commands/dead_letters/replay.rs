@@ -1,10 +1,9 @@
 //! `dead-letters replay`: loads the kept messages again, with the current mapping.
 
 use super::address::Name;
-use super::said;
 use super::store::{self, Filter, Stored};
 use crate::buffer::Batch;
-use crate::commands::{inspect_now, mapping, run};
+use crate::commands::{inspect_now, mapping, run, said};
 use crate::config::Config;
 use crate::datetime;
 use crate::flatten::Flattener;

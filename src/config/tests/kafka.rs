@@ -58,6 +58,16 @@ fn what_must_be_said_cannot_be_taken_away() {
 }
 
 #[test]
+fn a_group_has_room_in_the_tables() {
+    let long = "ü".repeat(256);
+    assert_eq!(faults_of("kafka.group_id", &long[2..]), [""; 0]);
+    for key in ["kafka.group_id", "kafka.properties.group.id"] {
+        let faults = faults_of(key, &long);
+        assert_eq!(faults, [format!("flag --set: {key}: is too long; use at most 255 characters")]);
+    }
+}
+
+#[test]
 fn other_names_and_words_of_librdkafka_count_like_ours() {
     let properties = |key: &str, value: &str| {
         load("", &[], &[(&format!("kafka.properties.{key}"), value)]).0.unwrap().kafka.properties()

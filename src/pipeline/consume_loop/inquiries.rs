@@ -4,6 +4,7 @@
 //! and the pump is told once both have answered.
 
 use super::ConsumeLoop;
+use crate::config::host_name;
 use crate::consume::{Beginnings, PartitionFacts, Question, Rebalance};
 use crate::flush::{Holdings, NotWritten, Offered, WentBack};
 use crate::ledger::{Held, Identity};
@@ -12,7 +13,7 @@ use crate::pipeline::PipelineError;
 use crate::pipeline::keeper::Recall;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use tracing::{debug, warn};
+use tracing::warn;
 
 /// Longest text that the database keeps of who we are.
 const TEXT_CHARS_MAX: usize = 255;
@@ -69,7 +70,7 @@ impl ConsumeLoop {
             match rebalance {
                 Rebalance::Revoke { partitions, lost } => self.pump.revoked(partitions, lost),
                 Rebalance::Assign(partitions) if partitions.is_empty() => {
-                    self.pump.assigned(&[], "")?
+                    self.pump.assigned(&[], "")?;
                 }
                 Rebalance::Assign(partitions) => {
                     if !self.inquiries.has(Purpose::Assigned) {
@@ -189,7 +190,7 @@ impl ConsumeLoop {
             group_id: config.group_id.as_str().into(),
             member_id: shortened(&self.link.consumer.member_id()),
             client_id: shortened(&client_id),
-            host: shortened(&host()),
+            host: shortened(&host_name()),
         });
     }
 }
@@ -229,12 +230,4 @@ pub(super) fn say_adopted(holdings: &Holdings) {
 
 fn shortened(text: &str) -> Arc<str> {
     text.chars().take(TEXT_CHARS_MAX).collect::<String>().into()
-}
-
-/// The name of this machine, or of the container.
-fn host() -> String {
-    let read = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    read.inspect_err(|error| debug!(%error, "the name of this machine is unknown"))
-        .map(|name| name.trim().to_owned())
-        .unwrap_or_default()
 }

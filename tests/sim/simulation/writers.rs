@@ -42,7 +42,8 @@ impl Simulation<'_> {
                 self.transact(&ledger, writer, &job.sealed.batch)
             };
             self.check_records()?;
-            return Ok(self.hand_back(member, writer, job, outcome));
+            self.hand_back(member, writer, job, outcome);
+            return Ok(());
         }
         self.summary.failed_attempts += 1;
         if !self.database.is_down && self.chance.once_in(3) {
@@ -59,7 +60,8 @@ impl Simulation<'_> {
         );
         match self.plant {
             Some(Plant::DropOnOutage) => {
-                return Ok(self.hand_back(member, writer, job, Outcome::Pretended));
+                self.hand_back(member, writer, job, Outcome::Pretended);
+                return Ok(());
             }
             Some(Plant::BlameOutage) => {
                 let mut letters = Transaction::default();
@@ -73,7 +75,8 @@ impl Simulation<'_> {
                 let (commit, records) = (ledger.draw(writer), records_of(ledger, batch));
                 self.database.commit(letters.with_books(&commit, &records));
                 let outcome = Outcome::Committed(commit, records);
-                return Ok(self.hand_back(member, writer, job, outcome));
+                self.hand_back(member, writer, job, outcome);
+                return Ok(());
             }
             _ => {}
         }

@@ -1,0 +1,17 @@
+//! What subcommands print on standard output.
+
+use anyhow::Context;
+use std::io::Write;
+
+pub(super) fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("writing to standard output")
+}
+
+pub(super) fn say_json_lines(all: &[impl serde::Serialize]) -> anyhow::Result<()> {
+    all.iter().try_for_each(|one| say(&serde_json::to_string(one)?))
+}
+
+/// A time as the server writes it, without its microseconds.
+pub(super) fn to_seconds(time: &str) -> String {
+    time.chars().take(19).collect()
+}
