@@ -102,7 +102,7 @@ async fn inspect_on(
         for refusal in refusals {
             match refusal.class {
                 Class::Grant => {
-                    let table = name_of(mapping, refusal.table);
+                    let table = refused_table(mapping, &refusal);
                     denied.push(format!("{table}, to {}: {}", refusal.step, refusal.text));
                 }
                 _ => {
@@ -122,10 +122,14 @@ fn name_of(mapping: &Mapping, table: Option<TableId>) -> &str {
     table.map_or(dead_letter::TABLE, |table| &mapping.tables[table].name)
 }
 
+fn refused_table<'m>(mapping: &'m Mapping, refusal: &Refusal) -> &'m str {
+    refusal.own.unwrap_or_else(|| name_of(mapping, refusal.table))
+}
+
 /// If the user's own CHECK or trigger refuses the rehearsed row for its values, that is only a warning:
 /// an event's row has other values.
 fn refused_rehearsal(mapping: &Mapping, live: &LiveSchema, refusal: &Refusal) -> Mismatch {
-    let table = name_of(mapping, refusal.table);
+    let table = refused_table(mapping, refusal);
     let Refusal { step, number, text, class, .. } = refusal;
     if *class == Class::Contention {
         let problem =

@@ -18,6 +18,7 @@ mod size;
 mod table;
 
 use crate::dead_letter;
+use crate::ledger;
 use crate::mapping::{Mapping, Table, TableKind};
 use crate::mysql::Dialect;
 use std::fmt;
@@ -97,7 +98,7 @@ struct Wanted<'m> {
     columns: Vec<&'m str>,
     /// The columns of the key that makes it harmless to write a row again.
     key: Vec<&'m str>,
-    /// `None` for dead letters.
+    /// `None` for dead letters and sluicegate's own tables.
     table: Option<&'m Table>,
 }
 
@@ -120,6 +121,28 @@ impl<'m> Wanted<'m> {
     fn dead_letters() -> Self {
         let columns = dead_letter::COLUMNS.to_vec();
         Self { name: dead_letter::TABLE, columns, key: dead_letter::KEY.to_vec(), table: None }
+    }
+
+    fn progress() -> Self {
+        let key = vec!["cluster_id", "group_id", "topic", "kafka_partition", "topic_id", "writer"];
+        let columns = key.iter().copied().chain(["next_offset", "recorded_at"]).collect();
+        Self { name: ledger::PROGRESS, columns, key, table: None }
+    }
+
+    fn writers() -> Self {
+        let columns = vec![
+            "cluster_id",
+            "group_id",
+            "instance",
+            "writer",
+            "commits",
+            "member_id",
+            "client_id",
+            "host",
+            "started_at",
+            "committed_at",
+        ];
+        Self { name: ledger::WRITERS, columns, key: vec!["instance", "writer"], table: None }
     }
 
     /// The key's name in a new table.
@@ -158,6 +181,12 @@ pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
             table::check(&Wanted::dead_letters(), found, &live.server, &mut mismatches);
         }
         None => mismatches.push(missing(dead_letter::TABLE, MIGRATE.to_owned())),
+    }
+    for own in [Wanted::progress(), Wanted::writers()] {
+        match live.tables.get(own.name) {
+            Some(found) => table::check_own(&own, found, &live.server, &mut mismatches),
+            None => mismatches.push(missing(own.name, MIGRATE.to_owned())),
+        }
     }
     mismatches.sort_by_key(|mismatch| mismatch.severity);
     mismatches

@@ -8,20 +8,23 @@
 
 use super::cause::Cause;
 use super::slow::within;
-use super::statement::{StaleLines, StatementLimits, Statements};
+use super::statement::{StaleLines, StatementLimits, Statements, progress};
 use crate::buffer::{Batch, Rows};
 use crate::clock;
 use crate::datetime::Micros;
 use crate::dead_letter::DeadLetter;
+use crate::ledger::{self, HeldByTopic, Identity, Ledger, Record};
 use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId, TableKind};
 use crate::mysql::Class;
 use crate::mysql::Dialect;
 use crate::mysql::without_values;
 use crate::offsets::Origin;
+use crate::offsets::TopicPartition;
 use crate::reject::{Code, Reject};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One row a statement, however long.
@@ -33,8 +36,10 @@ const SECOND: Micros = 1_000_000;
 /// A statement of the rehearsal that the server refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// `None`: dead letters.
+    /// `None`: dead letters, or [`Self::own`].
     pub table: Option<TableId>,
+    /// The name of a table of sluicegate's own.
+    pub own: Option<&'static str>,
     /// What the statement was to do: `write`, `look for stale lines`, `delete stale lines`.
     pub step: &'static str,
     pub class: Class,
@@ -101,12 +106,81 @@ pub async fn rehearse(
                 return Err(error);
             }
             let number = Cause::of(table, &error).number;
-            refusals.push(Refusal { table, step, class, number, text: without_values(&error) });
+            let text = without_values(&error);
+            refusals.push(Refusal { table, own: None, step, class, number, text });
             break;
         }
         within(timeout, |_| (), connection.execute("ROLLBACK")).await?;
     }
+    for own in [ledger::WRITERS, ledger::PROGRESS] {
+        refusals.extend(rehearse_own(connection, &statements, own, timeout).await?);
+    }
     Ok(refusals)
+}
+
+/// The statements on a table of sluicegate's own.
+async fn rehearse_own(
+    connection: &mut MySqlConnection,
+    statements: &Statements,
+    own: &'static str,
+    timeout: Duration,
+) -> Result<Option<Refusal>, sqlx::Error> {
+    let mut refusal = None;
+    within(timeout, |_| (), connection.execute("START TRANSACTION")).await?;
+    for (step, text) in own_steps(statements, own) {
+        let run = within(timeout, |_| (), connection.execute(AssertSqlSafe(text))).await;
+        let Err(error) = run else { continue };
+        let class = Class::of_error(&error);
+        if matches!(class, Class::Connection | Class::Outage) {
+            return Err(error);
+        }
+        let (number, text) = (Cause::of(None, &error).number, without_values(&error));
+        refusal = Some(Refusal { table: None, own: Some(own), step, class, number, text });
+        break;
+    }
+    within(timeout, |_| (), connection.execute("ROLLBACK")).await?;
+    Ok(refusal)
+}
+
+fn own_steps(statements: &Statements, own: &str) -> Vec<(&'static str, String)> {
+    let name = rehearsal_id();
+    let [cluster_id, group_id, member_id, client_id, host] = [(); 5].map(|()| Arc::from(&*name));
+    let identity = Identity { cluster_id, group_id, member_id, client_id, host };
+    let ledger = Ledger::new(1, RandomState::new().hash_one(own));
+    if own == ledger::WRITERS {
+        let first = ledger.draw(0);
+        ledger.acknowledge(&first, &[]);
+        let second = ledger.draw(0);
+        return vec![
+            ("write", progress::count(&identity, &first)),
+            ("write", progress::count(&identity, &second)),
+            ("read", progress::commits(&second)),
+            ("delete", progress::forget_ended(&[second.instance])),
+        ];
+    }
+    let partition = TopicPartition { topic: Arc::from(name), partition: 0 };
+    let rows = HeldByTopic::from([(Arc::from(""), 0)]);
+    let record = Record {
+        assignment: 0,
+        partition: partition.clone(),
+        topic_id: Arc::from(""),
+        next: 0,
+        replaces: Some(rows),
+    };
+    let records = [record];
+    let mut write = String::new();
+    statements.progress(&identity, 0, (&records, 0), ONE_ROW, &mut write);
+    let read = progress::held(&identity, &[partition]);
+    let delete = progress::forget(&identity, &records);
+    let steps = [("write", write.clone()), ("write", write)].into_iter();
+    let steps = steps.chain(read.into_iter().map(|read| ("read", read)));
+    steps.chain(delete.into_iter().map(|delete| ("delete", delete))).collect()
+}
+
+/// A key that no event, group or cluster has, since it contains a space. Two instances that start together
+/// must not use the same.
+fn rehearsal_id() -> String {
+    format!("sluicegate rehearsal {:016x}", RandomState::new().hash_one(0))
 }
 
 /// A batch with a row for each table, and a dead letter.
@@ -117,8 +191,7 @@ pub(super) struct Rehearsal {
 
 impl Rehearsal {
     pub(super) fn new(mapping: &Mapping) -> Self {
-        // Two instances that start together must not use the same key.
-        let id = format!("sluicegate rehearsal {:016x}", RandomState::new().hash_one(0));
+        let id = rehearsal_id();
         let now = clock::unix_micros();
         let mut batch = Batch::new(mapping);
         for (number, table) in mapping.tables.iter().enumerate() {

@@ -6,6 +6,7 @@ use super::live::{
 };
 use super::{ddl, ids, quoted};
 use crate::dead_letter;
+use crate::ledger;
 use crate::mapping::Mapping;
 use crate::mysql::Class;
 use crate::mysql::Dialect;
@@ -80,7 +81,8 @@ async fn tables(
     let (mut tables, mut last_ids) = (Tables::new(), BTreeMap::new());
     for row in rows {
         let name = text(&row, 0)?;
-        if mapping.table(&name).is_none() && name != dead_letter::TABLE {
+        let is_ours = [dead_letter::TABLE, ledger::PROGRESS, ledger::WRITERS].contains(&&*name);
+        if mapping.table(&name).is_none() && !is_ours {
             continue;
         }
         let table = LiveTable {

@@ -15,11 +15,7 @@ pub(super) fn check(
     mismatches: &mut Vec<Mismatch>,
 ) {
     if live.is_view {
-        mismatches.push(Mismatch::refused(
-            wanted.name,
-            "is a view; only a table's own unique key can tell whether a row exists",
-            "mapping the table behind it",
-        ));
+        mismatches.push(is_view(wanted));
         return;
     }
     mismatches.extend(engine(wanted, live));
@@ -36,6 +32,41 @@ pub(super) fn check(
     mismatches.extend(partitions::check(wanted.name, live.partitions.as_ref()));
     mismatches.extend(timestamps(wanted, live, server));
     mismatches.extend(own_rules(wanted, live));
+}
+
+/// The same for a table of sluicegate's own, whose columns only migrations make.
+pub(super) fn check_own(
+    wanted: &Wanted<'_>,
+    live: &LiveTable,
+    server: &LiveServer,
+    mismatches: &mut Vec<Mismatch>,
+) {
+    if live.is_view {
+        mismatches.push(is_view(wanted));
+        return;
+    }
+    mismatches.extend(engine(wanted, live));
+    mismatches.extend(foreign_keys(wanted, live));
+    mismatches.extend(keys::harmful(wanted, live));
+    let lacks = |column: &&&str| !live.columns.contains_key(**column);
+    mismatches.extend(wanted.columns.iter().filter(lacks).map(|column| {
+        Mismatch::refused(
+            format!("{}.{column}", wanted.name),
+            "the column does not exist",
+            "creating the table as its migration does",
+        )
+    }));
+    columns::unmapped(wanted, live, mismatches);
+    mismatches.extend(keys::needed(wanted, live, server.dialect));
+    mismatches.extend(own_rules(wanted, live));
+}
+
+fn is_view(wanted: &Wanted<'_>) -> Mismatch {
+    Mismatch::refused(
+        wanted.name,
+        "is a view; only a table's own unique key can tell whether a row exists",
+        "mapping the table behind it",
+    )
 }
 
 fn engine(wanted: &Wanted<'_>, live: &LiveTable) -> Option<Mismatch> {

@@ -75,8 +75,8 @@ const ROOMS: &[Room] = &[
     room("dead_letter/adopt", "offsets", "sqlx", &[Async]),
     room("buffer", "datetime offsets mapping dead_letter", "", &[]),
     room("flatten", "datetime reject redact mysql decode mapping buffer", "simd_json", &[]),
-    room("schema", "offsets mysql decode mapping dead_letter", "", &[]),
-    room("schema/read", "mysql mapping dead_letter", "sqlx", &[Async, Sql]),
+    room("schema", "offsets mysql decode mapping dead_letter ledger", "", &[]),
+    room("schema/read", "mysql mapping dead_letter ledger", "sqlx", &[Async, Sql]),
     room(
         "flush",
         "datetime clock reject offsets health mysql mapping dead_letter buffer schema ledger",

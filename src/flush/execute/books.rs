@@ -86,6 +86,7 @@ pub(in crate::flush) async fn held(
     let adopted = if adopts { transaction.adopt(offered, limits, scratch).await? } else { 0 };
     let partitions = transaction.held(partitions).await?;
     let members = transaction.members().await?;
+    transaction.forget_ended().await?;
     let instance = transaction.session.books.map(|books| books.ledger.instance());
     transaction.end(End::Look, limits, scratch).await?;
     Ok(Holdings { instance: instance.unwrap_or_default(), partitions, members, adopted })
@@ -187,6 +188,18 @@ impl Transaction<'_, '_> {
         let rows = self.rows(progress::members(&identity)).await?;
         let members: Result<_, sqlx::Error> = rows.iter().map(|row| row.try_get(0)).collect();
         members.map_err(|error| Cause::of(None, &error))
+    }
+
+    /// Processes end without taking leave of the database, so whoever comes later clears up after them.
+    async fn forget_ended(&mut self) -> Result<(), Cause> {
+        let rows = self.rows(progress::ENDED.to_owned()).await?;
+        let ended: Result<Vec<String>, sqlx::Error> =
+            rows.iter().map(|row| row.try_get(0)).collect();
+        let ended = ended.map_err(|error| Cause::of(None, &error))?;
+        if !ended.is_empty() {
+            self.run(progress::forget_ended(&ended)).await?;
+        }
+        Ok(())
     }
 
     /// Whether the database has rows and has never recorded how far it is.

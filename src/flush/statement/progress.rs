@@ -121,6 +121,22 @@ pub fn members(identity: &Identity) -> String {
     text
 }
 
+/// Selects processes that have not committed for a day, and so have ended: a running one commits every few
+/// seconds.
+pub const ENDED: &str = "SELECT `instance` FROM `sluicegate_writers` GROUP BY `instance` \
+    HAVING MAX(`committed_at`) < UTC_TIMESTAMP(6) - INTERVAL 1 DAY LIMIT 100";
+
+/// Deletes the commits of these processes.
+pub fn forget_ended(instances: &[String]) -> String {
+    let mut text = format!("DELETE FROM `{WRITERS}` WHERE `instance` IN (");
+    for (index, instance) in instances.iter().enumerate() {
+        text.push_str(if index == 0 { "" } else { "," });
+        push_text(&mut text, instance);
+    }
+    text.push(')');
+    text
+}
+
 /// Whether a table has a row.
 pub fn any_row(table: &str) -> String {
     format!("SELECT 1 FROM `{table}` LIMIT 1")
