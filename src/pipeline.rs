@@ -46,7 +46,7 @@ use crate::ledger::Ledger;
 use crate::mapping::Mapping;
 use crate::mysql::JsonLimits;
 use crate::offsets::{Source, TopicPartition};
-use consume_loop::ConsumeLoop;
+use consume_loop::{ConsumeLoop, Ended};
 use rdkafka::error::KafkaError;
 use rescue::Rescuer;
 use std::sync::Arc;
@@ -193,6 +193,18 @@ enum Reply {
 /// # Errors
 /// If it cannot continue, or stopping took too long.
 pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
+    loop {
+        let ended = run_once(setup.clone(), stop.clone()).await;
+        if !matches!(ended, Ok(Ended::ToJoinAgain)) {
+            info!("stopped");
+            return ended.map(|_| ());
+        }
+        setup.ledger.restart();
+    }
+}
+
+/// With one Kafka client, for as long as that is the right one.
+async fn run_once(setup: Setup, stop: Stop) -> Result<Ended, PipelineError> {
     let config = Arc::clone(&setup.config);
     let capacity = config.flush.batches();
     let (sealed, to_writers) = mpsc::channel(capacity);
@@ -228,7 +240,6 @@ pub async fn run(setup: Setup, stop: Stop) -> Result<(), PipelineError> {
         .map_err(|_| PipelineError::Panicked)?;
     let result = ended.await.map_err(|_| PipelineError::Panicked)?;
     writers.shutdown().await;
-    info!("stopped");
     result
 }
 

@@ -59,6 +59,16 @@ pub(super) struct ConsumeLoop {
     inquiries: Inquiries,
     recalls: Sender<Recall>,
     strangers: Strangers,
+    /// We stop only to begin again with another client.
+    joins_again: bool,
+}
+
+/// How a consume loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Done,
+    /// Another one is to take over.
+    ToJoinAgain,
 }
 
 /// The pump's way to Kafka and to the writers.
@@ -128,19 +138,24 @@ impl ConsumeLoop {
             inquiries: Inquiries::default(),
             recalls,
             strangers: Strangers::default(),
+            joins_again: false,
             setup,
         }
     }
 
     /// Works until the pump is done, then leaves the group.
-    pub(super) fn run(mut self) -> Result<(), PipelineError> {
+    pub(super) fn run(mut self) -> Result<Ended, PipelineError> {
         let worked = self.start().and_then(|()| self.work());
         info!("leaving the group");
         self.link.consumer.close();
         match worked {
+            Ok(_) if self.joins_again && !self.stop.is_requested() => {
+                self.pump.leave();
+                Ok(Ended::ToJoinAgain)
+            }
             Ok(true) => match self.pump.left_out() {
                 Some(left_out) => Err(PipelineError::Incomplete(left_out)),
-                None => Ok(()),
+                None => Ok(Ended::Done),
             },
             Ok(false) => Err(PipelineError::Deadline(self.setup.config.stop_timeout)),
             // What failed may still be under way. Its offsets are not committed.
@@ -151,7 +166,7 @@ impl ConsumeLoop {
     /// Returns whether everything was done in time.
     fn work(&mut self) -> Result<bool, PipelineError> {
         loop {
-            if self.stop.is_requested() {
+            if self.stop.is_requested() || self.joins_again {
                 self.pump.stop(Now::read());
             }
             while let Ok(reply) = self.replies.try_recv() {
@@ -241,10 +256,7 @@ impl ConsumeLoop {
             Answer::Beginnings(beginnings) => self.beginnings(beginnings),
             Answer::Bounds(bounds) => self.pump.bounds(&bounds),
             Answer::Members(members) => self.members(members),
-            Answer::TopicIds(ids) => {
-                self.inquiries.topics(&ids);
-                self.pump.topic_ids(&ids);
-            }
+            Answer::TopicIds(ids) => self.topic_ids(&ids),
             Answer::Ends { bounds, missing } => self.pump.present_ends(&bounds, &missing),
         }
     }

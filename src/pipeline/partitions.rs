@@ -204,20 +204,18 @@ impl Partitions {
 
     /// The database went back in time: every partition begins again, once we know where. What is under way
     /// may still land, to no effect.
-    pub(super) fn start_all_over(&mut self) {
-        let names: Vec<TopicPartition> = self.ids.keys().cloned().collect();
-        names.iter().for_each(|name| self.start_over(name));
-        self.ledger.restart();
-    }
-
-    /// One partition begins again, once we know where.
-    pub(super) fn start_over(&mut self, name: &TopicPartition) {
-        let Some(id) = self.ids.remove(name) else { return };
-        self.ledger.close(id);
-        if let Some(partition) = self.by_id.remove(&id) {
+    pub(super) fn start_over(&mut self) {
+        for (_, partition) in std::mem::take(&mut self.by_id) {
             let durable = partition.watermark.durable().unwrap_or(partition.next);
             self.starting_over.insert(partition.name, durable);
         }
+        self.ids.clear();
+        self.ledger.restart();
+    }
+
+    /// We leave the group: its other members report how far each partition is, or we do when we are back.
+    pub(super) fn leave(&mut self) {
+        self.by_id.values_mut().for_each(Partition::report_as_given_up);
     }
 
     /// The partitions that begin again, and up to where everything seemed durable.

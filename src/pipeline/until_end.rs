@@ -133,7 +133,7 @@ impl UntilEnd {
     /// What Kafka has now of partitions that were not read up to their end.
     pub(super) fn present(&mut self, bounds: &Bounds, missing: &BTreeSet<Arc<str>>) {
         for partition in self.pending.clone() {
-            let (first, end) = self.bounds[&partition];
+            let (_, end) = self.bounds[&partition];
             let what = match bounds.get(&partition) {
                 _ if missing.contains(&partition.topic) => "the topic was deleted",
                 Some((_, now)) if *now < end => {
@@ -148,11 +148,25 @@ impl UntilEnd {
             let answers = self.shortened.entry(partition.clone()).or_default();
             *answers += 1;
             if *answers >= SHORTENED_ANSWERS {
-                self.left_out
-                    .push(format!("{partition}, among offsets {first} to {}: {what}", end - 1));
-                self.pending.remove(&partition);
-                self.bounds.remove(&partition);
+                self.leave_out(&partition, what);
             }
+        }
+    }
+
+    /// A topic was deleted and recreated: its ids differ.
+    pub(super) fn recreated(&mut self, topic: &str) {
+        for partition in self.pending.clone() {
+            if *partition.topic == *topic {
+                self.leave_out(&partition, "the topic was deleted and recreated");
+            }
+        }
+    }
+
+    fn leave_out(&mut self, partition: &TopicPartition, what: &str) {
+        self.pending.remove(partition);
+        if let Some((first, end)) = self.bounds.remove(partition) {
+            let last = end - 1;
+            self.left_out.push(format!("{partition}, among offsets {first} to {last}: {what}"));
         }
     }
 
@@ -329,5 +343,17 @@ mod tests {
         end.present(&now, &missing);
         assert!(end.is_reached());
         assert_eq!(end.take_left_out().len(), 2);
+    }
+
+    #[test]
+    fn of_a_topic_with_another_id_what_was_not_read_is_left_out() {
+        let bounds = BTreeMap::from([(partition(0), (0, 10)), (partition(1), (0, 10))]);
+        let mut end = UntilEnd::new(&bounds, &BTreeMap::from([(partition(0), 10)]));
+        end.recreated("post");
+        assert!(!end.is_reached());
+        end.recreated("user");
+        assert!(end.is_reached());
+        let left_out = end.take_left_out();
+        assert!(left_out.len() == 1 && left_out[0].contains("user/1"), "{left_out:?}");
     }
 }

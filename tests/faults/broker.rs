@@ -54,6 +54,25 @@ async fn topics_created_late() {
     check(Fault::TopicCreatedLate, setup, |_| true).await;
 }
 
+/// While it is assigned, and after its partitions have had several leaders: those of the new one count from the start.
+#[tokio::test(flavor = "multi_thread")]
+async fn topic_recreated_after_elections() {
+    let wants = Wants { broker: true, ..Wants::default() };
+    let Some(servers) = Servers::start(Server::MariaDb, wants).await else { return };
+    let run = Run::start(Arc::new(servers), Setup::of(1)).await;
+    run.until_rows_flow("the start").await;
+    let mut chance = Chance::new(1);
+    for fault in [Fault::BrokerKilled, Fault::BrokerKilled, Fault::TopicRecreated] {
+        let mut injected = run.injector.inject(fault, &mut chance).await;
+        run.injector.heal(&mut injected).await;
+        run.until_rows_flow(fault.name()).await;
+    }
+    let outcome = run.end().await;
+    let said = outcome.said();
+    outcome.assert();
+    assert!(said.contains("deleted and recreated"), "{said}");
+}
+
 /// Records are deleted before they are read: said loudly, since they may have been events. Here
 /// they were copies of others.
 #[tokio::test(flavor = "multi_thread")]

@@ -49,9 +49,21 @@ impl Inquiries {
         self.kafka.is_some() || !self.database.is_empty()
     }
 
-    /// Kafka has told which topics exist.
-    pub(super) fn topics(&mut self, ids: &BTreeMap<Arc<str>, Arc<str>>) -> &BTreeSet<Arc<str>> {
-        self.first_topics.get_or_insert_with(|| ids.keys().cloned().collect())
+    /// Kafka has told which topics exist, and their ids. Returns those that have another one now.
+    fn told(&mut self, ids: &BTreeMap<Arc<str>, Arc<str>>) -> Vec<Arc<str>> {
+        self.first_topics.get_or_insert_with(|| ids.keys().cloned().collect());
+        let is_recreated = |(topic, id): &(&Arc<str>, &Arc<str>)| {
+            let known = self.topic_ids.get(*topic).filter(|known| !known.is_empty());
+            !id.is_empty() && known.is_some_and(|known| known != *id)
+        };
+        let recreated = ids.iter().filter(is_recreated).map(|(topic, _)| Arc::clone(topic));
+        let recreated = recreated.collect();
+        self.topic_ids.extend(ids.clone());
+        recreated
+    }
+
+    fn is_new(&self, topic: &str) -> bool {
+        self.first_topics.as_ref().is_some_and(|first| !first.contains(topic))
     }
 
     fn has(&self, purpose: Purpose) -> bool {
@@ -102,14 +114,29 @@ impl ConsumeLoop {
         let Beginnings { mut facts, group, topic_ids, cluster_id } = beginnings;
         let Some(purpose) = self.inquiries.kafka.take() else { return };
         self.identify(cluster_id);
-        let first_topics = self.inquiries.topics(&topic_ids);
+        self.topic_ids(&topic_ids);
         for facts in &mut facts {
-            facts.is_topic_new = !first_topics.contains(&facts.partition.topic);
+            facts.is_topic_new = self.inquiries.is_new(&facts.partition.topic);
         }
-        self.inquiries.topic_ids.extend(topic_ids.clone());
         let partitions = facts.iter().map(|facts| facts.partition.clone()).collect();
         let offered = Offered { offsets: group, topic_ids };
         self.recall(purpose, facts, Recall { partitions, offered });
+    }
+
+    /// Kafka has told the ids of topics. librdkafka may not be able to read one that was recreated: it takes what it is
+    /// told of its leaders for outdated, since those of the earlier topic had greater epochs.
+    pub(super) fn topic_ids(&mut self, ids: &BTreeMap<Arc<str>, Arc<str>>) {
+        for topic in self.inquiries.told(ids) {
+            if self.setup.until_end {
+                self.pump.recreated(&topic);
+            } else {
+                warn!(
+                    topic = &*topic,
+                    "consume: the topic was deleted and recreated (its id is another one); leaving the group and joining it again, to read it from its first offset"
+                );
+                self.joins_again = true;
+            }
+        }
     }
 
     /// Asks the database how far other instances are, unless it has been asked already.

@@ -28,6 +28,18 @@ impl Pump {
         self.until_end.as_mut().map(UntilEnd::take_left_out).filter(|left| !left.is_empty())
     }
 
+    /// A topic was deleted and recreated: what was not read of it is gone.
+    pub(in crate::pipeline) fn recreated(&mut self, topic: &str) {
+        if let Some(end) = &mut self.until_end {
+            end.recreated(topic);
+        }
+    }
+
+    /// We leave the group and come back.
+    pub(in crate::pipeline) fn leave(&mut self) {
+        self.partitions.leave();
+    }
+
     /// The partitions that other instances have to finish, or may have finished.
     pub(in crate::pipeline) fn left_to_others(&self) -> Vec<TopicPartition> {
         let ends = self.until_end.iter();

@@ -9,11 +9,8 @@ use crate::consume::PartitionFacts;
 use crate::ledger::Ledger;
 use crate::offsets::{Offsets, TopicPartition};
 use crate::pipeline::begin::{self, NoBegin};
-use crate::pipeline::partitions::Partition;
 use crate::pipeline::timers::Timer;
 use crate::pipeline::{Now, SealedBatch};
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, warn};
 
@@ -84,7 +81,7 @@ impl Pump {
             "flush: the database went back in time: it lacks transactions that it had acknowledged (a failover to a server without them, or a restored backup); reading again what it does not hold"
         );
         self.metrics.went_back.increment(1);
-        self.partitions.start_all_over();
+        self.partitions.start_over();
         self.batches.open.clear();
         self.opened = None;
         self.timers.clear(Timer::BatchAge);
@@ -106,20 +103,6 @@ impl Pump {
     /// How many members of the group have partitions and do not write to this database.
     pub(in crate::pipeline) fn strangers(&self, members: usize) {
         self.metrics.strangers.set(members as f64);
-    }
-
-    /// Kafka's ids of topics now. The partitions of one that was deleted and recreated begin again.
-    pub(in crate::pipeline) fn topic_ids(&mut self, ids: &BTreeMap<Arc<str>, Arc<str>>) {
-        let is_recreated = |partition: &Partition| {
-            let now = ids.get(&partition.name.topic).filter(|id| !id.is_empty());
-            let known = &partition.origin.topic_id;
-            !known.is_empty() && now.is_some_and(|id| id != known)
-        };
-        let recreated = self.partitions.iter().filter(|partition| is_recreated(partition));
-        let recreated: Vec<TopicPartition> = recreated.map(|one| one.name.clone()).collect();
-        for partition in &recreated {
-            self.partitions.start_over(partition);
-        }
     }
 
     /// Whether partitions begin again because the database went back.
