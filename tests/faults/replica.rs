@@ -106,10 +106,13 @@ impl Replica {
 
     async fn promote(&self) {
         self.stop_receiving().await;
-        let status = connect(&self.server).await.fetch_one("SHOW REPLICA STATUS").await.unwrap();
-        self.has_applied(received(&status)).await;
+        self.has_applied(received(&self.status().await)).await;
         let promote = ["STOP REPLICA", "RESET REPLICA ALL", "SET GLOBAL read_only = OFF"];
         execute(&self.server, &promote).await;
+    }
+
+    async fn status(&self) -> MySqlRow {
+        connect(&self.server).await.fetch_one("SHOW REPLICA STATUS").await.unwrap()
     }
 
     /// Waits until these transactions are in its tables.
@@ -121,7 +124,8 @@ impl Replica {
         let mut connection = connect(&self.server).await;
         let waited = sqlx::query_scalar(wait).bind(&transactions).bind(DEADLINE.as_secs());
         let result: Option<i64> = waited.fetch_one(&mut connection).await.unwrap();
-        assert_eq!(result, Some(0), "a replica that has applied {transactions}");
+        let errors = errors(&self.status().await);
+        assert_eq!(result, Some(0), "a replica that has applied {transactions}: {errors:?}");
     }
 }
 
@@ -165,6 +169,14 @@ fn received(status: &MySqlRow) -> String {
     let is_received = |name: &str| ["Retrieved_Gtid_Set", "Gtid_IO_Pos"].contains(&name);
     let column = status.columns().iter().find(|column| is_received(column.name()));
     status.get(column.expect("a replica's status").ordinal())
+}
+
+/// What went wrong with it.
+fn errors(status: &MySqlRow) -> Vec<String> {
+    let is_error = |name: &str| name.starts_with("Last_") && name.ends_with("_Error");
+    let columns = status.columns().iter().filter(|column| is_error(column.name()));
+    let errors = columns.map(|column| status.get::<String, _>(column.ordinal()));
+    errors.filter(|error| !error.is_empty()).collect()
 }
 
 async fn connect(server: &OwnServer) -> MySqlConnection {
