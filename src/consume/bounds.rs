@@ -13,7 +13,7 @@ use super::{QUERY_TIMEOUT, lock};
 use crate::offsets::{Bounds, TopicPartition};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -158,7 +158,13 @@ impl Worker {
             }
             Question::Bounds(partitions) => Some(Answer::Bounds(self.bounds(partitions))),
             Question::Members(group) => {
-                let found = members(&self.consumer, &group);
+                let found = match members(&self.consumer, &group) {
+                    // The demo's broker cannot tell.
+                    Err(KafkaError::GroupListFetch(RDKafkaErrorCode::UnsupportedFeature)) => {
+                        return None;
+                    }
+                    found => found,
+                };
                 self.or_say(found, "the members of the group").map(Answer::Members)
             }
             Question::TopicIds(topics) => {

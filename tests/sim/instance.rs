@@ -46,13 +46,19 @@ pub(crate) struct Job {
     pub(crate) attempt: u32,
 }
 
+/// What changes where an instance reads, in this order.
+pub(crate) enum Read {
+    /// The answer to a rebalance.
+    Answer(Offsets),
+    From(Offsets),
+}
+
 /// What a pump asks for, kept until its step is over.
 #[derive(Default)]
 pub(crate) struct Asked {
     pub(crate) writes: Vec<SealedBatch>,
     pub(crate) commits: Vec<Offsets>,
-    pub(crate) answers: Vec<Offsets>,
-    pub(crate) seeks: Vec<Offsets>,
+    pub(crate) reads: Vec<Read>,
     pub(crate) pause: Option<bool>,
 }
 
@@ -66,15 +72,15 @@ impl Port for Asked {
     }
 
     fn begin(&mut self, begins: Offsets) {
-        self.answers.push(begins);
+        self.reads.push(Read::Answer(begins));
     }
 
     fn give_up(&mut self) {
-        self.answers.push(Offsets::new());
+        self.reads.push(Read::Answer(Offsets::new()));
     }
 
     fn seek(&mut self, begins: &Offsets) -> bool {
-        self.seeks.push(begins.clone());
+        self.reads.push(Read::From(begins.clone()));
         true
     }
 

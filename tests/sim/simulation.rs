@@ -7,7 +7,7 @@ mod writers;
 use crate::database::Database;
 use crate::group::{Change, Group, Member};
 use crate::inputs::{BATCH_ROWS, Inputs, Logged, TOPICS, WRITERS};
-use crate::instance::{Asked, Instance};
+use crate::instance::{Asked, Instance, Read};
 use crate::summary::Summary;
 use sluicegate::consume::{CommitOutcome, PartitionFacts};
 use sluicegate::ledger::{Commit, Record};
@@ -308,21 +308,10 @@ impl<'i> Simulation<'i> {
 
     fn do_as_asked(&mut self, member: Member) -> Result<(), String> {
         let instance = self.instances.get_mut(&member).unwrap();
-        let Asked { writes, commits, answers, seeks, pause } = std::mem::take(&mut instance.asked);
+        let Asked { writes, commits, reads, pause } = std::mem::take(&mut instance.asked);
         if let Some(paused) = pause {
             instance.is_paused = paused;
             self.summary.pauses += u32::from(paused);
-        }
-        for begins in seeks {
-            self.summary.seeks += 1;
-            for (partition, offset) in begins {
-                let position = instance.positions.entry(partition).or_insert(offset);
-                *position = match self.plant {
-                    // Not quite: only another message shows that some are missing.
-                    Some(Plant::ForgetOpenBatch) => offset.max(*position - 1),
-                    _ => offset,
-                };
-            }
         }
         for sealed in writes {
             if sealed.batch.row_count() > BATCH_ROWS + 5 {
@@ -338,9 +327,11 @@ impl<'i> Simulation<'i> {
             let generation = self.instances[&member].generation;
             self.at(delay, Event::Commits(member, generation, offsets));
         }
-        if self.plant != Some(Plant::NoAnswer) {
-            for begins in answers {
-                self.answers(member, begins);
+        for read in reads {
+            match read {
+                Read::Answer(_) if self.plant == Some(Plant::NoAnswer) => {}
+                Read::Answer(begins) => self.answers(member, begins),
+                Read::From(begins) => self.seeks(member, begins),
             }
         }
         self.give_work(member);

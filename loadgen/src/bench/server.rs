@@ -153,7 +153,8 @@ impl Server {
     pub(super) async fn tables(&mut self, database: &str) -> Result<Vec<Table>> {
         let select = format!(
             "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS \
-             WHERE TABLE_SCHEMA = '{database}' AND TABLE_NAME NOT IN ('_sqlx_migrations', 'dead_letters') \
+             WHERE TABLE_SCHEMA = '{database}' AND TABLE_NAME NOT IN \
+             ('_sqlx_migrations', 'dead_letters', 'sluicegate_progress', 'sluicegate_writers') \
              AND COLUMN_NAME NOT IN ('id', 'created_at') ORDER BY TABLE_NAME, ORDINAL_POSITION"
         );
         let mut tables: Vec<Table> = Vec::new();

@@ -120,6 +120,20 @@ impl Simulation<'_> {
         }
     }
 
+    /// The instance reads partitions that it has from other offsets.
+    pub(super) fn seeks(&mut self, member: Member, begins: Offsets) {
+        self.summary.seeks += 1;
+        let positions = &mut self.instances.get_mut(&member).unwrap().positions;
+        for (partition, offset) in begins {
+            let position = positions.entry(partition).or_insert(offset);
+            *position = match self.plant {
+                // Not quite: only another message shows that some are missing.
+                Some(Plant::ForgetOpenBatch) => offset.max(*position - 1),
+                _ => offset,
+            };
+        }
+    }
+
     /// Hands the instance a message, if there is one.
     pub(super) fn fetch(&mut self, member: Member) -> bool {
         let now = self.now();
