@@ -79,7 +79,8 @@ impl Servers {
         let turn = TURNS.acquire().await.unwrap();
         let directory = servers::directory("faults");
         let has_disk = wants.disk && can_mount();
-        let arguments = if wants.replicas { replica::arguments(server) } else { Vec::new() };
+        let arguments =
+            if wants.replicas { replica::arguments(server, &directory) } else { Vec::new() };
         let database = start_database(server, &directory, has_disk, &arguments).await;
         let forwarder = wants.replicas.then(|| Forwarder::to(&database.address()));
         let mut broker = None;

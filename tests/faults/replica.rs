@@ -7,6 +7,7 @@
 use crate::own_servers::{Servers, start_database, tell};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use testkit::{DEADLINE, OwnServer, Server, servers, until};
@@ -24,10 +25,12 @@ pub struct Replica {
     kind: Server,
 }
 
-/// Arguments for a primary and for a replica, which may become one. Each call gives another server id.
-pub fn arguments(server: Server) -> Vec<String> {
+/// Arguments for a primary and for a replica, which may become one, in this directory. Each call gives another server id.
+pub fn arguments(server: Server, directory: &Path) -> Vec<String> {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let id = format!("--server-id={}", NEXT.fetch_add(1, Ordering::Relaxed));
+    // On a full disk MariaDB's binlog ends in the middle of an event, and no replica can follow any more: it is on another.
+    let log = format!("--log-bin={}/mariadb/binlog", directory.display());
     let arguments: &[&str] = match server {
         Server::MySql => &[
             "--gtid-mode=ON",
@@ -35,7 +38,7 @@ pub fn arguments(server: Server) -> Vec<String> {
             "--plugin-load-add=semisync_source.so",
             "--plugin-load-add=semisync_replica.so",
         ],
-        Server::MariaDb => &["--log-bin", "--log-slave-updates", "--binlog-format=ROW"],
+        Server::MariaDb => &[&log, "--log-slave-updates", "--binlog-format=ROW"],
     };
     arguments.iter().map(|argument| (*argument).to_owned()).chain([id]).collect()
 }
@@ -45,7 +48,8 @@ impl Servers {
     pub async fn replica(&self, replication: Replication) -> Replica {
         let (kind, primary) = (self.kind(), self.database());
         let directory = servers::directory("replica");
-        let server = start_database(kind, &directory, self.has_disk, &arguments(kind)).await;
+        let arguments = arguments(kind, &directory);
+        let server = start_database(kind, &directory, self.has_disk, &arguments).await;
         let replica = Replica { server, kind };
         if replication == Replication::SemiSynchronous {
             let (source, follower) = semi_synchronous(kind);
@@ -106,10 +110,13 @@ impl Replica {
 
     async fn promote(&self) {
         self.stop_receiving().await;
-        let status = connect(&self.server).await.fetch_one("SHOW REPLICA STATUS").await.unwrap();
-        self.has_applied(received(&status)).await;
+        self.has_applied(received(&self.status().await)).await;
         let promote = ["STOP REPLICA", "RESET REPLICA ALL", "SET GLOBAL read_only = OFF"];
         execute(&self.server, &promote).await;
+    }
+
+    async fn status(&self) -> MySqlRow {
+        connect(&self.server).await.fetch_one("SHOW REPLICA STATUS").await.unwrap()
     }
 
     /// Waits until these transactions are in its tables.
@@ -121,7 +128,8 @@ impl Replica {
         let mut connection = connect(&self.server).await;
         let waited = sqlx::query_scalar(wait).bind(&transactions).bind(DEADLINE.as_secs());
         let result: Option<i64> = waited.fetch_one(&mut connection).await.unwrap();
-        assert_eq!(result, Some(0), "a replica that has applied {transactions}");
+        let errors = errors(&self.status().await);
+        assert_eq!(result, Some(0), "a replica that has applied {transactions}: {errors:?}");
     }
 }
 
@@ -165,6 +173,14 @@ fn received(status: &MySqlRow) -> String {
     let is_received = |name: &str| ["Retrieved_Gtid_Set", "Gtid_IO_Pos"].contains(&name);
     let column = status.columns().iter().find(|column| is_received(column.name()));
     status.get(column.expect("a replica's status").ordinal())
+}
+
+/// What went wrong with it.
+fn errors(status: &MySqlRow) -> Vec<String> {
+    let is_error = |name: &str| name.starts_with("Last_") && name.ends_with("_Error");
+    let columns = status.columns().iter().filter(|column| is_error(column.name()));
+    let errors = columns.map(|column| status.get::<String, _>(column.ordinal()));
+    errors.filter(|error| !error.is_empty()).collect()
 }
 
 async fn connect(server: &OwnServer) -> MySqlConnection {
