@@ -214,7 +214,7 @@ impl Ledger {
         book.writers.fill(Commits::default());
     }
 
-    /// Who commits: another name after every [`Self::restart`].
+    /// Who commits: another name after every restart.
     #[must_use]
     pub fn instance(&self) -> String {
         self.book().instance()
