@@ -42,8 +42,9 @@ impl Pump {
             self.timers.set_if_unset(Timer::Look, now.at + LOOK_EVERY);
         }
         let is_due = self.partitions.has_new()
-            || self.timers.is_over(Timer::Record, now.at)
-            || self.timers.is_over(Timer::Look, now.at)
+            || self.batches.has_idle_writer()
+                && (self.timers.is_over(Timer::Record, now.at)
+                    || self.timers.is_over(Timer::Look, now.at))
             || self.is_last_chance();
         if is_due && let Some(batch) = self.batches.lend() {
             self.records_under_way = true;

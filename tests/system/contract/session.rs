@@ -257,7 +257,7 @@ async fn an_account_that_may_not_set_a_variable_is_told_which(server: Server) {
     for statement in [
         format!("CREATE USER {user}@'%' IDENTIFIED BY 'secret'"),
         format!(
-            "GRANT CREATE, SELECT, INSERT, UPDATE, DELETE ON `{}`.* TO {user}@'%'",
+            "GRANT CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, DELETE ON `{}`.* TO {user}@'%'",
             world.database
         ),
     ] {
