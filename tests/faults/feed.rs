@@ -7,10 +7,12 @@
 use loadgen::{Generator, Kind, Message, Plan};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::{ClientContext, Message as _};
 use sluicegate::consume::bootstrap_again;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -34,6 +36,23 @@ enum Order {
     Echo(String, usize, Sender<()>),
 }
 
+/// Keeps what Kafka did not take, and why.
+#[derive(Default)]
+struct Deliveries(Mutex<Vec<String>>);
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, message)) = result {
+            let what = format!("{} {}: {error}", message.topic(), message.partition());
+            self.0.lock().unwrap().push(what);
+        }
+    }
+}
+
 /// A running producer.
 pub struct Feed {
     orders: Sender<Order>,
@@ -47,6 +66,8 @@ pub struct Fed {
     pub messages: u64,
     /// And these.
     pub extras: Vec<Message>,
+    /// What Kafka did not take, and why.
+    pub undelivered: Vec<String>,
 }
 
 impl Fed {
@@ -68,12 +89,12 @@ impl Feed {
             .set("topic.metadata.refresh.interval.ms", "1000");
         let (orders, inbox) = channel();
         let worker = Worker {
-            producer: config.create().unwrap(),
+            producer: config.create_with_context(Deliveries::default()).unwrap(),
             bootstrap_servers: config.get("bootstrap.servers").unwrap().to_owned(),
             prefix: prefix.to_owned(),
             partitions: BTreeMap::new(),
             generator: Generator::new(plan.clone()),
-            fed: Fed { plan, messages: 0, extras: Vec::new() },
+            fed: Fed { plan, messages: 0, extras: Vec::new(), undelivered: Vec::new() },
             between: Duration::from_secs_f64(1.0 / rate),
         };
         let thread = std::thread::spawn(move || worker.run(&inbox));
@@ -122,7 +143,7 @@ impl Feed {
 }
 
 struct Worker {
-    producer: BaseProducer,
+    producer: BaseProducer<Deliveries>,
     bootstrap_servers: String,
     prefix: String,
     partitions: BTreeMap<String, i32>,
@@ -171,6 +192,7 @@ impl Worker {
                 }
                 Err(TryRecvError::Disconnected) => {
                     self.flush();
+                    self.fed.undelivered = self.producer.context().0.lock().unwrap().clone();
                     return self.fed;
                 }
             }

@@ -124,6 +124,7 @@ impl Run {
         let topics = injector.topic_names().await;
         let Injector { servers, services, feed, .. } = injector;
         let fed = tokio::task::block_in_place(|| feed.stop());
+        problems.extend(fed.undelivered.iter().map(|what| format!("not delivered: {what}")));
         problems.extend(servers.until_consumed(&topics).await.err());
         last(&servers).await;
         problems.extend(until_complete(&servers, &fed).await.err());
