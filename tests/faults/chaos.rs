@@ -10,6 +10,8 @@ use crate::own_servers::{Servers, Wants};
 use crate::report::{Injection, Report};
 use crate::run::{Outcome, Run, Setup};
 use loadgen::TOPICS;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -50,6 +52,14 @@ struct Journal {
 }
 
 impl Journal {
+    /// Says when something happened, for whoever reads the logs of the instances beside it.
+    fn note(&self, logs: &Path, what: &str) {
+        let now = sluicegate::datetime::format(sluicegate::clock::unix_micros());
+        let line = format!("{} {what}\n", String::from_utf8_lossy(&now));
+        let file = File::options().create(true).append(true).open(logs.join("faults.log"));
+        file.unwrap().write_all(line.as_bytes()).unwrap();
+    }
+
     fn problem(&self, problem: String) {
         eprintln!("chaos: {problem}");
         self.problems.lock().unwrap().push(problem);
@@ -152,7 +162,7 @@ async fn lane(kinds: &[Fault], options: &Options, run: &Run, journal: &Journal, 
             let pause = if is_short { PAUSE_SHORT_MS } else { PAUSE_MS };
             tokio::time::sleep(chance.milliseconds(pause)).await;
             if run.injector.allows(fault).await {
-                once(fault, is_short, &run.injector, &mut chance, journal, kinds).await;
+                once(fault, options, &run.injector, &mut chance, journal, kinds).await;
                 if !recovered(fault.name(), run, journal).await {
                     return;
                 }
@@ -167,21 +177,24 @@ async fn lane(kinds: &[Fault], options: &Options, run: &Run, journal: &Journal, 
 /// Lets a fault happen, lets it last, and undoes it.
 async fn once(
     fault: Fault,
-    is_short: bool,
+    options: &Options,
     injector: &Injector,
     chance: &mut Chance,
     journal: &Journal,
     lane: &[Fault],
 ) {
     let from = Instant::now();
+    journal.note(&options.logs, &format!("{}, beginning", fault.name()));
     let index = {
         let mut injections = journal.injections.lock().unwrap();
         injections.push(Injection { fault, from, healed: None });
         injections.len() - 1
     };
     let mut injected: Injected = injector.inject(fault, chance).await;
-    tokio::time::sleep(fault.lasts(is_short, chance)).await;
+    journal.note(&options.logs, fault.name());
+    tokio::time::sleep(fault.lasts(options.minutes.is_none(), chance)).await;
     injector.heal(&mut injected).await;
+    journal.note(&options.logs, &format!("{}, healed", fault.name()));
     let healed = Instant::now();
     match injected.ended {
         Some(Ok(status)) if status.success() => {}
