@@ -25,7 +25,7 @@ pub use bounds::{Answer, Question};
 pub use committer::CommitOutcome;
 pub use consumer::Consumer;
 pub use members::Member;
-pub use queries::{Beginnings, PartitionFacts};
+pub use queries::{Beginnings, Committed, PartitionFacts};
 pub use reader::Reader;
 pub use reread::{RereadError, Wanted, reread};
 

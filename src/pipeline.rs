@@ -18,7 +18,9 @@
 //! There are `writers + 2` batches in all, and each is either free, open, on its way, or at a writer.
 //! So both channels have that capacity (and some more for Kafka's replies) and never block, the number
 //! of batches bounds memory, and when none is free the consumer stops reading: first by not polling,
-//! then, since the group throws out a silent member, by pausing its partitions.
+//! then, since the group throws out a silent member, by pausing its partitions. One more task, the keeper,
+//! has a connection that waits for no batch: it asks what the database holds, and has it record what no
+//! batch carries.
 
 mod batches;
 mod begin;
@@ -45,8 +47,9 @@ use crate::health::Health;
 use crate::ledger::Ledger;
 use crate::mapping::Mapping;
 use crate::mysql::JsonLimits;
-use crate::offsets::{Source, TopicPartition};
+use crate::offsets::{AssignmentId, Source, TopicPartition};
 use consume_loop::{ConsumeLoop, Ended};
+use keeper::Task;
 use rdkafka::error::KafkaError;
 use rescue::Rescuer;
 use std::sync::Arc;
@@ -185,6 +188,8 @@ enum Reply {
     Kafka(KafkaReply),
     /// What the database holds.
     Recalled(Result<Holdings, NotWritten>),
+    /// How far partitions are, as the database has it now.
+    Recorded(Result<Vec<(AssignmentId, i64)>, NotWritten>),
 }
 
 /// Consumes and flushes until told to stop, or with [`Setup::until_end`] until everything that
@@ -209,8 +214,8 @@ async fn run_once(setup: Setup, stop: Stop) -> Result<Ended, PipelineError> {
     let capacity = config.flush.batches();
     let (sealed, to_writers) = mpsc::channel(capacity);
     // Room for every batch, for Kafka's replies, and for the keeper's.
-    let (reply, replies) = std_mpsc::sync_channel(capacity + REPLIES_MAX + 1);
-    let (recalls, to_keeper) = mpsc::channel(1);
+    let (reply, replies) = std_mpsc::sync_channel(capacity + REPLIES_MAX + Task::KINDS);
+    let (tasks, to_keeper) = mpsc::channel(Task::KINDS);
     let to_writers = Arc::new(Mutex::new(to_writers));
     let server = Arc::new(config.server.clone());
     let mut writers = tokio::task::JoinSet::new();
@@ -229,7 +234,7 @@ async fn run_once(setup: Setup, stop: Stop) -> Result<Ended, PipelineError> {
         // Fails only if the pipeline has ended.
         let _ = reply.send(Reply::Kafka(replied));
     })?;
-    let consume_loop = ConsumeLoop::new(setup, consumer, (sealed, recalls), replies, stop);
+    let consume_loop = ConsumeLoop::new(setup, consumer, (sealed, tasks), replies, stop);
     let (done, ended) = oneshot::channel();
     std::thread::Builder::new()
         .name("consume".to_owned())
@@ -255,11 +260,7 @@ async fn write_batches(
         let next = to_writers.lock().await.recv().await;
         let Some(SealedBatch { batch, sources, sealed_at }) = next else { return };
         writer.set_busy(true);
-        let written = match batch.is_empty() {
-            true => writer.keep_up().await,
-            false => writer.flush(&batch).await,
-        };
-        let result = match written {
+        let result = match writer.flush(&batch).await {
             Err(NotWritten::Refused(refused)) => {
                 rescuer.rescue(&mut writer, &batch, &sources, refused).await
             }

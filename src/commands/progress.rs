@@ -76,6 +76,7 @@ pub(super) async fn warnings(config: &Config, topics: &[String]) -> anyhow::Resu
     let (positions, _) = places.look(topics).await?;
     let adopts = positions.iter().all(|one| one.held == Held::Nothing)
         && positions.iter().any(|one| one.committed.is_some())
+        && !positions.iter().any(|one| one.was_recorded)
         && store::adopts(places.connection, &mapping(config)?).await.map_err(said)?;
     close(connection).await;
     Ok(print::warnings(&positions, adopts))

@@ -1,11 +1,10 @@
 //! Offsets → Kafka, one list at a time, each answered once.
 
-use super::QUERY_TIMEOUT;
 use super::context::Context;
-use super::queries::list_of;
+use super::{QUERY_TIMEOUT, queries};
 use crate::offsets::Offsets;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,7 +73,7 @@ impl Committer {
 /// Commits a list. Kafka answers partition by partition, but librdkafka's synchronous commit passes on
 /// one error for all of them. So after an error about a topic, we commit each topic separately.
 fn commit(consumer: &BaseConsumer<Context>, offsets: Offsets) -> CommitOutcome {
-    let error = match commit_all(consumer, &offsets) {
+    let error = match queries::commit(consumer, &offsets) {
         Ok(()) => return CommitOutcome { acknowledged: offsets, ..CommitOutcome::default() },
         Err(error) => error,
     };
@@ -91,7 +90,7 @@ fn commit(consumer: &BaseConsumer<Context>, offsets: Offsets) -> CommitOutcome {
     }
     let mut outcome = CommitOutcome::default();
     for (topic, offsets) in by_topic {
-        match commit_all(consumer, &offsets) {
+        match queries::commit(consumer, &offsets) {
             Ok(()) => outcome.acknowledged.extend(offsets),
             Err(error) if is_unknown_topic(&error) && is_gone(consumer, &topic) => {
                 outcome.gone.extend(offsets);
@@ -103,10 +102,6 @@ fn commit(consumer: &BaseConsumer<Context>, offsets: Offsets) -> CommitOutcome {
         }
     }
     outcome
-}
-
-fn commit_all(consumer: &BaseConsumer<Context>, offsets: &Offsets) -> KafkaResult<()> {
-    consumer.commit(&list_of(offsets)?, CommitMode::Sync)
 }
 
 fn is_about_a_topic(error: &KafkaError) -> bool {
@@ -121,5 +116,5 @@ fn is_unknown_topic(error: &KafkaError) -> bool {
 /// Whether the brokers' metadata agrees that a topic does not exist. A coordinator that has just
 /// started may not know a topic yet.
 fn is_gone(consumer: &BaseConsumer<Context>, topic: &str) -> bool {
-    super::queries::exists(consumer, topic, QUERY_TIMEOUT).is_ok_and(|exists| !exists)
+    queries::exists(consumer, topic, QUERY_TIMEOUT).is_ok_and(|exists| !exists)
 }

@@ -239,7 +239,7 @@ impl Consumer {
     /// # Errors
     /// If Kafka does not answer.
     pub fn committed(&self, partitions: &[TopicPartition]) -> KafkaResult<Offsets> {
-        committed(&self.inner, partitions, QUERY_TIMEOUT)
+        Ok(committed(&self.inner, partitions, QUERY_TIMEOUT)?.offsets)
     }
 
     /// Leaves the group; commit everything before. If Kafka has not answered the last commit, it is

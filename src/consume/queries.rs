@@ -4,12 +4,16 @@
 use super::{QUERY_TIMEOUT, identity};
 use crate::ledger::{Held, HeldByTopic};
 use crate::offsets::{Bounds, Offsets, TopicPartition};
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What Kafka keeps beside an offset that a database had recorded before it was committed.
+const RECORDED: &str = "recorded by sluicegate";
 
 /// What Kafka knows about a partition when it is assigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub struct PartitionFacts {
     pub first: i64,
     /// The offset after the last one that can be read.
     pub end: i64,
+    /// Whether a database had recorded that offset when it was committed.
+    pub was_recorded: bool,
     /// Whether the group has committed an offset in any partition of the topic.
     pub group_knows_topic: bool,
     /// Whether the topic did not exist yet when this instance started: not Kafka's to know, either.
@@ -39,12 +45,29 @@ impl PartitionFacts {
     }
 }
 
+/// What a group has committed.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Committed {
+    pub offsets: Offsets,
+    /// Those that a database had recorded before they were committed.
+    pub recorded: BTreeSet<TopicPartition>,
+}
+
+impl Committed {
+    /// What a database may adopt that has never recorded anything. If another one has recorded these offsets,
+    /// this one has been put back to before that, or is another.
+    #[must_use]
+    pub fn adoptable(self) -> Offsets {
+        if self.recorded.is_empty() { self.offsets } else { Offsets::new() }
+    }
+}
+
 /// What Kafka knows when partitions are assigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beginnings {
     pub facts: Vec<PartitionFacts>,
     /// What the group has committed in all topics that it reads.
-    pub group: Offsets,
+    pub group: Committed,
     /// Ids by topic, for those that exist.
     pub topic_ids: BTreeMap<Arc<str>, Arc<str>>,
     pub cluster_id: Arc<str>,
@@ -82,10 +105,11 @@ pub(super) fn beginnings<C: ConsumerContext>(
         let (first, end) = bounds.get(partition).copied().unwrap_or_default();
         PartitionFacts {
             partition: partition.clone(),
-            committed: group.get(partition).copied(),
+            committed: group.offsets.get(partition).copied(),
+            was_recorded: group.recorded.contains(partition),
             first,
             end,
-            group_knows_topic: group.keys().any(|known| known.topic == partition.topic),
+            group_knows_topic: group.offsets.keys().any(|known| known.topic == partition.topic),
             is_topic_new: false,
             topic_id: topic_ids.get(&partition.topic).cloned().unwrap_or_default(),
             rows: HeldByTopic::new(),
@@ -215,37 +239,49 @@ pub(super) fn committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],
     timeout: Duration,
-) -> KafkaResult<Offsets> {
+) -> KafkaResult<Committed> {
     if partitions.is_empty() {
-        return Ok(Offsets::new());
+        return Ok(Committed::default());
     }
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for TopicPartition { topic, partition } in partitions {
         list.add_partition(topic, *partition);
     }
     let found = consumer.committed_offsets(list, timeout)?;
-    found.elements().iter().try_for_each(|element| element.error())?;
-    Ok(offsets_of(found))
+    let elements = found.elements();
+    elements.iter().try_for_each(TopicPartitionListElem::error)?;
+    let recorded = elements.iter().filter(|element| element.metadata() == RECORDED);
+    let recorded = recorded.map(partition_of).collect();
+    Ok(Committed { recorded, offsets: offsets_of(found) })
+}
+
+/// Commits offsets that the database has recorded, and says so beside them.
+pub(super) fn commit<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    offsets: &Offsets,
+) -> KafkaResult<()> {
+    let list = list_of(offsets)?;
+    for mut element in list.elements() {
+        element.set_metadata(RECORDED);
+    }
+    consumer.commit(&list, CommitMode::Sync)
+}
+
+fn partition_of(element: &TopicPartitionListElem<'_>) -> TopicPartition {
+    TopicPartition { topic: element.topic().into(), partition: element.partition() }
 }
 
 pub(super) fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
-    let partition = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-        TopicPartition { topic: element.topic().into(), partition: element.partition() }
-    };
-    list.elements().into_iter().map(partition).collect()
+    list.elements().iter().map(partition_of).collect()
 }
 
 /// The partitions of a list that have an offset.
 // By value, because that is how librdkafka's calls return lists.
 #[expect(clippy::needless_pass_by_value)]
 pub(super) fn offsets_of(list: TopicPartitionList) -> Offsets {
-    let offset = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-        let partition =
-            TopicPartition { topic: element.topic().into(), partition: element.partition() };
-        match element.offset() {
-            Offset::Offset(offset) => Some((partition, offset)),
-            _ => None,
-        }
+    let offset = |element: &TopicPartitionListElem<'_>| match element.offset() {
+        Offset::Offset(offset) => Some((partition_of(element), offset)),
+        _ => None,
     };
     list.elements().iter().filter_map(offset).collect()
 }

@@ -1,10 +1,10 @@
 //! A client outside the group.
 
-use super::queries::{Beginnings, beginnings, bounds_of_topics, committed, list_of, offsets_at};
-use super::{Member, QUERY_TIMEOUT, identity, members};
+use super::queries::{Beginnings, Committed, beginnings, bounds_of_topics, committed, offsets_at};
+use super::{Member, QUERY_TIMEOUT, identity, members, queries};
 use crate::offsets::{Bounds, Offsets, TopicPartition};
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaResult;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl Reader {
     ///
     /// # Errors
     /// If Kafka does not answer.
-    pub fn present(&self, topics: &[&str]) -> KafkaResult<(Bounds, Offsets)> {
+    pub fn present(&self, topics: &[&str]) -> KafkaResult<(Bounds, Committed)> {
         let partitions: Vec<TopicPartition> =
             bounds_of_topics(&self.0, topics)?.into_keys().collect();
         let committed = committed(&self.0, &partitions, QUERY_TIMEOUT)?;
@@ -83,7 +83,7 @@ impl Reader {
         members::members(&self.0, group)
     }
 
-    /// Commits offsets for the group, earlier or later than those it has.
+    /// Commits offsets for the group, earlier or later than those it has. The database has recorded them.
     ///
     /// # Errors
     /// With `UnknownMemberId` while the group has members: Kafka takes offsets of a client outside only
@@ -92,7 +92,7 @@ impl Reader {
         if offsets.is_empty() {
             return Ok(());
         }
-        self.0.commit(&list_of(offsets)?, CommitMode::Sync)
+        queries::commit(&self.0, offsets)
     }
 }
 

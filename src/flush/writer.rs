@@ -12,7 +12,7 @@ use crate::clock;
 use crate::ledger::Ledger;
 use crate::mapping::TableId;
 use crate::mysql::{Backoff, Class, Server, TooLarge, close};
-use crate::offsets::TopicPartition;
+use crate::offsets::{AssignmentId, TopicPartition};
 use sqlx::mysql::MySqlConnection;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -151,12 +151,12 @@ impl Writer {
     }
 
     /// Records all that is durable, and looks whether the database still has what it acknowledged. One writer
-    /// at a time.
+    /// at a time. Returns what it has recorded.
     ///
     /// # Errors
     /// As [`Self::flush`].
-    pub async fn keep_up(&mut self) -> Result<Written, NotWritten> {
-        self.retry(Job::KeepUp).await.map(Done::written)
+    pub async fn keep_up(&mut self) -> Result<Vec<(AssignmentId, i64)>, NotWritten> {
+        Ok(self.retry(Job::KeepUp).await?.written().recorded)
     }
 
     /// What the database holds of these partitions. Retries until it answers.

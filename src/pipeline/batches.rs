@@ -54,13 +54,6 @@ impl Batches {
         Some(batch)
     }
 
-    /// Hands over a free batch as it is, empty; `None` if there is none.
-    pub(super) fn lend(&mut self) -> Option<Batch> {
-        let batch = self.free.pop()?;
-        self.under_way += 1;
-        Some(batch)
-    }
-
     /// Takes back a batch that is durable, or that nothing came of.
     pub(super) fn take_back(&mut self, mut batch: Batch) {
         self.under_way -= 1;

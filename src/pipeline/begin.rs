@@ -15,7 +15,8 @@
 //! retention      40        40     [100, 200)        100   60 messages are gone
 //! truncated     900       900     [100, 200)        100   deleted and recreated, or a leader lost records
 //! recreated  another id   120     [100, 200)        100
-//! other         none      120     [100, 200)        100 or 120: auto_offset_reset
+//! other         none      120     [100, 200)        100 or 120: auto_offset_reset; 100 if a database has
+//!                                                   recorded the 120
 //! new           none     none     [100, 200)        100 or 200: auto_offset_reset, or the first offset if
 //!                                                   the group knows the topic
 //! ```
@@ -114,7 +115,11 @@ pub(super) fn begin(facts: &PartitionFacts, reset: OffsetReset) -> Result<Begin,
             held.min(kafka)
         }
         (Held::Before(held), None) => held,
-        (Held::Nothing, Some(kafka)) if reset == OffsetReset::Earliest && kafka > first => {
+        (Held::Nothing, Some(kafka))
+            if kafka > first
+                && (reset == OffsetReset::Earliest
+                    || reset == OffsetReset::Latest && facts.was_recorded) =>
+        {
             surprises.push(Surprise::Unknown { kafka });
             first
         }
@@ -157,6 +162,7 @@ mod tests {
             partition: TopicPartition { topic: "order".into(), partition: 3 },
             topic_id: Arc::from("id"),
             committed,
+            was_recorded: false,
             first: 100,
             end: 200,
             group_knows_topic: false,
@@ -204,6 +210,16 @@ mod tests {
             let created = PartitionFacts { is_topic_new: true, ..facts.clone() };
             assert_eq!(begin(&created, reset).unwrap().offset, 100);
         }
+    }
+
+    #[test]
+    fn what_another_database_has_recorded_this_one_may_lack() {
+        let facts = PartitionFacts { was_recorded: true, ..facts(Held::Nothing, Some(120)) };
+        for reset in [OffsetReset::Earliest, OffsetReset::Latest] {
+            let Begin { offset, surprises, .. } = begin(&facts, reset).unwrap();
+            assert_eq!((offset, surprises), (100, vec![Surprise::Unknown { kafka: 120 }]));
+        }
+        assert!(begin(&facts, OffsetReset::Error).is_err());
     }
 
     #[test]

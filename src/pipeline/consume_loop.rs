@@ -5,7 +5,7 @@ mod start;
 mod strangers;
 
 use super::intake::Message;
-use super::keeper::Recall;
+use super::keeper::{Recall, Task};
 use super::pump::{Next, Port, Pump};
 use super::until_end::Waits;
 use super::{Now, PipelineError, Reply, SealedBatch, Setup, Stop};
@@ -57,7 +57,6 @@ pub(super) struct ConsumeLoop {
     /// Kafka where its partitions begin.
     coming: VecDeque<Rebalance>,
     inquiries: Inquiries,
-    recalls: Sender<Recall>,
     strangers: Strangers,
     /// We stop only to begin again with another client.
     joins_again: bool,
@@ -71,16 +70,33 @@ pub(super) enum Ended {
     ToJoinAgain,
 }
 
-/// The pump's way to Kafka and to the writers.
+/// The pump's way to Kafka, to the writers and to the keeper.
 struct Link {
     consumer: Consumer,
     sealed: Sender<SealedBatch>,
+    tasks: Sender<Task>,
+}
+
+impl Link {
+    /// One at a time.
+    fn recall(&self, recall: Recall) {
+        self.keep(Task::Recall(recall));
+    }
+
+    fn keep(&self, task: Task) {
+        let sent = self.tasks.try_send(task);
+        debug_assert!(sent.is_ok(), "there is room for one of each kind");
+    }
 }
 
 impl Port for Link {
     fn write(&mut self, batch: SealedBatch) {
         let sent = self.sealed.try_send(batch);
         debug_assert!(sent.is_ok(), "there is room for every batch, and writers outlive the pump");
+    }
+
+    fn record(&mut self) {
+        self.keep(Task::Record);
     }
 
     fn commit(&mut self, offsets: Offsets) {
@@ -118,7 +134,7 @@ impl ConsumeLoop {
     pub(super) fn new(
         setup: Setup,
         consumer: Consumer,
-        (sealed, recalls): (Sender<SealedBatch>, Sender<Recall>),
+        (sealed, tasks): (Sender<SealedBatch>, Sender<Task>),
         replies: Receiver<Reply>,
         stop: Stop,
     ) -> Self {
@@ -126,7 +142,7 @@ impl ConsumeLoop {
         Self {
             topics: setup.config.kafka.subscription(&setup.mapping.topic_names()),
             pump: Pump::new(setup.clone()),
-            link: Link { consumer, sealed },
+            link: Link { consumer, sealed, tasks },
             replies,
             stop,
             started: now,
@@ -136,7 +152,6 @@ impl ConsumeLoop {
             waits: (Waits::default(), now),
             coming: VecDeque::new(),
             inquiries: Inquiries::default(),
-            recalls,
             strangers: Strangers::default(),
             joins_again: false,
             setup,
@@ -247,6 +262,7 @@ impl ConsumeLoop {
             }
             Reply::Kafka(KafkaReply::Answer(answer)) => self.answered(answer),
             Reply::Recalled(answer) => self.recalled(answer)?,
+            Reply::Recorded(result) => self.pump.recorded(result)?,
         }
         Ok(())
     }

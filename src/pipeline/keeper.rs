@@ -1,6 +1,7 @@
-//! A connection of its own for what the database says of partitions.
+//! A connection of its own for what the database says of partitions, and for what it is to record without a
+//! batch.
 //!
-//! Takes a [`Recall`], gives the answer once. Retries like a writer while the database is away.
+//! Takes a [`Task`], gives the answer once. Retries like a writer while the database is away.
 
 use super::Reply;
 use crate::flush::{Offered, Writer};
@@ -16,16 +17,30 @@ pub(super) struct Recall {
     pub(super) offered: Offered,
 }
 
-/// The keeper's task: answers until there are no more questions.
-pub(super) async fn keep(
-    mut writer: Writer,
-    mut recalls: Receiver<Recall>,
-    reply: SyncSender<Reply>,
-) {
-    while let Some(Recall { partitions, offered }) = recalls.recv().await {
-        let answer = writer.recall(&partitions, &offered).await;
+/// What the keeper does. There is one of each kind at a time.
+#[derive(Debug)]
+pub(super) enum Task {
+    Recall(Recall),
+    /// Record what is durable.
+    Record,
+}
+
+impl Task {
+    /// How many there are at a time.
+    pub(super) const KINDS: usize = 2;
+}
+
+/// Does what it is asked for, until nobody asks any more.
+pub(super) async fn keep(mut writer: Writer, mut tasks: Receiver<Task>, reply: SyncSender<Reply>) {
+    while let Some(task) = tasks.recv().await {
+        let answer = match task {
+            Task::Recall(Recall { partitions, offered }) => {
+                Reply::Recalled(writer.recall(&partitions, &offered).await)
+            }
+            Task::Record => Reply::Recorded(writer.keep_up().await),
+        };
         // The channel has room for it. If this fails, the pipeline has ended.
-        if reply.send(Reply::Recalled(answer)).is_err() {
+        if reply.send(answer).is_err() {
             return;
         }
     }

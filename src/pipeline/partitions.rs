@@ -116,7 +116,7 @@ impl Partition {
     }
 
     /// Whether the database has not recorded everything that is durable.
-    pub(super) fn is_unrecorded(&self) -> bool {
+    fn is_unrecorded(&self) -> bool {
         self.recorded < self.watermark.durable()
     }
 

@@ -44,6 +44,9 @@ const EXPLAIN_WITHIN: Duration = Duration::from_secs(2);
 pub trait Port {
     /// Write this batch, and tell [`Pump::flushed`] when it is durable.
     fn write(&mut self, batch: SealedBatch);
+    /// Record what is durable, look whether the database still has what it acknowledged, and tell
+    /// [`Pump::recorded`]. There is one at a time.
+    fn record(&mut self);
     /// Commit these offsets, and tell [`Pump::committed`] the outcome. There is one commit at a time.
     fn commit(&mut self, offsets: Offsets);
     /// Answer the earliest unanswered rebalance, an assignment: read its partitions from these offsets.
@@ -92,8 +95,8 @@ enum Phase {
 /// The state of the pipeline. It does nothing by itself. Its driver
 ///
 /// 1. tells it everything that happens, in the order in which it happens: [`Pump::assigned`],
-///    [`Pump::revoked`], [`Pump::message`], [`Pump::flushed`], [`Pump::committed`], [`Pump::stop`], and
-///    from time to time what it knows about partitions ([`Pump::positions`] and others);
+///    [`Pump::revoked`], [`Pump::message`], [`Pump::flushed`], [`Pump::recorded`], [`Pump::committed`],
+///    [`Pump::stop`], and from time to time what it knows about partitions ([`Pump::positions`] and others);
 /// 2. then calls [`Pump::step`], which does everything that is due through the [`Port`];
 /// 3. then waits for what [`Next`] says, no longer than it says, and starts over.
 ///
@@ -117,8 +120,8 @@ pub struct Pump {
     paused: bool,
     is_asked_to_stop: bool,
     commits: Commits,
-    /// Whether a batch without rows is under way.
-    records_under_way: bool,
+    /// Whether the database is recording what is durable.
+    is_recording: bool,
     /// Where partitions begin again.
     again: Vec<Begin>,
     /// Topics already reported as deleted.
@@ -143,7 +146,7 @@ impl Pump {
             paused: false,
             is_asked_to_stop: false,
             commits: Commits::default(),
-            records_under_way: false,
+            is_recording: false,
             again: Vec::new(),
             deleted: BTreeSet::new(),
             setup,
@@ -186,10 +189,10 @@ impl Pump {
         self.paused
     }
 
-    /// Whether a writer or Kafka is about to reply.
+    /// Whether the database or Kafka is about to reply.
     #[must_use]
     pub fn awaits_reply(&self) -> bool {
-        self.batches.under_way() > 0 || self.commits.is_open()
+        self.batches.under_way() > 0 || self.is_recording || self.commits.is_open()
     }
 
     /// Does what is due, and returns what to wait for.
@@ -272,7 +275,7 @@ impl Pump {
                 &[Timer::CommitAgain, Timer::Record, Timer::Look, Timer::SeekAgain, Timer::BatchAge]
                     [..]
             }
-            false => &[Timer::CommitAgain, Timer::SeekAgain],
+            false => &[Timer::CommitAgain, Timer::Record, Timer::Look, Timer::SeekAgain],
         };
         Next::Poll(self.timers.until(timers, now.at))
     }
@@ -291,11 +294,19 @@ impl Pump {
             }
         }
         // Only here does anything happen when that timer is due; elsewhere the driver would spin.
-        Next::Wait(self.timers.until(&[Timer::Pause, Timer::CommitAgain], now.at))
+        let timers = [Timer::Pause, Timer::CommitAgain, Timer::Record, Timer::Look];
+        Next::Wait(self.timers.until(&timers, now.at))
     }
 
     fn wait(&self, now: Now) -> Next {
-        let timers = [Timer::CommitAgain, Timer::GiveUp, Timer::Explain, Timer::Stop];
+        let timers = [
+            Timer::CommitAgain,
+            Timer::Record,
+            Timer::Look,
+            Timer::GiveUp,
+            Timer::Explain,
+            Timer::Stop,
+        ];
         Next::Wait(self.timers.until(&timers, now.at))
     }
 

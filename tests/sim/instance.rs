@@ -23,6 +23,7 @@ pub(crate) struct Instance {
     /// The next offset to fetch of each partition.
     pub(crate) positions: BTreeMap<TopicPartition, i64>,
     pub(crate) waiting: VecDeque<SealedBatch>,
+    /// The last one has no batches: it records what no batch carries.
     pub(crate) writers: Vec<Option<Job>>,
     /// What it was told of the group and has not passed on: an assignment waits until Kafka and the
     /// database have said where its partitions begin.
@@ -35,15 +36,23 @@ pub(crate) struct Instance {
     pub(crate) wakes: Duration,
 }
 
-/// The rows that a transaction with this batch writes.
-pub(crate) fn records_of(ledger: &Ledger, batch: &Batch) -> Vec<Record> {
-    if batch.is_empty() { ledger.all_records() } else { ledger.records(batch.ranges()) }
+/// The rows that a transaction with this batch writes, or one without a batch.
+pub(crate) fn records_of(ledger: &Ledger, batch: Option<&Batch>) -> Vec<Record> {
+    batch.map_or_else(|| ledger.all_records(), |batch| ledger.records(batch.ranges()))
 }
 
-/// A batch at a writer.
+/// What a writer has to do.
+#[derive(Default)]
 pub(crate) struct Job {
-    pub(crate) sealed: SealedBatch,
+    /// `None`: it only records.
+    pub(crate) sealed: Option<SealedBatch>,
     pub(crate) attempt: u32,
+}
+
+impl Job {
+    pub(crate) fn batch(&self) -> Option<&Batch> {
+        self.sealed.as_ref().map(|sealed| &sealed.batch)
+    }
 }
 
 /// What changes where an instance reads, in this order.
@@ -57,6 +66,7 @@ pub(crate) enum Read {
 #[derive(Default)]
 pub(crate) struct Asked {
     pub(crate) writes: Vec<SealedBatch>,
+    pub(crate) records: bool,
     pub(crate) commits: Vec<Offsets>,
     pub(crate) reads: Vec<Read>,
     pub(crate) pause: Option<bool>,
@@ -65,6 +75,11 @@ pub(crate) struct Asked {
 impl Port for Asked {
     fn write(&mut self, batch: SealedBatch) {
         self.writes.push(batch);
+    }
+
+    fn record(&mut self) {
+        assert!(!self.records, "one at a time");
+        self.records = true;
     }
 
     fn commit(&mut self, offsets: Offsets) {
@@ -101,7 +116,7 @@ impl Instance {
             asked: Asked::default(),
             positions: BTreeMap::new(),
             waiting: VecDeque::new(),
-            writers: (0..writers).map(|_| None).collect(),
+            writers: (0..=writers).map(|_| None).collect(),
             coming: VecDeque::new(),
             is_asking: false,
             is_paused: false,
@@ -112,6 +127,6 @@ impl Instance {
 
     /// Batches that were sealed and have not come back.
     pub(crate) fn under_way(&self) -> usize {
-        self.waiting.len() + self.writers.iter().flatten().count()
+        self.waiting.len() + self.writers.iter().flatten().filter_map(Job::batch).count()
     }
 }

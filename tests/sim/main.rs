@@ -58,49 +58,51 @@ fn the_laws_hold_under_every_schedule() {
 }
 
 #[track_caller]
-fn assert_caught(plant: Plant, expected: &str) {
+fn assert_caught(plant: Plant, expected: &[&str]) {
     let inputs = Inputs::new();
     let caught = (0..RUNS_UNTIL_CAUGHT).find_map(|seed| simulate(&inputs, seed, Some(plant)).err());
     let broken = caught.unwrap_or_else(|| panic!("{plant:?} was not noticed"));
-    assert!(broken.contains(expected), "{plant:?} was noticed as something else: {broken}");
+    let is_expected = expected.iter().any(|text| broken.contains(text));
+    assert!(is_expected, "{plant:?} was noticed as something else: {broken}");
 }
 
 #[test]
 fn a_commit_before_the_flush_is_caught() {
-    assert_caught(Plant::CommitBeforeFlush, "and not durable");
+    assert_caught(Plant::CommitBeforeFlush, &["and not durable"]);
 }
 
 #[test]
 fn a_batch_dropped_on_an_outage_is_caught() {
-    assert_caught(Plant::DropOnOutage, "and not durable");
+    assert_caught(Plant::DropOnOutage, &["and not durable"]);
 }
 
 #[test]
 fn an_offset_too_far_is_caught() {
-    assert_caught(Plant::OffByOne, "is committed");
+    assert_caught(Plant::OffByOne, &["is committed"]);
 }
 
 #[test]
 fn an_outage_blamed_on_the_data_is_caught() {
-    assert_caught(Plant::BlameOutage, "is a dead letter");
+    assert_caught(Plant::BlameOutage, &["is a dead letter"]);
 }
 
 #[test]
 fn a_row_that_covers_a_batch_under_way_is_caught() {
-    assert_caught(Plant::RecordTooMuch, "is recorded and not durable");
+    assert_caught(Plant::RecordTooMuch, &["is recorded and not durable"]);
 }
 
 #[test]
 fn a_writer_that_does_not_notice_that_the_database_went_back_is_caught() {
-    assert_caught(Plant::LookAway, "is recorded and not durable");
+    // What it still has to say of itself never comes, or comes without what it rests on.
+    assert_caught(Plant::LookAway, &["not done", "is recorded and not durable"]);
 }
 
 #[test]
 fn a_rewind_that_forgets_the_open_batch_is_caught() {
-    assert_caught(Plant::ForgetOpenBatch, "is recorded and not durable");
+    assert_caught(Plant::ForgetOpenBatch, &["is recorded and not durable"]);
 }
 
 #[test]
 fn a_rebalance_that_is_never_answered_is_caught() {
-    assert_caught(Plant::NoAnswer, "not done");
+    assert_caught(Plant::NoAnswer, &["not done"]);
 }

@@ -1,6 +1,6 @@
 //! When a batch is handed over, step by step.
 
-use crate::inputs::{BATCH_ROWS, Inputs};
+use crate::inputs::{BATCH_ROWS, Inputs, WRITERS};
 use crate::instance::{Asked, records_of};
 use sluicegate::consume::{CommitOutcome, PartitionFacts};
 use sluicegate::flush::Written;
@@ -30,6 +30,7 @@ impl Driver {
         let facts = PartitionFacts {
             partition,
             committed: Some(0),
+            was_recorded: true,
             first: 0,
             end: 0,
             group_knows_topic: true,
@@ -42,7 +43,7 @@ impl Driver {
         let mut driver = Self { pump, asked: Asked::default(), now: Now::read(), offset: 0 };
         driver.step();
         // Where the partition begins is recorded at once.
-        driver.writer_is_done();
+        driver.keeper_is_done();
         driver.step();
         driver
     }
@@ -76,10 +77,19 @@ impl Driver {
         self.pump.committed(outcome, self.now);
     }
 
+    fn keeper_is_done(&mut self) {
+        assert!(std::mem::take(&mut self.asked.records));
+        let ledger = self.pump.ledger();
+        let (commit, records) = (ledger.draw(WRITERS), records_of(ledger, None));
+        ledger.acknowledge(&commit, &records);
+        let recorded = records.iter().map(|record| (record.assignment, record.next)).collect();
+        self.pump.recorded(Ok(recorded)).unwrap();
+    }
+
     fn writer_is_done(&mut self) {
         let SealedBatch { batch, sealed_at, .. } = self.asked.writes.remove(0);
         let ledger = self.pump.ledger();
-        let (commit, records) = (ledger.draw(0), records_of(ledger, &batch));
+        let (commit, records) = (ledger.draw(0), records_of(ledger, Some(&batch)));
         ledger.acknowledge(&commit, &records);
         let recorded = records.iter().map(|record| (record.assignment, record.next)).collect();
         let result = Ok(Written { recorded, ..Written::default() });

@@ -308,7 +308,7 @@ impl<'i> Simulation<'i> {
 
     fn do_as_asked(&mut self, member: Member) -> Result<(), String> {
         let instance = self.instances.get_mut(&member).unwrap();
-        let Asked { writes, commits, reads, pause } = std::mem::take(&mut instance.asked);
+        let Asked { writes, records, commits, reads, pause } = std::mem::take(&mut instance.asked);
         if let Some(paused) = pause {
             instance.is_paused = paused;
             self.summary.pauses += u32::from(paused);
@@ -333,6 +333,9 @@ impl<'i> Simulation<'i> {
                 Read::Answer(begins) => self.answers(member, begins),
                 Read::From(begins) => self.seeks(member, begins),
             }
+        }
+        if records {
+            self.give_keeper_work(member)?;
         }
         self.give_work(member);
         Ok(())

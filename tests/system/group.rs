@@ -16,6 +16,7 @@ mod stop;
 mod topics;
 mod transactions;
 mod until_end;
+mod upgraded;
 
 use loadgen::{Generator, Message, Plan};
 use std::cell::RefCell;

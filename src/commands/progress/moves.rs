@@ -87,6 +87,7 @@ mod tests {
             held: held.map_or(Held::Nothing, Held::Before),
             recorded_at: None,
             committed,
+            was_recorded: false,
             first: 10,
             end: 100,
         }

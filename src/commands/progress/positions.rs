@@ -1,6 +1,7 @@
 //! What Kafka and this database say of each partition, side by side.
 
 use super::store::Recorded;
+use crate::consume::Committed;
 use crate::ledger::{Held, HeldByTopic};
 use crate::offsets::{Bounds, Offsets, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Present {
     pub(super) bounds: Bounds,
-    pub(super) committed: Offsets,
+    pub(super) committed: Committed,
     /// Ids of topics; empty where the broker does not tell.
     pub(super) ids: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -26,6 +27,8 @@ pub(super) struct Position {
     pub(super) recorded_at: Option<String>,
     /// What the group has committed in Kafka.
     pub(super) committed: Option<i64>,
+    /// Whether a database had recorded that before it was committed.
+    pub(super) was_recorded: bool,
     pub(super) first: i64,
     pub(super) end: i64,
 }
@@ -76,7 +79,8 @@ pub(super) fn side_by_side(
             held,
             recorded_at: recorded_at(partition, held, recorded),
             topic_id,
-            committed: present.committed.get(partition).copied(),
+            committed: present.committed.offsets.get(partition).copied(),
+            was_recorded: present.committed.recorded.contains(partition),
             first: *first,
             end: *end,
         }
@@ -147,7 +151,10 @@ mod tests {
                 (partition("user", 0), (0, 5)),
             ]
             .into(),
-            committed: [(partition("order", 0), 90)].into(),
+            committed: Committed {
+                offsets: [(partition("order", 0), 90)].into(),
+                ..Committed::default()
+            },
             ids: [("order".into(), "new".into()), ("user".into(), "".into())].into(),
         }
     }
@@ -185,6 +192,7 @@ mod tests {
             held,
             recorded_at: None,
             committed,
+            was_recorded: false,
             first: 10,
             end: 100,
         };

@@ -219,10 +219,16 @@ pub(super) fn warnings(positions: &[Position], adopts: bool) -> Vec<String> {
                 "Kafka's offset of {partition} is {} ahead of what this database holds; a run reads from the database's. To skip messages on purpose: sluicegate progress skip-to-kafka",
                 grouped(ahead)
             )),
-            (_, Held::Nothing, Some(kafka)) if kafka > one.first => Some(format!(
-                "Kafka's offset of {partition} is {}, and this database says nothing of the partition; a run reads from its first offset, with kafka.auto_offset_reset = \"latest\" from Kafka's. Does another database belong to this group?",
-                grouped(kafka)
-            )),
+            (_, Held::Nothing, Some(kafka)) if kafka > one.first => {
+                let latest = match one.was_recorded {
+                    true => "",
+                    false => ", with kafka.auto_offset_reset = \"latest\" from Kafka's",
+                };
+                Some(format!(
+                    "Kafka's offset of {partition} is {}, and this database says nothing of the partition; a run reads from its first offset{latest}. Is it another database than the group's, or put back to before an upgrade?",
+                    grouped(kafka)
+                ))
+            }
             (_, Held::OfOtherTopic, _) => Some(format!(
                 "the topic of {partition} was deleted and recreated; a run reads from its first offset"
             )),

@@ -70,7 +70,7 @@ const WORDS: &[(u16, &str)] = &[
     (1130, "the server does not accept connections from this host; check the account's host"),
     (
         1142,
-        "the account may not do this to the table; GRANT SELECT, INSERT, UPDATE, DELETE on the database to it",
+        "the account may not do this to the table; GRANT SELECT, INSERT, UPDATE, DELETE on the database to it, and CREATE, ALTER, INDEX to the one that migrates",
     ),
     (
         1143,

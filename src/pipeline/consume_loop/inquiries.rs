@@ -119,7 +119,7 @@ impl ConsumeLoop {
             facts.is_topic_new = self.inquiries.is_new(&facts.partition.topic);
         }
         let partitions = facts.iter().map(|facts| facts.partition.clone()).collect();
-        let offered = Offered { offsets: group, topic_ids };
+        let offered = Offered { offsets: group.adoptable(), topic_ids };
         self.recall(purpose, facts, Recall { partitions, offered });
     }
 
@@ -164,9 +164,7 @@ impl ConsumeLoop {
 
     fn send_recall(&self) {
         if let Some((_, _, recall)) = self.inquiries.database.front() {
-            // There is room for one, and none is open.
-            let sent = self.recalls.try_send(recall.clone());
-            debug_assert!(sent.is_ok(), "one question at a time");
+            self.link.recall(recall.clone());
         }
     }
 

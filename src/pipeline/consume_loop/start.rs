@@ -39,7 +39,8 @@ impl ConsumeLoop {
         self.identify(present.cluster_id);
         let partitions: Vec<_> =
             present.facts.iter().map(|facts| facts.partition.clone()).collect();
-        let offered = Offered { offsets: present.group, topic_ids: present.topic_ids };
+        let offsets = present.group.adoptable();
+        let offered = Offered { offsets, topic_ids: present.topic_ids };
         let recall = Recall { partitions: partitions.clone(), offered };
         let holdings = self.recall_now(&recall)?.ok_or_else(stopped)?;
         say_adopted(&holdings);
@@ -88,7 +89,7 @@ impl ConsumeLoop {
     /// What the database holds. Waits for the answer; `None` if a stop is requested meanwhile.
     fn recall_now(&self, recall: &Recall) -> Result<Option<Holdings>, PipelineError> {
         // Nothing else has been asked yet, so every reply is the answer.
-        let _ = self.recalls.try_send(recall.clone());
+        self.link.recall(recall.clone());
         while !self.stop.is_requested() {
             match self.replies.recv_timeout(ASK_AGAIN / 10) {
                 Ok(Reply::Recalled(Ok(holdings))) => return Ok(Some(holdings)),
@@ -97,7 +98,7 @@ impl ConsumeLoop {
                 }
                 Ok(Reply::Recalled(Err(NotWritten::WentBack(_)))) => {
                     self.setup.ledger.restart();
-                    let _ = self.recalls.try_send(recall.clone());
+                    self.link.recall(recall.clone());
                 }
                 Ok(_) | Err(_) => {}
             }

@@ -70,8 +70,6 @@ impl Pump {
     /// If the batch cannot be written, however often we try.
     pub fn flushed(&mut self, flushed: Flushed, now: Now) -> Result<(), PipelineError> {
         let Flushed { batch, result, sealed_at } = flushed;
-        let is_record = batch.is_empty();
-        self.records_under_way &= !is_record;
         let written = match result {
             Ok(written) => written,
             Err(NotWritten::Refused(refused)) => return Err(refused.into()),
@@ -84,10 +82,6 @@ impl Pump {
         };
         self.timers.clear(Timer::Look);
         self.partitions.recorded(&written.recorded);
-        if is_record {
-            self.batches.take_back(batch);
-            return Ok(());
-        }
         self.metrics.flushed(&written, now.at.saturating_duration_since(sealed_at));
         self.metrics.latencies(batch.samples(), now.micros);
         self.partitions.flushed(batch.ranges());

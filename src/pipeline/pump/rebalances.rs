@@ -121,7 +121,7 @@ impl Pump {
                 Surprise::Unknown { kafka } => warn!(
                     kafka,
                     from = offset,
-                    "consume: Kafka's offset of {partition} is {} ahead of what this database holds, which says nothing of the partition; reading from its first offset. If another database belongs to this group, use another kafka.group_id; to skip messages on purpose: sluicegate progress skip-to-kafka",
+                    "consume: Kafka's offset of {partition} is {} ahead of what this database holds, which says nothing of the partition; reading from its first offset. Is it another database than the group's, or put back to before an upgrade? To skip messages on purpose: sluicegate progress skip-to-kafka",
                     grouped(kafka - offset)
                 ),
             }

@@ -1,16 +1,17 @@
 //! How the database's own rows keep up with what is durable, and what happens when it has gone back.
 //!
-//! Every batch carries its rows along. Batches without rows of their own are for what no other carries:
-//! where a partition begins, ranges of skips alone, the last ranges before a stop or a rebalance; and
-//! for a look at a database that nothing is written to.
+//! Every batch carries its rows along. A transaction of its own is for what no batch carries: where a
+//! partition begins, ranges of skips alone, the last ranges before a stop or a rebalance; and for a look
+//! at a database that nothing is written to. It waits for no writer.
 
 use super::{Phase, Port, Pump};
 use crate::consume::PartitionFacts;
+use crate::flush::{NotWritten, WentBack};
 use crate::ledger::Ledger;
-use crate::offsets::{Offsets, TopicPartition};
+use crate::offsets::{AssignmentId, Offsets, TopicPartition};
 use crate::pipeline::begin::{self, NoBegin};
 use crate::pipeline::timers::Timer;
-use crate::pipeline::{Now, SealedBatch};
+use crate::pipeline::{Now, PipelineError};
 use std::time::Duration;
 use tracing::{error, warn};
 
@@ -28,9 +29,9 @@ impl Pump {
         &self.setup.ledger
     }
 
-    /// Sends a batch without rows, if something has to be recorded now or a look is due.
+    /// Has the database record what is durable, if that cannot wait any longer or a look is due.
     pub(super) fn record(&mut self, now: Now, port: &mut impl Port) {
-        if self.records_under_way {
+        if self.is_recording {
             return;
         }
         if self.partitions.has_unrecorded() {
@@ -42,29 +43,40 @@ impl Pump {
             self.timers.set_if_unset(Timer::Look, now.at + LOOK_EVERY);
         }
         let is_due = self.partitions.has_new()
-            || self.batches.has_idle_writer()
-                && (self.timers.is_over(Timer::Record, now.at)
-                    || self.timers.is_over(Timer::Look, now.at))
+            || self.timers.is_over(Timer::Record, now.at)
+            || self.timers.is_over(Timer::Look, now.at)
             || self.is_last_chance();
-        if is_due && let Some(batch) = self.batches.lend() {
-            self.records_under_way = true;
+        if is_due {
+            self.is_recording = true;
             self.timers.clear(Timer::Record);
             self.timers.clear(Timer::Look);
-            port.write(SealedBatch { batch, sources: Vec::new(), sealed_at: now.at });
+            port.record();
         }
+    }
+
+    /// The database has recorded what was asked of it, or it went back.
+    ///
+    /// # Errors
+    /// If it cannot record, however often we try.
+    pub fn recorded(
+        &mut self,
+        result: Result<Vec<(AssignmentId, i64)>, NotWritten>,
+    ) -> Result<(), PipelineError> {
+        self.is_recording = false;
+        match result {
+            Ok(recorded) => self.partitions.recorded(&recorded),
+            Err(NotWritten::Refused(refused)) => return Err(refused.into()),
+            Err(NotWritten::WentBack(WentBack(instance))) => self.went_back(&instance),
+        }
+        Ok(())
     }
 
     /// Whether nothing but a record is missing until partitions are given up, or we stop.
     fn is_last_chance(&self) -> bool {
         match &self.phase {
             Phase::Working => false,
-            Phase::GivingUp { partitions } => {
-                let is_left = |name: &TopicPartition| {
-                    self.partitions.get(name).is_some_and(|partition| {
-                        partition.is_flushed() && partition.is_unrecorded()
-                    })
-                };
-                partitions.iter().any(is_left)
+            Phase::GivingUp { .. } => {
+                self.revoked_are_flushed() && self.partitions.has_unrecorded()
             }
             Phase::Stopping => self.batches.under_way() == 0 && self.partitions.has_unrecorded(),
         }

@@ -48,7 +48,7 @@ impl Simulation<'_> {
             if self.chance.once_in(3) && !self.database.is_down {
                 self.summary.late_landings += 1;
                 // What it finds does not matter any more.
-                drop(self.transact(&instance.ledger, writer, &job.sealed.batch));
+                drop(self.transact(&instance.ledger, writer, job.batch()));
             }
         }
         self.at(Duration::from_secs(2), Event::Forgotten(member));

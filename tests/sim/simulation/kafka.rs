@@ -89,6 +89,7 @@ impl Simulation<'_> {
         PartitionFacts {
             partition: partition.clone(),
             committed: committed.get(partition).copied(),
+            was_recorded: true,
             first: 0,
             end: i64::try_from(self.log[partition].len()).unwrap(),
             group_knows_topic: committed.keys().any(|known| known.topic == partition.topic),

@@ -21,10 +21,21 @@ impl Simulation<'_> {
                 continue;
             }
             let Some(sealed) = instance.waiting.pop_front() else { return };
-            instance.writers[writer] = Some(Job { sealed, attempt: 0 });
+            instance.writers[writer] = Some(Job { sealed: Some(sealed), attempt: 0 });
             let took = self.chance.milliseconds(1..120);
             self.at(took, Event::AttemptEnds(member, writer));
         }
+    }
+
+    /// What no batch carries is recorded beside the writers, one transaction at a time.
+    pub(super) fn give_keeper_work(&mut self, member: Member) -> Result<(), String> {
+        let keeper = &mut self.instances.get_mut(&member).unwrap().writers[WRITERS];
+        if keeper.replace(Job::default()).is_some() {
+            return Err("it is to record twice at a time".to_owned());
+        }
+        let took = self.chance.milliseconds(1..120);
+        self.at(took, Event::AttemptEnds(member, WRITERS));
+        Ok(())
     }
 
     pub(super) fn attempt_ends(&mut self, member: Member, writer: usize) -> Result<(), String> {
@@ -39,7 +50,7 @@ impl Simulation<'_> {
                 Outcome::Pretended
             } else {
                 let ledger = Arc::clone(&self.instances[&member].ledger);
-                self.transact(&ledger, writer, &job.sealed.batch)
+                self.transact(&ledger, writer, job.batch())
             };
             self.check_records()?;
             self.hand_back(member, writer, job, outcome);
@@ -50,7 +61,7 @@ impl Simulation<'_> {
             // It was committed, and the answer got lost.
             self.summary.unheard_commits += 1;
             let ledger = Arc::clone(&self.instances[&member].ledger);
-            drop(self.transact(&ledger, writer, &job.sealed.batch));
+            drop(self.transact(&ledger, writer, job.batch()));
             self.check_records()?;
         }
         assert_ne!(
@@ -65,14 +76,16 @@ impl Simulation<'_> {
             }
             Some(Plant::BlameOutage) => {
                 let mut letters = Transaction::default();
-                let SealedBatch { batch, sources, .. } = &job.sealed;
-                for (range, source) in batch.ranges().iter().zip(sources) {
-                    let places = (range.from..range.next).zip(source.iter().cycle());
-                    let places = places.map(|(offset, source)| place(&source.partition, offset));
-                    letters.dead_letters.extend(places);
+                if let Some(SealedBatch { batch, sources, .. }) = &job.sealed {
+                    for (range, source) in batch.ranges().iter().zip(sources) {
+                        let places = (range.from..range.next).zip(source.iter().cycle());
+                        let places =
+                            places.map(|(offset, source)| place(&source.partition, offset));
+                        letters.dead_letters.extend(places);
+                    }
                 }
                 let ledger = &self.instances[&member].ledger;
-                let (commit, records) = (ledger.draw(writer), records_of(ledger, batch));
+                let (commit, records) = (ledger.draw(writer), records_of(ledger, job.batch()));
                 self.database.commit(letters.with_books(&commit, &records));
                 let outcome = Outcome::Committed(commit, records);
                 self.hand_back(member, writer, job, outcome);
@@ -96,7 +109,12 @@ impl Simulation<'_> {
 
     /// One transaction, as the product's writer makes it: it commits only if the database still has what
     /// was acknowledged, and says how far partitions are.
-    pub(super) fn transact(&mut self, ledger: &Ledger, writer: usize, batch: &Batch) -> Outcome {
+    pub(super) fn transact(
+        &mut self,
+        ledger: &Ledger,
+        writer: usize,
+        batch: Option<&Batch>,
+    ) -> Outcome {
         let commit = ledger.draw(writer);
         let found = self.database.state.commits(&commit.instance);
         if !commit.is_all_there(&found) && self.plant != Some(Plant::LookAway) {
@@ -105,11 +123,13 @@ impl Simulation<'_> {
         let mut records = records_of(ledger, batch);
         if self.plant == Some(Plant::RecordTooMuch) {
             for record in &mut records {
-                let own = batch.ranges().iter().filter(|one| one.assignment == record.assignment);
+                let ranges = batch.into_iter().flat_map(Batch::ranges);
+                let own = ranges.filter(|one| one.assignment == record.assignment);
                 record.next = own.map(|range| range.next).fold(record.next, i64::max);
             }
         }
-        let rows = Transaction::of(&self.inputs.mapping, batch);
+        let rows = batch.map(|batch| Transaction::of(&self.inputs.mapping, batch));
+        let rows = rows.unwrap_or_default();
         self.database.commit(rows.with_books(&commit, &records));
         Outcome::Committed(commit, records)
     }
@@ -122,7 +142,7 @@ impl Simulation<'_> {
     ) -> Result<(), String> {
         let now = self.now();
         let Some(instance) = self.instances.get_mut(&member) else { return Ok(()) };
-        let Some(Job { sealed, .. }) = instance.writers[writer].take() else { return Ok(()) };
+        let Some(job) = instance.writers[writer].take() else { return Ok(()) };
         let result = match outcome {
             Outcome::Committed(commit, records) => {
                 let counts = instance.ledger.acknowledge(&commit, &records);
@@ -131,7 +151,7 @@ impl Simulation<'_> {
                 Ok(Written { recorded, ..Written::default() })
             }
             Outcome::Pretended => {
-                let records = records_of(&instance.ledger, &sealed.batch);
+                let records = records_of(&instance.ledger, job.batch());
                 let recorded = records.iter().map(|record| (record.assignment, record.next));
                 Ok(Written { recorded: recorded.collect(), ..Written::default() })
             }
@@ -140,8 +160,13 @@ impl Simulation<'_> {
                 Err(WentBack(found).into())
             }
         };
-        let flushed = Flushed { batch: sealed.batch, result, sealed_at: sealed.sealed_at };
-        instance.pump.flushed(flushed, now).map_err(|error| error.to_string())?;
+        let told = match job.sealed {
+            None => instance.pump.recorded(result.map(|written| written.recorded)),
+            Some(SealedBatch { batch, sealed_at, .. }) => {
+                instance.pump.flushed(Flushed { batch, result, sealed_at }, now)
+            }
+        };
+        told.map_err(|error| error.to_string())?;
         self.give_work(member);
         self.wake(member);
         Ok(())

@@ -119,9 +119,11 @@ async fn members_of_a_group() {
     let user = world.topic("user");
     let (bounds, before) = reader.present(&[&user]).unwrap();
     let ends: Offsets = bounds.into_iter().map(|(at, (_, end))| (at, end)).collect();
-    assert_eq!(before.values().sum::<i64>(), ends.values().sum::<i64>());
+    assert_eq!(before.offsets.values().sum::<i64>(), ends.values().sum::<i64>());
     reader.commit(&offsets).unwrap();
-    assert_eq!(reader.present(&[&user]).unwrap().1[&partition(&world, "user", 0)], 0);
+    let (_, after) = reader.present(&[&user]).unwrap();
+    assert_eq!(after.offsets[&partition(&world, "user", 0)], 0);
+    assert_eq!(after.recorded, after.offsets.keys().cloned().collect(), "it says so beside each");
     world.end().await;
 }
 

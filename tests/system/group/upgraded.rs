@@ -1,0 +1,71 @@
+//! A database that an earlier version has filled: it recorded nothing, and committed offsets without a note.
+
+use super::{assert_loaded, messages};
+use testkit::kafka::Group;
+use testkit::{Backup, Server, World};
+
+testkit::on_both_servers!(
+    an_upgrade_takes_kafkas_offsets_once,
+    a_backup_from_before_an_upgrade,
+    a_backup_from_before_an_upgrade_with_latest,
+);
+
+const HALF: usize = 200;
+const ADOPTED: &str = "taking Kafka's offsets for 7 partitions, this once";
+
+/// Leaves the database and the group as an earlier version would have.
+async fn as_before_the_upgrade(world: &World) {
+    let group = Group::new(world);
+    for topic in loadgen::TOPICS {
+        group.commit(topic, group.committed(topic));
+    }
+    world.execute_sql(["DELETE FROM sluicegate_progress", "DELETE FROM sluicegate_writers"]).await;
+}
+
+async fn an_upgrade_takes_kafkas_offsets_once(server: Server) {
+    let Some(world) = World::migrated(server, 1).await else { return };
+    let messages = messages(2 * HALF as u64);
+    let (first, second) = messages.split_at(HALF);
+    world.produce(first.to_vec()).await;
+    world.load();
+    as_before_the_upgrade(&world).await;
+    assert!(world.succeed(&["check"]).contains("the next start takes Kafka's offsets for 7"));
+    world.produce(second.to_vec()).await;
+    let log = world.load();
+    assert!(log.contains(ADOPTED), "{log}");
+    let only_the_new = format!("\"messages\":{HALF},");
+    assert!(log.contains(&only_the_new), "nothing is read twice:\n{log}");
+    assert_loaded("after an upgrade", &world, &messages).await;
+    let log = world.load();
+    assert!(!log.contains("taking Kafka's offsets"), "it is said once:\n{log}");
+    world.end().await;
+}
+
+async fn a_backup_from_before_an_upgrade(server: Server) {
+    put_back_to_before_an_upgrade(server, "earliest").await;
+}
+
+async fn a_backup_from_before_an_upgrade_with_latest(server: Server) {
+    put_back_to_before_an_upgrade(server, "latest").await;
+}
+
+/// The offsets are of a database that has recorded them, and this one says nothing: it is no upgrade.
+async fn put_back_to_before_an_upgrade(server: Server, reset: &str) {
+    let Some(mut world) = World::migrated(server, 1).await else { return };
+    let messages = messages(2 * HALF as u64);
+    let (first, second) = messages.split_at(HALF);
+    world.produce(first.to_vec()).await;
+    world.load();
+    as_before_the_upgrade(&world).await;
+    let backup = Backup::take(&mut world.connect().await, &world.database).await;
+    world.produce(second.to_vec()).await;
+    assert!(world.load().contains(ADOPTED));
+    backup.restore(&mut world.connect().await).await;
+    world.set("kafka.auto_offset_reset", reset);
+    let check = world.succeed(&["check"]);
+    assert!(check.contains("says nothing of the partition; a run reads from its first offset. Is it"));
+    let log = world.load();
+    assert!(log.contains("put back to before an upgrade?"), "{log}");
+    assert_loaded("after a backup from before an upgrade", &world, &messages).await;
+    world.end().await;
+}
