@@ -185,11 +185,15 @@ impl Partitions {
         let id = self.next_id;
         self.next_id += 1;
         let name = begin.partition.clone();
-        self.starting_over.remove(&name);
+        let starts_over = self.starting_over.remove(&name).is_some();
         let cluster_id = self.ledger.identity().map(|identity| identity.cluster_id);
         let cluster_id = cluster_id.unwrap_or_default();
         let origin = Origin { cluster_id, topic_id: Arc::clone(&begin.topic_id) };
-        let partition = Partition::new(begin, origin, now_ms);
+        let mut partition = Partition::new(begin, origin, now_ms);
+        if starts_over {
+            // Offsets from before may still have been on their way when Kafka was asked.
+            partition.handed_over = None;
+        }
         let topic = (Arc::clone(&begin.topic_id), begin.rows.clone());
         self.ledger.open(id, name.clone(), topic, partition.watermark.clone());
         self.ids.insert(name, id);

@@ -58,6 +58,17 @@ fn a_lost_partition_that_lands_late_commits_nothing() {
     assert_ne!(assign(&mut partitions, 1, 0, Some(0)), before);
 }
 
+/// Offsets that were on their way when Kafka was asked may have overtaken its answer.
+#[test]
+fn what_begins_again_is_committed_whatever_kafka_had() {
+    let mut partitions = partitions();
+    assign(&mut partitions, 0, 30, Some(30));
+    assert_eq!(handed_over(&mut partitions), [], "Kafka has it");
+    partitions.start_over();
+    assign(&mut partitions, 0, 30, Some(30));
+    assert_eq!(handed_over(&mut partitions), [(0, 30)]);
+}
+
 #[test]
 fn a_batch_that_is_sealed_after_its_partition_was_lost_commits_nothing() {
     let mut partitions = partitions();
