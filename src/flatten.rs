@@ -6,6 +6,7 @@
 
 mod cells;
 mod cuts;
+mod json;
 mod limits;
 mod measure;
 mod numbers;
@@ -15,15 +16,15 @@ use crate::buffer::{Batch, Rows};
 use crate::datetime::Micros;
 use crate::decode::{self, Decoder, Document, Envelope, Identity};
 use crate::mapping::{
-    Cell, EventPlan, LabelId, LinesPlan, Mapping, Role, RowPlan, Source, Table, TableId,
+    Cell, ColumnType, Constant, EventPlan, LabelId, LinesPlan, Mapping, Role, RowPlan, Source, Table, TableId,
 };
 use crate::mysql::JsonLimits;
-use crate::redact::mask;
+use crate::redact::{Secrets, mask};
 use crate::reject::{Code, Reject};
 use cells::Destination;
 use simd_json::Node;
 use std::sync::Arc;
-use walk::{ABSENT, Found};
+use walk::Found;
 
 pub use limits::MessageLimits;
 
@@ -173,9 +174,16 @@ fn append(
     plan: &EventPlan,
     envelope: &Envelope<'_>,
 ) -> Result<(), Reject> {
-    let Load { document, mapping, found, undo, batch, .. } = load;
-    let event = EventInput { document, envelope, found };
-    measure::make_room(&event, plan, load.message_limits, batch)?;
+    let Load { document, mapping, found, undo, batch, limits, message_limits, .. } = load;
+    let event = EventInput {
+        document,
+        envelope,
+        found,
+        secrets: &mapping.secrets,
+        json_limits: *limits,
+        decode_bytes: message_limits.decode,
+    };
+    measure::make_room(&event, plan, &mapping.tables, *message_limits, batch)?;
     for row in &plan.rows {
         if !event.changes_something(row, &mapping.tables[row.table]) {
             continue;
@@ -196,6 +204,10 @@ struct EventInput<'e, 'd> {
     document: &'e Document<'d>,
     envelope: &'e Envelope<'d>,
     found: &'e Found,
+    secrets: &'e Secrets,
+    json_limits: JsonLimits,
+    /// How much memory JSON in a string may take.
+    decode_bytes: usize,
 }
 
 impl EventInput<'_, '_> {
@@ -210,10 +222,7 @@ impl EventInput<'_, '_> {
     }
 
     fn leaves_unchanged(&self, cell: &Cell) -> bool {
-        let is_null = |at: u32| {
-            at == ABSENT
-                || self.document.tape[at as usize] == Node::Static(simd_json::StaticNode::Null)
-        };
+        let is_null = |at: u32| cells::is_null(self.document, at, cell);
         cell.if_present
             && match &cell.source {
                 Source::Slots(places) => {
@@ -270,45 +279,29 @@ impl EventInput<'_, '_> {
 
     fn append_cell(&self, cell: &Cell, place: Place<'_>, rows: &mut Rows) -> Result<(), Reject> {
         let Place { table, column, slots, line } = place;
-        let to = |path| Destination { table, column, path };
+        let to = |path| Destination { table, column, cell, path };
         match &cell.source {
             Source::Null => rows.push_null(column),
-            Source::Constant(value) => rows.push_text(column, Some(value)),
+            Source::Constant(value) => push_constant(column, value, rows),
             Source::EntityId => rows.push_text(column, Some(self.envelope.entity_id)),
             Source::EventId => rows.push_text(column, Some(self.envelope.event_id)),
             Source::EventType => rows.push_text(column, Some(self.envelope.event_type)),
             Source::EventTimestamp => rows.push_number(column, self.envelope.timestamp),
             Source::LineNumber => rows.push_number(column, i64::try_from(line).unwrap_or(i64::MAX)),
             Source::Data => self.append_data(column, rows),
-            Source::Length(slot, path) => {
-                if !to(path).push_length(self.document, slots[*slot], rows)? {
-                    self.append_absent(cell, to(path), rows)?;
-                }
-            }
             Source::Slots(places) => {
+                let is_json = table.columns[column].ty == ColumnType::Json;
                 for (slot, path) in places {
-                    if to(path).push(self.document, slots[*slot], rows)? {
+                    let is_found = match is_json {
+                        true => self.push_json(to(path), slots[*slot], rows)?,
+                        false => to(path).push(self.document, slots[*slot], rows)?,
+                    };
+                    if is_found {
                         return Ok(());
                     }
                 }
-                self.append_absent(cell, to(&places[0].1), rows)?;
+                append_absent(to(&places[0].1), rows)?;
             }
-        }
-        Ok(())
-    }
-
-    fn append_absent(
-        &self,
-        cell: &Cell,
-        to: Destination<'_>,
-        rows: &mut Rows,
-    ) -> Result<(), Reject> {
-        match &cell.default {
-            Some(default) => rows.push_text(to.column, Some(default)),
-            None if cell.required => {
-                return Err(to.reject(Code::ValueMissing, "is missing or null, but required"));
-            }
-            None => rows.push_null(to.column),
         }
         Ok(())
     }
@@ -320,6 +313,24 @@ impl EventInput<'_, '_> {
         let source = &self.document.source[data_start..data_end];
         let source = std::str::from_utf8(source).unwrap_or_default();
         rows.push_parts(column, cuts::pieces(source, data_start, &self.found.cuts));
+    }
+}
+
+fn append_absent(to: Destination<'_>, rows: &mut Rows) -> Result<(), Reject> {
+    match &to.cell.default {
+        Some(default) => push_constant(to.column, default, rows),
+        None if to.cell.required => {
+            return Err(to.reject(Code::ValueMissing, "is missing or null, but required"));
+        }
+        None => rows.push_null(to.column),
+    }
+    Ok(())
+}
+
+fn push_constant(column: usize, constant: &Constant, rows: &mut Rows) {
+    match constant {
+        Constant::Text(text) => rows.push_text(column, Some(text)),
+        Constant::Number(number) => rows.push_number(column, *number),
     }
 }
 

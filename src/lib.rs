@@ -62,6 +62,8 @@ pub mod offsets;
 pub mod ledger;
 // Times in microseconds.
 pub mod datetime;
+pub mod exact;
+pub mod literal;
 // The only place that reads the clocks.
 pub mod clock;
 // Whether the process can do its work.

@@ -7,6 +7,8 @@
 
 mod columns;
 mod compile;
+mod constants;
+mod convert;
 mod coverage;
 mod directory;
 mod file;
@@ -16,14 +18,17 @@ pub mod plan;
 mod report;
 pub mod table;
 mod tree;
+pub mod types;
 
 use rustc_hash::FxHashMap;
 use std::path::Path;
 
+pub use convert::Convert;
 pub use plan::{
-    Cell, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
+    Cell, Constant, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
 };
-pub use table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
+pub use table::{Bound, Bounds, Changing, ColumnSpec, Table, TableId, TableKind};
+pub use types::{ColumnType, IntSize, IntType, Storage};
 
 /// The built-in domains: file name and text.
 pub const BUILT_IN: [(&str, &str); 7] = [

@@ -1,7 +1,7 @@
 //! The rows of one table in one batch.
 
 use super::column::{CELL_BYTES, Column, NULL, TextColumn};
-use crate::mapping::{Table, TableKind};
+use crate::mapping::{ColumnSpec, Storage, Table, TableKind};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
@@ -23,15 +23,12 @@ pub struct Rows {
 impl Rows {
     #[must_use]
     pub fn new(table: &Table) -> Self {
-        let column = |ty: &crate::mapping::ColumnType| {
-            if ty.is_number() {
-                Column::Number(Vec::new())
-            } else {
-                Column::Text(TextColumn::default())
-            }
+        let column = |spec: &ColumnSpec| match spec.storage {
+            Storage::Number => Column::Number(Vec::new()),
+            Storage::Text | Storage::Literal => Column::Text(TextColumn::default()),
         };
         Self {
-            columns: table.columns.iter().map(|spec| column(&spec.ty)).collect(),
+            columns: table.columns.iter().map(column).collect(),
             len: 0,
             bytes: 0,
             by_key: matches!(table.kind, TableKind::Entity { .. }).then(HashTable::new),

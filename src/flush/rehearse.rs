@@ -11,10 +11,10 @@ use super::slow::within;
 use super::statement::{StaleLines, StatementLimits, Statements, progress};
 use crate::buffer::{Batch, Rows};
 use crate::clock;
-use crate::datetime::Micros;
+use crate::datetime::{self, Micros};
 use crate::dead_letter::DeadLetter;
 use crate::ledger::{self, HeldByTopic, Identity, Ledger, Record};
-use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId, TableKind};
+use crate::mapping::{ColumnSpec, ColumnType, Mapping, Storage, Table, TableId, TableKind};
 use crate::mysql::Class;
 use crate::mysql::Dialect;
 use crate::mysql::without_values;
@@ -289,12 +289,19 @@ fn push_row(rows: &mut Rows, table: &Table, id: &str, now: Micros) {
 
 fn push_value(rows: &mut Rows, column: usize, spec: &ColumnSpec, now: Micros) {
     match &spec.ty {
-        ColumnType::Id | ColumnType::Varchar(_) | ColumnType::Text => {
-            rows.push_text(column, Some("x"));
-        }
+        ty if ty.is_text() => rows.push_text(column, Some("x")),
         ColumnType::Enum(values) => rows.push_text(column, values.first().map(String::as_str)),
         ColumnType::Json => rows.push_text(column, Some("{}")),
-        ColumnType::BigInt | ColumnType::Boolean => rows.push_number(column, 1),
-        ColumnType::DateTime => rows.push_number(column, now),
+        ColumnType::DateTime(digits) => rows.push_number(column, datetime::cut(now, *digits)),
+        ColumnType::Date => rows.push_number(column, datetime::day_of(now)),
+        ColumnType::Varbinary(_) | ColumnType::Blob => rows.push_text(column, Some("x'00'")),
+        _ => {
+            let (least, greatest) = spec.range;
+            let number = 1_i128.clamp(least, greatest);
+            match (spec.storage, i64::try_from(number)) {
+                (Storage::Number, Ok(number)) => rows.push_number(column, number),
+                _ => rows.push_text(column, Some(&number.to_string())),
+            }
+        }
     }
 }

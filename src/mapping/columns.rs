@@ -1,8 +1,11 @@
 //! Checks a column's entry in a mapping file.
 
-use super::file::{ChangingEntry, ColumnEntry};
+use super::constants;
+use super::convert::Convert;
+use super::file::{ChangingEntry, ColumnEntry, Values};
 use super::report::Report;
-use super::table::ColumnType;
+use super::table::{Bound, ColumnSpec};
+use super::types::ColumnType;
 use crate::decode::{self, EVENT_TYPE_CHARS_MAX};
 use crate::redact::Secrets;
 use toml::Spanned;
@@ -27,18 +30,18 @@ pub(super) fn check_event_type(report: &mut Report<'_>, event: &Spanned<String>,
 pub(super) fn check(
     report: &mut Report<'_>,
     entry: &ColumnEntry,
-    ty: &ColumnType,
+    spec: &ColumnSpec,
     rules: Rules<'_>,
 ) {
     let events = entry.from_on.iter().map(|(event, _)| event);
     for event in events.chain(entry.value_on.iter().map(|(event, _)| event)) {
         check_event_type(report, event, rules.topic);
     }
-    for (_, constant) in &entry.value_on {
-        check_constant(report, constant, ty);
+    for constant in entry.value_on.iter().map(|(_, constant)| constant).chain(&entry.value) {
+        check_constant(report, constant, spec);
     }
     for path in entry.paths() {
-        check_type(report, &entry.name, path, ty);
+        check_type(report, &entry.name, path, &spec.ty);
         if !path.get_ref().starts_with('$') {
             check_path(report, &entry.name, path);
         }
@@ -56,33 +59,79 @@ pub(super) fn check(
             report.fault(path, "always has a value, so a path after it would never count; give it alone, not in a list");
         }
     }
-    if entry.keep_secret && !entry.paths().any(|path| is_secret(path, rules.secrets)) {
+    check_keeping(report, entry, &spec.ty, rules);
+    check_values(report, &entry.values, &spec.ty);
+    if let (Some(value), false) = (&entry.value, entry.from.is_empty()) {
+        report.fault(value, "is a constant for all events, so `from` would never count; remove one of the two");
+    }
+    let has_source = entry.paths().next().is_some()
+        || !entry.value_on.is_empty()
+        || entry.value.is_some();
+    if entry.required && !has_source {
+        report.fault(
+            &entry.name,
+            "is required but has no source; give `from`, `value` or `value_on`, or remove `required`",
+        );
+    }
+}
+
+fn check_keeping(
+    report: &mut Report<'_>,
+    entry: &ColumnEntry,
+    ty: &ColumnType,
+    rules: Rules<'_>,
+) {
+    if !entry.keep_secret {
+        return;
+    }
+    if *ty == ColumnType::Json {
+        report.fault(&entry.name, "is json, which cannot keep a secret: it may hold others; keep single values of it");
+    }
+    if !entry.paths().any(|path| is_secret(path, rules.secrets)) {
         report.fault(
             &entry.name,
             "none of its paths leads through a redacted key; remove keep_secret",
         );
     }
-    match entry.convert.as_ref() {
-        Some(convert) if convert.get_ref() != "length" => {
-            report.fault(convert, "unknown conversion; the only one is `length`");
+}
+
+/// Checks the conversion and the limits of a column's values.
+fn check_values(report: &mut Report<'_>, values: &Values, ty: &ColumnType) {
+    if let Some(entry) = &values.convert {
+        match entry.get_ref().parse::<Convert>() {
+            Err(problem) => report.fault(entry, &problem),
+            Ok(convert) if !convert.gives(ty) => {
+                report.fault(entry, &format!("needs {}", convert.target()));
+            }
+            Ok(_) => {}
         }
-        Some(convert) if *ty != ColumnType::BigInt || entry.paths().count() != 1 => {
-            report.fault(convert, "needs exactly one path, and a bigint column");
-        }
-        _ => {}
     }
-    if entry.required && entry.paths().next().is_none() && entry.value_on.is_empty() {
-        report.fault(
-            &entry.name,
-            "is required but has no source; give `from` or `value_on`, or remove `required`",
-        );
+    let is_number =
+        matches!(ty, ColumnType::Int(_) | ColumnType::Decimal { .. } | ColumnType::Double);
+    for bound in values.min.iter().chain(&values.max) {
+        if !is_number {
+            report.fault(bound, "is a limit, which only columns of numbers have");
+        } else if Bound::read(bound.get_ref()).is_none() {
+            report.fault(bound, "is not a number");
+        }
+    }
+    let bound = |bound: &Option<Spanned<String>>| Bound::read(bound.as_ref()?.get_ref());
+    if let (Some(min), Some(max), Some(at)) = (bound(&values.min), bound(&values.max), &values.max)
+        && min.value() > max.value()
+    {
+        report.fault(at, "is smaller than `min`, so no value would fit");
     }
 }
 
 /// Checks a column that later events may change.
-pub(super) fn check_changing(report: &mut Report<'_>, entry: &ChangingEntry, rules: Rules<'_>) {
-    let ty: ColumnType = entry.ty.get_ref().parse().unwrap_or(ColumnType::Text);
+pub(super) fn check_changing(
+    report: &mut Report<'_>,
+    entry: &ChangingEntry,
+    spec: &ColumnSpec,
+    rules: Rules<'_>,
+) {
     check_place(report, &entry.from, rules);
+    check_values(report, &entry.values, &spec.ty);
     let mut seen: Vec<&str> = Vec::new();
     for change in &entry.on {
         check_event_type(report, &change.event, rules.topic);
@@ -103,7 +152,7 @@ pub(super) fn check_changing(report: &mut Report<'_>, entry: &ChangingEntry, rul
             check_place(report, path, rules);
         }
         for constant in change.value.iter().chain(&change.default) {
-            check_constant(report, constant, &ty);
+            check_constant(report, constant, spec);
         }
     }
 }
@@ -155,31 +204,14 @@ fn check_type(
         "$event_type" => "$event_type needs varchar(100)".to_owned(),
         "$data" if *ty == ColumnType::Json => return,
         "$data" => "$data needs a json column".to_owned(),
-        _ if *ty == ColumnType::Json => "a json column takes $data only".to_owned(),
         text if text.starts_with('$') => format!("{text} is unknown; use $event_type or $data"),
         _ => return,
     };
     report.fault_at(path.span().start, name.get_ref(), &problem);
 }
 
-fn check_constant(report: &mut Report<'_>, constant: &Spanned<String>, ty: &ColumnType) {
-    let value = constant.get_ref();
-    match ty {
-        ColumnType::Enum(values) if !values.contains(value) => {
-            report.fault(
-                constant,
-                &format!("is not one of the column's values: {}", values.join(", ")),
-            );
-        }
-        ColumnType::Varchar(chars) if value.chars().count() > *chars => {
-            report.fault(constant, &format!("is longer than the column's {chars} characters"));
-        }
-        ColumnType::Text if value.len() > ColumnType::TEXT_BYTES_MAX => {
-            report.fault(constant, "is longer than the 65,535 bytes of a text column");
-        }
-        ColumnType::Enum(_) | ColumnType::Varchar(_) | ColumnType::Text => {}
-        _ => {
-            report.fault(constant, "is a constant, which only varchar, text and enum columns take");
-        }
+fn check_constant(report: &mut Report<'_>, constant: &Spanned<String>, spec: &ColumnSpec) {
+    if let Err(problem) = constants::read(constant.get_ref(), spec) {
+        report.fault(constant, &problem);
     }
 }

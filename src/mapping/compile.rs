@@ -1,14 +1,17 @@
 //! Mapping files → [`Mapping`]: every name resolved, every fault reported.
 
 use super::columns::{self, Rules};
-use super::file::{ANY, ColumnEntry, DomainFile, EntityEntry, LinesEntry, LogEntry, NOT_TOML};
+use super::file::{
+    ANY, ColumnEntry, DomainFile, EntityEntry, LinesEntry, LogEntry, NOT_TOML, Values,
+};
 use super::paths::PathSet;
 use super::plan::{
-    Cell, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
+    Cell, Constant, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
 };
 use super::report::Report;
-use super::table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
-use super::{Mapping, MappingError, coverage, names};
+use super::table::{Bound, Bounds, Changing, ColumnSpec, Table, TableId, TableKind};
+use super::types::ColumnType;
+use super::{Mapping, MappingError, constants, coverage, names};
 use crate::redact::Secrets;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -119,16 +122,17 @@ impl Domain<'_> {
         let mut specs = self.creation_columns(&entry.columns);
         let values = specs.len();
         for changing in &entry.changing {
-            specs.push(self.column(&changing.name, &changing.ty, false));
+            specs.push(self.column(&changing.name, &changing.ty, false, &changing.values));
         }
         let mut versions = Vec::new();
         for (index, changing) in entry.changing.iter().enumerate() {
             let name = changing.name.get_ref();
             let at = specs.len();
-            specs.push(spec(&format!("{name}_changed_at"), ColumnType::DateTime));
+            specs.push(spec(&format!("{name}_changed_at"), ColumnType::DATETIME));
             specs.push(spec(&format!("{name}_changed_by"), ColumnType::Id));
             versions.push(Changing { value: values + index, at, by: at + 1 });
-            self.check(|report, rules| columns::check_changing(report, changing, rules));
+            let value = specs[values + index].clone();
+            self.check(|report, rules| columns::check_changing(report, changing, &value, rules));
         }
         let parent = self.mapping.tables.len();
         let children = (0..entry.lines.len()).map(|index| parent + 1 + index).collect();
@@ -136,8 +140,8 @@ impl Domain<'_> {
         let mut ids = vec![self.add_table(&entry.table, specs, kind, false)];
         for lines in &entry.lines {
             let mut specs = self.creation_columns(&lines.columns);
-            let number =
-                ColumnSpec { required: true, ..spec(lines.number.get_ref(), ColumnType::BigInt) };
+            let one = Bounds { min: Bound::read("1"), max: None };
+            let number = ColumnSpec::new(lines.number.get_ref(), ColumnType::BIGINT, true, one);
             specs.insert(Table::LINE, number);
             ids.push(self.add_table(&lines.table, specs, TableKind::Lines { parent }, true));
         }
@@ -161,8 +165,8 @@ impl Domain<'_> {
         let key = ColumnSpec { required: true, ..spec(self.file.key.get_ref(), ColumnType::Id) };
         let mut specs = vec![key];
         for entry in entries {
-            let spec = self.column(&entry.name, &entry.ty, is_required(entry));
-            self.check(|report, rules| columns::check(report, entry, &spec.ty, rules));
+            let spec = self.column(&entry.name, &entry.ty, is_required(entry), &entry.values);
+            self.check(|report, rules| columns::check(report, entry, &spec, rules));
             specs.push(spec);
         }
         specs
@@ -180,12 +184,15 @@ impl Domain<'_> {
         name: &Spanned<String>,
         ty: &Spanned<String>,
         required: bool,
+        values: &Values,
     ) -> ColumnSpec {
         let ty = ty.get_ref().parse().unwrap_or_else(|problem: String| {
             self.report.fault(ty, &problem);
             ColumnType::Text
         });
-        ColumnSpec { name: name.get_ref().clone(), ty, required }
+        let bound = |bound: &Option<Spanned<String>>| Bound::read(bound.as_ref()?.get_ref());
+        let bounds = Bounds { min: bound(&values.min), max: bound(&values.max) };
+        ColumnSpec::new(name.get_ref(), ty, required, bounds)
     }
 
     fn add_table(
@@ -197,7 +204,7 @@ impl Domain<'_> {
     ) -> TableId {
         columns.push(ColumnSpec { required: logged, ..spec("event_id", ColumnType::Id) });
         columns
-            .push(ColumnSpec { required: logged, ..spec("event_timestamp", ColumnType::DateTime) });
+            .push(ColumnSpec { required: logged, ..spec("event_timestamp", ColumnType::DATETIME) });
         names::check_table(&mut self.report, name, &columns, &self.mapping.tables);
         self.mapping.tables.push(Table { name: name.get_ref().clone(), columns, kind });
         self.mapping.tables.len() - 1
@@ -218,7 +225,7 @@ impl Domain<'_> {
                     .lines
                     .iter()
                     .zip(lines)
-                    .map(|(entry, table)| lines_plan(entry, *table))
+                    .map(|(entry, table)| self.lines_plan(entry, *table))
                     .collect();
             } else {
                 plan.rows.extend(self.change(entry, *entity, event));
@@ -230,7 +237,7 @@ impl Domain<'_> {
         let is_ignored = self.file.ignore.iter().any(|ignored| ignored.get_ref() == event);
         for (log, table) in self.file.log.iter().zip(logs).filter(|_| !is_ignored) {
             if named(log, if by_name { event } else { ANY }) {
-                let cells = log.columns.iter().map(|column| cell(column, event));
+                let cells = self.cells(&log.columns, event, *table, Table::KEY + 1);
                 plan.rows.push(RowPlan {
                     table: *table,
                     role: Role::Log,
@@ -244,11 +251,11 @@ impl Domain<'_> {
 
     fn creation(&self, entry: &EntityEntry, table: TableId) -> RowPlan {
         let event = entry.created_by.get_ref();
-        let values = entry
-            .changing
-            .iter()
-            .map(|changing| Cell::of(Source::Slots(vec![(0, changing.from.get_ref().clone())])));
-        let cells = entry.columns.iter().map(|column| cell(column, event)).chain(values);
+        let values = entry.changing.iter().map(|changing| {
+            let source = Source::Slots(vec![(0, changing.from.get_ref().clone())]);
+            with_values(Cell::of(source), &changing.values)
+        });
+        let cells = self.cells(&entry.columns, event, table, Table::KEY + 1).chain(values);
         let versions = vec![Cell::of(Source::Null); 2 * entry.changing.len()];
         RowPlan { table, role: Role::Creation, cells: framed(cells, versions) }
     }
@@ -262,23 +269,49 @@ impl Domain<'_> {
             else {
                 continue;
             };
+            let Changing { value, at, by } = self.mapping.tables[table].changing()[index];
+            let spec = &self.mapping.tables[table].columns[value];
             let source = match (&change.value, &change.from) {
-                (Some(value), _) => Source::Constant(value.get_ref().clone()),
+                (Some(value), _) => constant(value, spec).map_or(Source::Null, Source::Constant),
                 (None, Some(path)) => Source::Slots(vec![(0, path.get_ref().clone())]),
                 (None, None) => Source::Null,
             };
-            let Changing { value, at, by } = self.mapping.tables[table].changing()[index];
-            cells[value] = Cell {
-                default: change.default.as_ref().map(|default| default.get_ref().clone()),
+            let cell = Cell {
+                default: change.default.as_ref().and_then(|default| constant(default, spec)),
                 if_present: change.if_present,
                 ..Cell::of(source)
             };
+            cells[value] = with_values(cell, &changing.values);
             cells[at] = Cell::of(Source::EventTimestamp);
             cells[by] = Cell::of(Source::EventId);
             changed.push(index);
         }
         cells[Table::KEY] = Cell::of(Source::EntityId);
         (!changed.is_empty()).then_some(RowPlan { table, role: Role::Change(changed), cells })
+    }
+
+    fn lines_plan(&self, entry: &LinesEntry, table: TableId) -> LinesPlan {
+        let number = std::iter::once(Cell::of(Source::LineNumber));
+        let cells = number.chain(self.cells(&entry.columns, "", table, Table::LINE + 1));
+        LinesPlan {
+            table,
+            path: entry.each.get_ref().clone(),
+            paths: PathNode::default(),
+            slots: 0,
+            cells: framed(cells, Vec::new()),
+        }
+    }
+
+    /// The cells of columns that begin at `first` in their table.
+    fn cells<'e>(
+        &'e self,
+        entries: &'e [ColumnEntry],
+        event: &'e str,
+        table: TableId,
+        first: usize,
+    ) -> impl Iterator<Item = Cell> + 'e {
+        let specs = &self.mapping.tables[table].columns[first..];
+        entries.iter().zip(specs).map(move |(entry, spec)| cell(entry, event, spec))
     }
 }
 
@@ -302,18 +335,6 @@ fn event_types(file: &DomainFile) -> BTreeSet<String> {
     types
 }
 
-fn lines_plan(entry: &LinesEntry, table: TableId) -> LinesPlan {
-    let number = std::iter::once(Cell::of(Source::LineNumber));
-    let cells = number.chain(entry.columns.iter().map(|column| cell(column, "")));
-    LinesPlan {
-        table,
-        path: entry.each.get_ref().clone(),
-        paths: PathNode::default(),
-        slots: 0,
-        cells: framed(cells, Vec::new()),
-    }
-}
-
 /// Puts a row's cells between those that every table has.
 fn framed(cells: impl Iterator<Item = Cell>, versions: Vec<Cell>) -> Vec<Cell> {
     std::iter::once(Cell::of(Source::EntityId))
@@ -328,20 +349,32 @@ fn is_required(entry: &ColumnEntry) -> bool {
     entry.required || entry.is_of_envelope()
 }
 
-fn cell(entry: &ColumnEntry, event: &str) -> Cell {
-    Cell { required: is_required(entry), ..Cell::of(source(entry, event)) }
+fn cell(entry: &ColumnEntry, event: &str, spec: &ColumnSpec) -> Cell {
+    let cell = Cell { required: is_required(entry), ..Cell::of(source(entry, event, spec)) };
+    with_values(cell, &entry.values)
 }
 
-fn source(entry: &ColumnEntry, event: &str) -> Source {
-    if let Some((_, value)) = entry.value_on.iter().find(|(name, _)| name.get_ref() == event) {
-        return Source::Constant(value.get_ref().clone());
+fn with_values(cell: Cell, values: &Values) -> Cell {
+    let convert = values.convert.as_ref().and_then(|convert| convert.get_ref().parse().ok());
+    let nulls = values.null.iter().map(|text| text.get_ref().clone()).collect();
+    Cell { convert, nulls, ..cell }
+}
+
+/// `None` if the column does not take it, which has been reported.
+fn constant(text: &Spanned<String>, spec: &ColumnSpec) -> Option<Constant> {
+    constants::read(text.get_ref(), spec).ok()
+}
+
+fn source(entry: &ColumnEntry, event: &str, spec: &ColumnSpec) -> Source {
+    let value_on = entry.value_on.iter().find(|(name, _)| name.get_ref() == event);
+    if let Some(value) = value_on.map(|(_, value)| value).or(entry.value.as_ref()) {
+        return constant(value, spec).map_or(Source::Null, Source::Constant);
     }
     let from_on = entry.from_on.iter().find(|(name, _)| name.get_ref() == event);
     match from_on.map_or(&entry.from, |(_, paths)| paths).as_slice() {
         [] => Source::Null,
         [path] if path.get_ref() == "$event_type" => Source::EventType,
         [path] if path.get_ref() == "$data" => Source::Data,
-        [path] if entry.convert.is_some() => Source::Length(0, path.get_ref().clone()),
         paths => Source::Slots(paths.iter().map(|path| (0, path.get_ref().clone())).collect()),
     }
 }
@@ -390,5 +423,5 @@ fn resolve(plan: &mut EventPlan) {
 }
 
 fn spec(name: &str, ty: ColumnType) -> ColumnSpec {
-    ColumnSpec { name: name.to_owned(), ty, required: false }
+    ColumnSpec::new(name, ty, false, Bounds::default())
 }

@@ -1,7 +1,7 @@
 //! A mapping file as typed: TOML with the positions of its values, nothing resolved yet.
 
 use super::report::Report;
-use super::tree::{Keys, text, wrong_type};
+use super::tree::{Keys, scalar, text, wrong_type};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -44,7 +44,18 @@ pub(super) struct ChangingEntry {
     pub(super) ty: Spanned<String>,
     /// The path in the creation event.
     pub(super) from: Spanned<String>,
+    pub(super) values: Values,
     pub(super) on: Vec<ChangeEntry>,
+}
+
+/// How values are read, and which a column takes.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    pub(super) convert: Option<Spanned<String>>,
+    /// Texts that mean null.
+    pub(super) null: Vec<Spanned<String>>,
+    pub(super) min: Option<Spanned<String>>,
+    pub(super) max: Option<Spanned<String>>,
 }
 
 /// What an event does to a changing column.
@@ -90,10 +101,11 @@ pub(super) struct ColumnEntry {
     pub(super) from: Vec<Spanned<String>>,
     /// Replaces `from` for some event types.
     pub(super) from_on: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
+    /// A constant for all event types.
+    pub(super) value: Option<Spanned<String>>,
     /// Constants for some event types.
     pub(super) value_on: Vec<(Spanned<String>, Spanned<String>)>,
-    /// The only conversion is `length`, the number of elements of an array.
-    pub(super) convert: Option<Spanned<String>>,
+    pub(super) values: Values,
     pub(super) required: bool,
     /// This column keeps a key that is redacted everywhere else.
     pub(super) keep_secret: bool,
@@ -137,15 +149,27 @@ impl ChangingEntry {
             keys.missing("on");
         }
         let on = keys.each("on", "an element of on", ChangeEntry::read);
-        Some(Self { name: name?, ty: ty?, from: from?, on })
+        let values = Values::read(keys);
+        Some(Self { name: name?, ty: ty?, from: from?, values, on })
+    }
+}
+
+impl Values {
+    fn read(keys: &mut Keys<'_, '_, '_>) -> Self {
+        Self {
+            convert: keys.text("convert"),
+            null: keys.texts("null"),
+            min: keys.scalar("min"),
+            max: keys.scalar("max"),
+        }
     }
 }
 
 impl ChangeEntry {
     fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
         let event = keys.required("event");
-        let (value, from) = (keys.text("value"), keys.text("from"));
-        let (default, if_present) = (keys.text("default"), keys.flag("if_present"));
+        let (value, from) = (keys.scalar("value"), keys.text("from"));
+        let (default, if_present) = (keys.scalar("default"), keys.flag("if_present"));
         Some(Self { event: event?, value, from, default, if_present })
     }
 }
@@ -191,12 +215,23 @@ impl ColumnEntry {
         let value_on = keys.entries("value_on");
         let value_on = value_on
             .into_iter()
-            .filter_map(|(event, value)| Some((event, text(value, "value_on", keys.report)?)));
+            .filter_map(|(event, value)| Some((event, scalar(value, "value_on", keys.report)?)));
         let value_on = value_on.collect();
-        let convert = keys.text("convert");
+        let value = keys.scalar("value");
+        let values = Values::read(keys);
         let (required, keep_secret) = (keys.flag("required"), keys.flag("keep_secret"));
         let from = from.unwrap_or_default();
-        Some(Self { name: name?, ty: ty?, from, from_on, value_on, convert, required, keep_secret })
+        Some(Self {
+            name: name?,
+            ty: ty?,
+            from,
+            from_on,
+            value,
+            value_on,
+            values,
+            required,
+            keep_secret,
+        })
     }
 
     /// The paths for all events.

@@ -19,10 +19,8 @@ pub(super) struct PathTree {
 impl PathSet {
     pub(super) fn add_cells(&mut self, cells: &[Cell]) {
         for cell in cells {
-            match &cell.source {
-                Source::Slots(places) => places.iter().for_each(|(_, path)| self.add(path)),
-                Source::Length(_, path) => self.add(path),
-                _ => {}
+            if let Source::Slots(places) = &cell.source {
+                places.iter().for_each(|(_, path)| self.add(path));
             }
         }
     }
@@ -57,12 +55,8 @@ impl PathTree {
     /// Sets the slots of the cells' paths.
     pub(super) fn resolve(&self, cells: &mut [Cell]) {
         for cell in cells {
-            match &mut cell.source {
-                Source::Slots(places) => {
-                    places.iter_mut().for_each(|(slot, path)| *slot = self.slots[path]);
-                }
-                Source::Length(slot, path) => *slot = self.slots[path],
-                _ => {}
+            if let Source::Slots(places) = &mut cell.source {
+                places.iter_mut().for_each(|(slot, path)| *slot = self.slots[path]);
             }
         }
     }

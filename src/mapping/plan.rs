@@ -1,5 +1,6 @@
 //! The plan of each event type, every name resolved to an index.
 
+use super::convert::Convert;
 use super::table::TableId;
 use crate::redact::KeyFilter;
 use rustc_hash::FxHashMap;
@@ -108,18 +109,28 @@ pub struct LinesPlan {
 pub struct Cell {
     pub source: Source,
     /// Replaces null.
-    pub default: Option<String>,
+    pub default: Option<Constant>,
+    pub convert: Option<Convert>,
+    /// Texts that mean null.
+    pub nulls: Vec<String>,
     /// Null makes the event a dead letter.
     pub required: bool,
     /// For a changing column: null means that the event does not change it.
     pub if_present: bool,
 }
 
+/// A value that the mapping gives, as a batch keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Constant {
+    Text(String),
+    Number(i64),
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// Always NULL.
     Null,
-    Constant(String),
+    Constant(Constant),
     /// The envelope's `entity_id`.
     EntityId,
     /// The envelope's `event_id`.
@@ -132,8 +143,6 @@ pub enum Source {
     Data,
     /// The first of these places in `data` that is not null: slot and path.
     Slots(Vec<(usize, String)>),
-    /// The number of elements of the array in this slot; NULL where there is no array.
-    Length(usize, String),
     /// The line's number, from 1.
     LineNumber,
 }
@@ -142,6 +151,13 @@ impl Cell {
     /// A cell without further rules.
     #[must_use]
     pub fn of(source: Source) -> Self {
-        Self { source, default: None, required: false, if_present: false }
+        Self {
+            source,
+            default: None,
+            convert: None,
+            nulls: Vec::new(),
+            required: false,
+            if_present: false,
+        }
     }
 }

@@ -39,6 +39,12 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
         text(value, key, self.report)
     }
 
+    /// An optional string, number or boolean, as text.
+    pub(super) fn scalar(&mut self, key: &'static str) -> Option<Spanned<String>> {
+        let value = self.get(key)?;
+        scalar(value, key, self.report)
+    }
+
     /// A required string.
     pub(super) fn required(&mut self, key: &'static str) -> Option<Spanned<String>> {
         if !self.table.contains_key(key) {
@@ -170,6 +176,25 @@ pub(super) fn text(
             None
         }
     }
+}
+
+/// A string, number or boolean as text, and its position.
+pub(super) fn scalar(
+    value: &Spanned<DeValue<'_>>,
+    key: &str,
+    report: &mut Report<'_>,
+) -> Option<Spanned<String>> {
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(value) => value.to_string(),
+        _ => {
+            wrong_type(value, key, "a string, a number, true or false", report);
+            return None;
+        }
+    };
+    Some(Spanned::new(value.span(), text))
 }
 
 pub(super) fn wrong_type(

@@ -2,12 +2,14 @@
 
 use super::live::{LiveColumn, LiveTable};
 use super::{Mismatch, Wanted, ddl, quoted, size};
-use crate::mapping::{ColumnSpec, ColumnType, Table};
+use crate::mapping::{ColumnSpec, ColumnType, IntSize, IntType, Table};
 
 /// Bytes of a utf8mb4 character.
 const CHAR_BYTES: i64 = 4;
 /// Largest TEXT, in bytes.
 const TEXT_BYTES: i64 = 65_535;
+/// Most digits of a DECIMAL.
+const DECIMAL_DIGITS: i64 = 65;
 
 /// Reports columns that nothing fills.
 pub(super) fn unmapped(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
@@ -60,7 +62,7 @@ fn problems(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> Vec<String> 
     if live.is_generated {
         problems.push("is GENERATED, so the server refuses values for it".to_owned());
     }
-    if !fits(&spec.ty, live) {
+    if !holds(spec, live) {
         problems.push(format!("is {ty}, which cannot hold every {}", spec.ty.sql()));
     }
     if let Some((charset, collation)) = &live.collation {
@@ -89,9 +91,9 @@ fn fix(table: &Table, spec: &ColumnSpec, live: &LiveColumn, row_bytes: &mut i64)
         live.nullable || ddl::takes_null(table, spec)
     };
     let others = *row_bytes - size::live_bytes(live);
-    match wider(&spec.ty, live, others).filter(|_| !live.is_generated) {
+    match wider_for(spec, live, others).filter(|_| !live.is_generated) {
         Some(ty) => {
-            if !fits(&spec.ty, live) {
+            if !holds(spec, live) {
                 *row_bytes = others + size::new_bytes(&spec.ty).min(size::ROW_BYTES_MAX);
             }
             let collation = ddl::collation(&spec.ty, live);
@@ -113,6 +115,39 @@ fn fix(table: &Table, spec: &ColumnSpec, live: &LiveColumn, row_bytes: &mut i64)
     }
 }
 
+/// Whether a live column holds every value that a column of the mapping takes.
+fn holds(spec: &ColumnSpec, live: &LiveColumn) -> bool {
+    match spec.ty {
+        ColumnType::Int(_) => holds_range(spec.range, live),
+        _ => fits(&spec.ty, live),
+    }
+}
+
+fn wider_for(spec: &ColumnSpec, live: &LiveColumn, others: i64) -> Option<String> {
+    if holds(spec, live) { Some(live.column_type.clone()) } else { wider(&spec.ty, live, others) }
+}
+
+/// The type of a live column of whole numbers.
+fn int_of(live: &LiveColumn) -> Option<IntType> {
+    let size = IntType::read(&live.data_type)?;
+    // As in `bigint(20) unsigned zerofill`.
+    Some(IntType { is_unsigned: live.column_type.contains("unsigned"), ..size })
+}
+
+fn holds_range((least, greatest): (i128, i128), live: &LiveColumn) -> bool {
+    if let Some(int) = int_of(live) {
+        let (from, to) = int.range();
+        return from <= least && greatest <= to;
+    }
+    let digits_of = |number: i128| i64::try_from(number.unsigned_abs().to_string().len());
+    let is_unsigned = live.column_type.contains("unsigned");
+    live.data_type == "decimal"
+        && (least >= 0 || !is_unsigned)
+        && live.digits.is_some_and(|(digits, scale)| {
+            [least, greatest].into_iter().all(|number| digits_of(number).is_ok_and(|n| n <= digits - scale))
+        })
+}
+
 /// Whether a live column holds every value of a type.
 pub(super) fn fits(ty: &ColumnType, live: &LiveColumn) -> bool {
     let (data_type, length) = (live.data_type.as_str(), live.length.unwrap_or(0));
@@ -128,28 +163,48 @@ pub(super) fn fits(ty: &ColumnType, live: &LiveColumn) -> bool {
         ColumnType::Enum(values) if data_type == "enum" => {
             missing_values(values, live).next().is_none()
         }
-        ColumnType::Id | ColumnType::Varchar(_) | ColumnType::Enum(_) => chars(chars_of(ty)),
-        ColumnType::Text => matches!(data_type, "text" | "mediumtext" | "longtext"),
-        ColumnType::BigInt => {
-            data_type == "bigint"
-                || data_type == "decimal"
-                    && live.digits.is_some_and(|(digits, scale)| digits - scale >= 19)
+        ColumnType::Id | ColumnType::Char(_) | ColumnType::Varchar(_) | ColumnType::Enum(_) => {
+            chars(chars_of(ty))
         }
+        ColumnType::Text => matches!(data_type, "text" | "mediumtext" | "longtext"),
+        ColumnType::MediumText => matches!(data_type, "mediumtext" | "longtext"),
+        ColumnType::Varbinary(bytes) => match data_type {
+            "blob" | "mediumblob" | "longblob" => length >= as_i64(*bytes),
+            _ => data_type == "varbinary" && length >= as_i64(*bytes),
+        },
+        ColumnType::Blob => matches!(data_type, "blob" | "mediumblob" | "longblob"),
+        ColumnType::Int(int) => holds_range(int.range(), live),
+        ColumnType::Decimal { digits, scale } => {
+            let (digits, scale) = (i64::from(*digits), i64::from(*scale));
+            data_type == "decimal"
+                && !live.column_type.contains("unsigned")
+                && live.digits.is_some_and(|(live_digits, live_scale)| {
+                    live_scale >= scale && live_digits - live_scale >= digits - scale
+                })
+        }
+        ColumnType::Double => data_type == "double" && !live.column_type.contains("unsigned"),
         ColumnType::Boolean => data_type.ends_with("int"),
-        ColumnType::DateTime => data_type == "datetime" && live.precision == Some(6),
+        ColumnType::Date => data_type == "date",
+        ColumnType::DateTime(digits) => {
+            data_type == "datetime" && live.precision.unwrap_or(0) >= i64::from(*digits)
+        }
         ColumnType::Json => matches!(data_type, "json" | "longtext"),
     }
+}
+
+fn as_i64(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The longest value of a text type, in characters.
 fn chars_of(ty: &ColumnType) -> i64 {
     let chars = match ty {
         ColumnType::Id => crate::decode::ID_CHARS_MAX,
-        ColumnType::Varchar(chars) => *chars,
+        ColumnType::Char(chars) | ColumnType::Varchar(chars) => *chars,
         ColumnType::Enum(values) => values.iter().map(String::len).max().unwrap_or(0),
         _ => 0,
     };
-    i64::try_from(chars).unwrap_or(i64::MAX)
+    as_i64(chars)
 }
 
 fn missing_values<'v>(values: &'v [String], live: &LiveColumn) -> impl Iterator<Item = &'v String> {
@@ -169,9 +224,17 @@ pub(super) fn wider(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<S
             let missing: String = missing.collect();
             Some(format!("{}{missing})", live.column_type.strip_suffix(')')?))
         }
-        ColumnType::Id | ColumnType::Varchar(_) | ColumnType::Enum(_) => {
+        ColumnType::Id | ColumnType::Char(_) | ColumnType::Varchar(_) | ColumnType::Enum(_) => {
             wider_text(chars_of(ty), live, others)
         }
+        ColumnType::MediumText => {
+            let is_text = matches!(
+                data_type,
+                "varchar" | "char" | "tinytext" | "text" | "enum" | "set"
+            );
+            is_text.then(|| "MEDIUMTEXT".to_owned())
+        }
+        ColumnType::Varbinary(_) | ColumnType::Blob => wider_bytes(ty, live, others),
         ColumnType::Text => match data_type {
             "varchar" | "char" | "tinytext" | "enum" | "set" => {
                 let is_small = live.length.unwrap_or(0).saturating_mul(CHAR_BYTES) <= TEXT_BYTES;
@@ -179,20 +242,73 @@ pub(super) fn wider(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<S
             }
             _ => None,
         },
-        ColumnType::BigInt => match data_type {
-            "tinyint" | "smallint" | "mediumint" | "int" => Some("BIGINT".to_owned()),
-            "decimal" => live.digits.map(|(_, scale)| format!("DECIMAL({},{scale})", 19 + scale)),
-            _ => None,
-        },
-        ColumnType::DateTime => {
-            matches!(data_type, "datetime" | "timestamp" | "date").then(|| ty.sql())
+        ColumnType::Int(int) => wider_number(*int, live),
+        ColumnType::Decimal { digits, scale } => {
+            let (digits, scale) = (i64::from(*digits), i64::from(*scale));
+            wider_decimal(digits - scale, scale, live)
+        }
+        ColumnType::Double => {
+            matches!(data_type, "float" | "double").then(|| ColumnType::Double.sql())
+        }
+        ColumnType::DateTime(digits) => {
+            let digits = live.precision.unwrap_or(0).max(i64::from(*digits));
+            let is_time = matches!(data_type, "datetime" | "timestamp" | "date");
+            is_time.then(|| format!("DATETIME({digits})"))
         }
         ColumnType::Json => {
             let is_text =
                 matches!(data_type, "varchar" | "char" | "tinytext" | "text" | "mediumtext");
             is_text.then(|| "LONGTEXT".to_owned())
         }
-        ColumnType::Boolean => None,
+        ColumnType::Boolean | ColumnType::Date => None,
+    }
+}
+
+/// The smallest type that holds a column's whole numbers and those of another type.
+fn wider_number(int: IntType, live: &LiveColumn) -> Option<String> {
+    if let Some(found) = int_of(live) {
+        let ((least, greatest), (from, to)) = (int.range(), found.range());
+        let both = (least.min(from), greatest.max(to));
+        let sizes =
+            [IntSize::Tiny, IntSize::Small, IntSize::Medium, IntSize::Int, IntSize::Big];
+        let mut types = sizes
+            .into_iter()
+            .flat_map(|size| [false, true].map(|is_unsigned| IntType { size, is_unsigned }));
+        let fits = |ty: &IntType| ty.range().0 <= both.0 && both.1 <= ty.range().1;
+        // Signed and unsigned 64-bit numbers only fit a decimal together.
+        return Some(types.find(fits).map_or_else(|| "DECIMAL(20,0)".to_owned(), IntType::sql));
+    }
+    let (least, greatest) = int.range();
+    let digits = least.unsigned_abs().max(greatest.unsigned_abs()).to_string().len();
+    wider_decimal(as_i64(digits), 0, live)
+}
+
+/// A decimal that holds the column's values and others, if it holds numbers without a fraction that floats.
+fn wider_decimal(whole: i64, scale: i64, live: &LiveColumn) -> Option<String> {
+    let (live_whole, live_scale) = match int_of(live) {
+        Some(int) => (as_i64(int.range().1.to_string().len()), 0),
+        None if live.data_type == "decimal" => {
+            let (digits, scale) = live.digits?;
+            (digits - scale, scale)
+        }
+        None => return None,
+    };
+    let scale = scale.max(live_scale);
+    let digits = whole.max(live_whole) + scale;
+    (digits <= DECIMAL_DIGITS).then(|| format!("DECIMAL({digits},{scale})"))
+}
+
+fn wider_bytes(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<String> {
+    let needed = as_i64(ty.bytes_max().unwrap_or(0)).max(live.length.unwrap_or(0));
+    match live.data_type.as_str() {
+        "varbinary" | "binary"
+            if matches!(ty, ColumnType::Varbinary(_)) && size::fits_row(others + needed + 2) =>
+        {
+            Some(format!("VARBINARY({needed})"))
+        }
+        "varbinary" | "binary" | "tinyblob" if needed <= TEXT_BYTES => Some("BLOB".to_owned()),
+        "varbinary" | "binary" | "tinyblob" | "blob" => Some("MEDIUMBLOB".to_owned()),
+        _ => None,
     }
 }
 

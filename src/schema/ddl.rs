@@ -34,7 +34,7 @@ pub(super) fn new(table: &Table, spec: &ColumnSpec, row_bytes: i64) -> String {
         "NULL"
     } else if matches!(table.kind, TableKind::Entity { .. })
         && !is_key(table, spec)
-        && ty.starts_with("VARCHAR")
+        && (ty.starts_with("VARCHAR") || ty.starts_with("CHAR"))
     {
         "NOT NULL DEFAULT ''"
     } else {
@@ -46,7 +46,8 @@ pub(super) fn new(table: &Table, spec: &ColumnSpec, row_bytes: i64) -> String {
 /// The type that holds the same values but is stored apart from the row, if there is one.
 fn apart(ty: &ColumnType) -> String {
     match ty {
-        ColumnType::Varchar(_) => ColumnType::Text.sql(),
+        ColumnType::Char(_) | ColumnType::Varchar(_) => ColumnType::Text.sql(),
+        ColumnType::Varbinary(_) => ColumnType::Blob.sql(),
         _ => ty.sql(),
     }
 }
