@@ -33,3 +33,17 @@ CREATE TABLE IF NOT EXISTS sluicegate_writers (
     KEY ix_sluicegate_writers_group (cluster_id, group_id)
 ) COMMENT='The writers of running and past instances, and how often each has committed'
   ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci;
+
+-- A topic as the group first saw it. Partitions that came later, with a topic created or recreated or by an increase, are
+-- read from their first offset, whatever kafka.auto_offset_reset says: their messages are newer than the group.
+
+CREATE TABLE IF NOT EXISTS sluicegate_topics (
+    cluster_id VARCHAR(64) COLLATE ascii_bin    NOT NULL COMMENT 'Kafka cluster, as it names itself',
+    group_id   VARCHAR(255) COLLATE utf8mb4_bin NOT NULL COMMENT 'kafka.group_id of the instances',
+    topic      VARCHAR(249) COLLATE ascii_bin   NOT NULL,
+    topic_id   VARCHAR(22) COLLATE ascii_bin    NOT NULL COMMENT 'As Kafka prints it; empty: unknown, or it did not exist yet',
+    partitions INT                              NOT NULL COMMENT 'How many it had; 0: it did not exist yet, or is younger than the group',
+    seen_at    DATETIME(6)                      NOT NULL COMMENT 'When the group first saw it (UTC)',
+    PRIMARY KEY (cluster_id, group_id, topic, topic_id)
+) COMMENT='How many partitions each topic had when the group first saw it'
+  ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci;

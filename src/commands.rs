@@ -23,6 +23,11 @@ use comfy_table::{CellAlignment, Table, presets};
 use sqlx::mysql::MySqlConnection;
 use std::fmt::Display;
 
+/// What is wrong with the command line or the configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub struct Usage(pub anyhow::Error);
+
 /// The mapping that the configuration asks for.
 ///
 /// # Errors

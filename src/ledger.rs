@@ -25,6 +25,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub const PROGRESS: &str = "sluicegate_progress";
 /// Which one holds how many transactions each writer has committed.
 pub const WRITERS: &str = "sluicegate_writers";
+/// Which one holds how many partitions a topic had when the group first saw it.
+pub const TOPICS: &str = "sluicegate_topics";
 
 /// Who writes the rows, and for which group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,31 @@ pub enum Held {
 
 /// How far a database is in one partition, by the id of the topic.
 pub type HeldByTopic = BTreeMap<Arc<str>, i64>;
+
+/// A topic as Kafka has it now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Topic {
+    /// Empty if it does not exist, or the broker tells none.
+    pub id: Arc<str>,
+    /// None if it does not exist. Of a topic in which the group has offsets: up to the last one that has.
+    pub partitions: i64,
+}
+
+/// How many partitions topics had when a group first saw them, by the id of the topic.
+pub type Seen = BTreeMap<Arc<str>, HeldByTopic>;
+
+impl Topic {
+    /// How many partitions count as old, if the group has seen these topics of the name before. A topic that
+    /// comes after another one of its name, or after none, is younger than the group, and so are all of its
+    /// partitions.
+    #[must_use]
+    pub fn seen(&self, before: Option<&HeldByTopic>) -> i64 {
+        match before {
+            None => self.partitions,
+            Some(rows) => rows.get(&self.id).copied().unwrap_or(0),
+        }
+    }
+}
 
 impl Held {
     /// What rows say about a topic that has this id now; the empty id is unknown.
@@ -368,6 +395,19 @@ mod tests {
         assert_ne!(before.instance, after.instance);
         assert_eq!((after.number, after.own()), (1, 0));
         assert_eq!(ledger.recorded(), Offsets::new());
+    }
+
+    #[test]
+    fn what_a_group_has_seen_of_a_topic() {
+        let topic = |id: &str, partitions| Topic { id: Arc::from(id), partitions };
+        let rows = |rows: &[(&str, i64)]| -> HeldByTopic {
+            rows.iter().map(|(id, count)| (Arc::from(*id), *count)).collect()
+        };
+        assert_eq!(topic("a", 4).seen(None), 4, "the group is new to it");
+        assert_eq!(topic("a", 6).seen(Some(&rows(&[("a", 4)]))), 4, "two were added");
+        assert_eq!(topic("b", 6).seen(Some(&rows(&[("a", 4)]))), 0, "it was recreated");
+        assert_eq!(topic("a", 6).seen(Some(&rows(&[("", 0)]))), 0, "it did not exist before");
+        assert_eq!(topic("", 6).seen(Some(&rows(&[("", 4)]))), 4, "the broker tells no ids");
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod cli;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
-use sluicegate::commands::{check, config_error, dead_letters, demo, progress, run, status};
+use sluicegate::commands::{Usage, check, config_error, dead_letters, demo, progress, run, status};
 use sluicegate::config::{Config, ConfigError, Effective, Log, Sources};
 use sluicegate::http;
 use sluicegate::status::Recent;
@@ -18,11 +18,6 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The exit code for a configuration that cannot be used, as for a wrong command line.
 const USAGE: u8 = 2;
-
-/// What is wrong with the command line or the configuration.
-#[derive(Debug, thiserror::Error)]
-#[error("{0:#}")]
-struct Usage(anyhow::Error);
 
 fn main() -> ExitCode {
     match execute(Cli::parse()) {

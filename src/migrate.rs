@@ -8,6 +8,7 @@
 //! The records are sqlx's (`_sqlx_migrations`), so that its command-line tool reads them.
 
 use crate::clock;
+use crate::ledger;
 use crate::mysql::without_values;
 use crate::mysql::{Backoff, number_of};
 use crate::mysql::{Server, close};
@@ -17,7 +18,7 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
@@ -38,6 +39,10 @@ const NO_SUCH_TABLE: u16 = 1146;
 /// rolled back by the group, 1317 a statement that a cluster aborted for another node's change.
 const IN_THE_WAY: [u16; 12] =
     [1020, 1050, 1060, 1061, 1062, 1091, 1205, 1213, 1317, 1412, 1684, 3101];
+
+/// The migration that creates the tables in which sluicegate records how far it is. It is applied again if
+/// one of them is missing.
+const OWN_TABLES: i64 = 9;
 
 /// The table of records, as sqlx creates it.
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
@@ -197,9 +202,38 @@ async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<
             name: migration.description.to_string(),
             error,
         })?;
-        if record(connection, migration, started.elapsed()).await? {
+        let is_recorded = is_recorded(connection, migration).await?;
+        if migration.version == OWN_TABLES && !is_recorded {
+            forget_later_state(connection).await?;
+        }
+        if is_recorded || record(connection, migration, started.elapsed()).await? {
             *applied += 1;
         }
+    }
+    Ok(())
+}
+
+async fn is_recorded(
+    connection: &mut MySqlConnection,
+    migration: &Migration,
+) -> Result<bool, Error> {
+    let select = sqlx::query("SELECT 1 FROM _sqlx_migrations WHERE version = ? AND success");
+    Ok(!connection.fetch_all(select.bind(migration.version)).await?.is_empty())
+}
+
+/// A backup of before sluicegate recorded anything may be restored over tables that record what a later
+/// state held: what they say is not true of this one.
+async fn forget_later_state(connection: &mut MySqlConnection) -> Result<(), Error> {
+    let mut rows = 0;
+    for table in [ledger::PROGRESS, ledger::WRITERS, ledger::TOPICS] {
+        let delete = AssertSqlSafe(format!("DELETE FROM `{table}`"));
+        rows += connection.execute(delete).await?.rows_affected();
+    }
+    if rows > 0 {
+        warn!(
+            rows,
+            "migrations: sluicegate's own tables are newer than this database, so an older backup was restored over it; emptied them. The next start reads every partition from its first offset; to say where the backup was: sluicegate progress set --all --to-time"
+        );
     }
     Ok(())
 }
@@ -264,12 +298,26 @@ async fn pending(connection: &mut MySqlConnection) -> Result<Vec<&'static Migrat
     for migration in MIGRATOR.iter() {
         match checksums.remove(&migration.version) {
             None => pending.push(migration),
+            Some(_) if migration.version == OWN_TABLES && lacks_own_tables(connection).await? => {
+                pending.push(migration);
+            }
             Some(checksum) if checksum == *migration.checksum => {}
             Some(_) => return Err(Error::Changed(migration.version)),
         }
     }
     // The rest is of a newer version; the schema check tells whether its tables fit.
     Ok(pending)
+}
+
+/// Whether a table of [`OWN_TABLES`] was dropped.
+async fn lacks_own_tables(connection: &mut MySqlConnection) -> Result<bool, Error> {
+    let own = [ledger::PROGRESS, ledger::WRITERS, ledger::TOPICS];
+    let count = format!(
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ('{}')",
+        own.join("', '")
+    );
+    let count: i64 = connection.fetch_one(AssertSqlSafe(count)).await?.try_get(0)?;
+    Ok(usize::try_from(count).is_ok_and(|count| count < own.len()))
 }
 
 impl Error {

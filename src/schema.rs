@@ -145,6 +145,12 @@ impl<'m> Wanted<'m> {
         Self { name: ledger::WRITERS, columns, key: vec!["instance", "writer"], table: None }
     }
 
+    fn topics() -> Self {
+        let key = vec!["cluster_id", "group_id", "topic", "topic_id"];
+        let columns = key.iter().copied().chain(["partitions", "seen_at"]).collect();
+        Self { name: ledger::TOPICS, columns, key, table: None }
+    }
+
     /// The key's name in a new table.
     fn key_name(&self) -> String {
         format!("uq_{}", self.name)
@@ -182,7 +188,7 @@ pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
         }
         None => mismatches.push(missing(dead_letter::TABLE, MIGRATE.to_owned())),
     }
-    for own in [Wanted::progress(), Wanted::writers()] {
+    for own in [Wanted::progress(), Wanted::writers(), Wanted::topics()] {
         match live.tables.get(own.name) {
             Some(found) => table::check_own(&own, found, &live.server, &mut mismatches),
             None => mismatches.push(missing(own.name, MIGRATE.to_owned())),

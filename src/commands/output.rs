@@ -15,3 +15,8 @@ pub(super) fn say_json_lines(all: &[impl serde::Serialize]) -> anyhow::Result<()
 pub(super) fn to_seconds(time: &str) -> String {
     time.chars().take(19).collect()
 }
+
+/// A time as the server writes it, in RFC 3339; it is in UTC.
+pub(super) fn in_rfc_3339(time: &str) -> String {
+    format!("{}Z", time.replacen(' ', "T", 1))
+}

@@ -6,18 +6,19 @@ mod moves;
 mod positions;
 mod print;
 mod store;
+mod words;
 
-use super::output::say;
 use super::{connect, lines, mapping, said};
 use crate::config::Config;
 use crate::ledger::Held;
 use crate::mysql::close;
 use crate::offsets::Offsets;
 use anyhow::{Context, anyhow, bail};
-use args::Target;
+use args::{How, Target};
 use kafka::Kafka;
 use moves::Move;
-use positions::{Earlier, Position};
+use positions::{Earlier, Position, Unrecorded};
+use print::Line;
 use sqlx::mysql::MySqlConnection;
 use std::io::{IsTerminal, Write};
 use store::Group;
@@ -57,16 +58,22 @@ async fn execute_on(
         );
     }
     which.check(&topics, &known)?;
+    let is_list = matches!(command, Command::List { .. });
+    let adopts = is_list && places.adopts(&positions, config).await?;
     positions.retain(|one| which.takes(&one.partition));
     earlier.retain(|one| which.takes(&one.recorded.partition));
     match command {
-        Command::List { json, .. } => places.list(&positions, &earlier, json).await,
+        Command::List { json, .. } => {
+            let unrecorded = Unrecorded { reset: config.kafka.reset, adopts };
+            places.list(&print::lines(&positions, &earlier, unrecorded), json).await
+        }
         Command::Set(set) => places.set(positions, set).await,
-        Command::SkipToKafka { yes, .. } => places.skip_to_kafka(positions, yes).await,
+        Command::SkipToKafka { how, .. } => places.skip_to_kafka(positions, how).await,
     }
 }
 
-/// What a start would warn of: where Kafka's offsets are ahead of this database.
+/// What a start would warn of: where Kafka's offsets are ahead of this database, and what Kafka no longer
+/// has.
 ///
 /// # Errors
 /// If Kafka or the server cannot be asked.
@@ -74,12 +81,9 @@ pub(super) async fn warnings(config: &Config, topics: &[String]) -> anyhow::Resu
     let mut connection = connect(config).await?;
     let mut places = Places::new(&mut connection, config).await?;
     let (positions, _) = places.look(topics).await?;
-    let adopts = positions.iter().all(|one| one.held == Held::Nothing)
-        && positions.iter().any(|one| one.committed.is_some())
-        && !positions.iter().any(|one| one.was_recorded)
-        && store::adopts(places.connection, &mapping(config)?).await.map_err(said)?;
+    let adopts = places.adopts(&positions, config).await?;
     close(connection).await;
-    Ok(print::warnings(&positions, adopts))
+    Ok(words::warnings(&positions, adopts))
 }
 
 /// Both places that know how far a group is.
@@ -99,58 +103,79 @@ impl<'c> Places<'c> {
 
     /// What both say of these topics.
     async fn look(&mut self, topics: &[String]) -> anyhow::Result<(Vec<Position>, Vec<Earlier>)> {
-        let recorded = store::recorded(self.connection, &self.group).await.map_err(said)?;
+        let recorded = store::recorded(self.connection, &self.group).await;
+        let recorded = recorded.map_err(store::unreadable)?;
         let present = self.kafka.present(topics.to_vec()).await?;
         Ok(positions::side_by_side(&present, &recorded, topics))
     }
 
-    async fn list(
-        &mut self,
-        positions: &[Position],
-        earlier: &[Earlier],
-        json: bool,
-    ) -> anyhow::Result<()> {
+    /// Whether the next start takes Kafka's offsets, this once; these are all positions of the group.
+    async fn adopts(&mut self, positions: &[Position], config: &Config) -> anyhow::Result<bool> {
+        Ok(positions.iter().all(|one| one.held == Held::Nothing)
+            && positions.iter().any(|one| one.committed.is_some())
+            && !positions.iter().any(|one| one.was_recorded)
+            && store::adopts(self.connection, &mapping(config)?).await.map_err(said)?)
+    }
+
+    async fn list(&mut self, lines: &[Line<'_>], json: bool) -> anyhow::Result<()> {
         let others = store::other_groups(self.connection, &self.group).await.map_err(said)?;
-        print::print_list(positions, earlier, json)?;
+        print::print_list(lines, json)?;
         if !others.is_empty() {
             // JSON lines stay JSON lines.
-            let _ = writeln!(std::io::stderr(), "{}", print::other_groups(&others, &self.group));
+            let _ = writeln!(std::io::stderr(), "{}", words::other_groups(&others, &self.group));
         }
         Ok(())
     }
 
     async fn set(&mut self, positions: Vec<Position>, set: Set) -> anyhow::Result<()> {
-        if !set.dry_run {
-            self.refuse_members().await?;
-        }
-        let target = set.to.target();
+        let Set { to, how, .. } = set;
+        self.refuse_members(how).await?;
+        let target = to.target();
         let wanted = self.wanted(&target, &positions).await?;
-        let moves = moves::to(&positions, &wanted, target.may_be_deleted())
+        let moves = moves::to(&positions, &wanted, target.is_held())
             .map_err(|faults| impossible(&faults))?;
-        print::print_moves(&moves)?;
-        for position in positions.iter().filter(|one| !wanted.contains_key(&one.partition)) {
-            print::nothing_recorded(position, &target)?;
+        if let Target::Group(group) = &target {
+            for one in positions.iter().filter(|one| !wanted.contains_key(&one.partition)) {
+                print::tell(how, &words::nothing_recorded(&one.partition, group))?;
+            }
         }
-        if set.dry_run {
+        self.change(&moves, how).await
+    }
+
+    async fn skip_to_kafka(&mut self, positions: Vec<Position>, how: How) -> anyhow::Result<()> {
+        self.refuse_members(how).await?;
+        let moves = moves::to_kafka(&positions).map_err(|faults| impossible(&faults))?;
+        if moves.is_empty() {
+            let nothing = "nothing to skip: Kafka's offsets are not ahead of this database";
+            return print::tell(how, nothing);
+        }
+        self.change(&moves, how).await
+    }
+
+    /// Says what moves mean, asks before messages are skipped, makes them, and says how to undo them.
+    async fn change(&mut self, moves: &[Move], how: How) -> anyhow::Result<()> {
+        if !how.json {
+            print::print_moves(moves, how.yes && !how.dry_run)?;
+        }
+        for gone in moves.iter().filter_map(words::gone_of_move) {
+            print::tell(how, &gone)?;
+        }
+        if how.dry_run {
+            print::print_json(moves, how)?;
             if let Some(members) = self.members().await? {
                 let _ = writeln!(std::io::stderr(), "for now it would be refused: {members}");
             }
-            return say("nothing was changed (--dry-run)");
+            return print::tell(how, "nothing was changed (--dry-run)");
         }
-        self.apply(&moves).await
-    }
-
-    async fn skip_to_kafka(&mut self, positions: Vec<Position>, yes: bool) -> anyhow::Result<()> {
-        self.refuse_members().await?;
-        let moves = moves::to_kafka(&positions).map_err(|faults| impossible(&faults))?;
-        if moves.is_empty() {
-            return say("nothing to skip: Kafka's offsets are not ahead of this database");
+        let (messages, partitions) = moves::skipped(moves);
+        if messages > 0 && !how.yes {
+            confirm(messages, partitions)?;
         }
-        print::print_moves(&moves)?;
-        if !yes {
-            confirm(&print::question(&moves))?;
-        }
-        self.apply(&moves).await
+        self.apply(moves).await?;
+        print::print_json(moves, how)?;
+        let set = words::partitions(moves.len());
+        print::tell(how, &format!("{set} set, in this database and in Kafka"))?;
+        words::undo(moves).iter().try_for_each(|line| print::tell(how, line))
     }
 
     /// Where partitions are to continue; without those that another group has nothing of.
@@ -177,7 +202,7 @@ impl<'c> Places<'c> {
         let held = positions::held_in(positions, &recorded);
         if held.is_empty() {
             let others = store::other_groups(self.connection, &self.group).await.map_err(said)?;
-            bail!("{}", print::no_such_group(name, &others, &self.group));
+            bail!("{}", words::no_such_group(name, &others, &self.group));
         }
         Ok(held)
     }
@@ -185,11 +210,14 @@ impl<'c> Places<'c> {
     /// What keeps the positions from being changed, if the group has members.
     async fn members(&self) -> anyhow::Result<Option<String>> {
         let members = self.kafka.members(self.group.group_id.clone()).await?;
-        Ok((!members.is_empty()).then(|| print::members(&self.group.group_id, &members)))
+        Ok((!members.is_empty()).then(|| words::members(&self.group.group_id, &members)))
     }
 
     /// A running instance would overwrite what is set.
-    async fn refuse_members(&self) -> anyhow::Result<()> {
+    async fn refuse_members(&self, how: How) -> anyhow::Result<()> {
+        if how.dry_run {
+            return Ok(());
+        }
         match self.members().await? {
             Some(members) => bail!("{members}"),
             None => Ok(()),
@@ -211,10 +239,7 @@ impl<'c> Places<'c> {
         let taken = self.kafka.commit(offsets).await;
         taken.context("Kafka did not take the offsets, so this database keeps its own")?;
         let done = store::commit(self.connection).await.map_err(said);
-        done.context(
-            "Kafka has the new offsets, but this database may not; run the command again",
-        )?;
-        say(&format!("{} set, in this database and in Kafka", print::partitions(moves.len())))
+        done.context("Kafka has the new offsets, but this database may not; run the command again")
     }
 }
 
@@ -222,11 +247,12 @@ fn impossible(faults: &[String]) -> anyhow::Error {
     anyhow!("nothing was changed:\n{}", lines(faults))
 }
 
-fn confirm(question: &str) -> anyhow::Result<()> {
+/// Asks before messages are skipped.
+fn confirm(messages: i64, partitions: usize) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
-        bail!("{question} Nothing was changed; add --yes to confirm");
+        bail!("{}", words::refusal(messages, partitions));
     }
-    let _ = write!(std::io::stderr(), "{question} [y/N] ");
+    let _ = write!(std::io::stderr(), "{} [y/N] ", words::question(messages, partitions));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).context("reading the answer")?;
     if !["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {

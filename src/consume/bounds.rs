@@ -103,11 +103,9 @@ impl BoundsFetcher {
     /// Asks, unless a question of this kind is open or there is nothing to ask.
     pub(super) fn ask(&self, question: Question) {
         let is_empty = match &question {
-            Question::Beginnings { partitions, .. }
-            | Question::Bounds(partitions)
-            | Question::Ends(partitions) => partitions.is_empty(),
+            Question::Bounds(partitions) | Question::Ends(partitions) => partitions.is_empty(),
             Question::TopicIds(topics) => topics.is_empty(),
-            Question::Members(_) => false,
+            Question::Beginnings { .. } | Question::Members(_) => false,
         };
         if !is_empty && lock(&self.open).insert(kind(&question)) {
             // The channel has room for each kind.
@@ -189,15 +187,20 @@ impl Worker {
     }
 
     /// Asks until Kafka answers.
-    fn beginnings(&self, partitions: &[TopicPartition], topics: &[String]) -> Option<Beginnings> {
+    fn beginnings(
+        &mut self,
+        partitions: &[TopicPartition],
+        topics: &[String],
+    ) -> Option<Beginnings> {
         let mut questions = 0;
         while !self.is_closing() {
             questions += 1;
-            match beginnings(&self.consumer, partitions, topics) {
+            match self.try_beginnings(partitions, topics) {
                 Ok(found) => {
                     *lock(&self.trouble) = None;
-                    let is_short =
-                        |facts: &PartitionFacts| facts.committed.is_some_and(|at| at > facts.end);
+                    let is_short = |facts: &PartitionFacts| {
+                        facts.committed.is_some_and(|at| at > facts.written)
+                    };
                     if questions >= SETTLE_QUESTIONS || !found.facts.iter().any(is_short) {
                         return Some(found);
                     }
@@ -212,6 +215,35 @@ impl Worker {
             std::thread::sleep(ASK_AGAIN);
         }
         None
+    }
+
+    /// An operator may have skipped an open transaction: then the group's offset is after the last message
+    /// that can be read, and not beyond what was written.
+    fn try_beginnings(
+        &mut self,
+        partitions: &[TopicPartition],
+        topics: &[String],
+    ) -> KafkaResult<Beginnings> {
+        let mut found = beginnings(&self.consumer, partitions, topics)?;
+        let is_short =
+            |facts: &&mut PartitionFacts| facts.committed.is_some_and(|at| at > facts.end);
+        let short: Vec<&mut PartitionFacts> = found.facts.iter_mut().filter(is_short).collect();
+        if !short.is_empty() {
+            let names: Vec<_> = short.iter().map(|facts| facts.partition.clone()).collect();
+            let bounds = bounds_of(self.uncommitted()?, &names)?;
+            for facts in short {
+                facts.written = bounds.get(&facts.partition).map_or(facts.end, |(_, end)| *end);
+            }
+        }
+        Ok(found)
+    }
+
+    /// A client that sees what open transactions hide.
+    fn uncommitted(&mut self) -> KafkaResult<&BaseConsumer> {
+        match &mut self.uncommitted {
+            Some(client) => Ok(client),
+            none => Ok(none.insert(self.config.create()?)),
+        }
     }
 
     fn bounds(&self, partitions: Vec<TopicPartition>) -> Bounds {
@@ -229,10 +261,7 @@ impl Worker {
     }
 
     fn ends(&mut self, partitions: &[TopicPartition]) -> KafkaResult<(Bounds, BTreeSet<Arc<str>>)> {
-        let client = match &mut self.uncommitted {
-            Some(client) => client,
-            none => none.insert(self.config.create()?),
-        };
+        let client = self.uncommitted()?;
         let topics: BTreeSet<&Arc<str>> = partitions.iter().map(|one| &one.topic).collect();
         let mut missing = BTreeSet::new();
         for topic in topics {

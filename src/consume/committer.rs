@@ -22,6 +22,8 @@ pub struct CommitOutcome {
     pub gone: Offsets,
     /// Why some failed.
     pub error: Option<String>,
+    /// They failed because this instance is not in the group any more, or has missed a rebalance.
+    pub is_thrown_out: bool,
 }
 
 /// A thread that commits. librdkafka's asynchronous commit reports its outcome only through a callback
@@ -80,6 +82,7 @@ fn commit(consumer: &BaseConsumer<Context>, offsets: Offsets) -> CommitOutcome {
     if !is_about_a_topic(&error) {
         return CommitOutcome {
             failed: offsets,
+            is_thrown_out: is_about_the_member(&error),
             error: Some(error.to_string()),
             ..CommitOutcome::default()
         };
@@ -107,6 +110,14 @@ fn commit(consumer: &BaseConsumer<Context>, offsets: Offsets) -> CommitOutcome {
 fn is_about_a_topic(error: &KafkaError) -> bool {
     is_unknown_topic(error)
         || error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed)
+}
+
+fn is_about_the_member(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{FencedInstanceId, IllegalGeneration, UnknownMemberId};
+    matches!(
+        error.rdkafka_error_code(),
+        Some(UnknownMemberId | IllegalGeneration | FencedInstanceId)
+    )
 }
 
 fn is_unknown_topic(error: &KafkaError) -> bool {

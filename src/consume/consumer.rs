@@ -19,6 +19,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 use tracing::{error, warn};
 
@@ -26,6 +27,9 @@ use tracing::{error, warn};
 const FORGOTTEN: Duration = Duration::from_secs(3);
 /// How long librdkafka may take to begin again; it needs no broker for that.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long librdkafka may take to leave the group and end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(15);
 
 pub struct Consumer {
     inner: Arc<BaseConsumer<Context>>,
@@ -242,8 +246,8 @@ impl Consumer {
         Ok(committed(&self.inner, partitions, QUERY_TIMEOUT)?.offsets)
     }
 
-    /// Leaves the group; commit everything before. If Kafka has not answered the last commit, it is
-    /// not told either: it notices when the session times out.
+    /// Leaves the group; commit everything before. If Kafka has not answered the last commit, or librdkafka
+    /// does not come to an end, Kafka is not told: it notices when the session times out.
     pub fn close(self) {
         self.inner.context().closing.store(true, Ordering::Relaxed);
         // Answer what has no answer yet. Where an assignment begins does not matter any more: we read
@@ -261,10 +265,18 @@ impl Consumer {
             Some(Err(_)) => error!("commit: the commit thread ended unexpectedly"),
             Some(Ok(())) => {}
         }
-        if fetcher.end().is_err() {
-            error!("consume: the bounds thread ended unexpectedly");
+        let (done, is_done) = sync_channel(1);
+        let closing = std::thread::Builder::new().name("close".to_owned()).spawn(move || {
+            if fetcher.end().is_err() {
+                error!("consume: the bounds thread ended unexpectedly");
+            }
+            drop(inner);
+            // Fails only if nobody waits any more.
+            let _ = done.send(());
+        });
+        if closing.is_ok() && is_done.recv_timeout(CLOSE_WITHIN) == Err(RecvTimeoutError::Timeout) {
+            warn!("consume: librdkafka does not end; leaving the group without waiting for it");
         }
-        drop(inner);
     }
 }
 

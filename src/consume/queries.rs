@@ -2,7 +2,7 @@
 //! it is given.
 
 use super::{QUERY_TIMEOUT, identity};
-use crate::ledger::{Held, HeldByTopic};
+use crate::ledger::{Held, HeldByTopic, Topic};
 use crate::offsets::{Bounds, Offsets, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -25,10 +25,12 @@ pub struct PartitionFacts {
     pub first: i64,
     /// The offset after the last one that can be read.
     pub end: i64,
+    /// The offset after the last one that was written, open transactions included, as far as it matters.
+    pub written: i64,
     /// Whether a database had recorded that offset when it was committed.
     pub was_recorded: bool,
-    /// Whether the group has committed an offset in any partition of the topic.
-    pub group_knows_topic: bool,
+    /// How many partitions of the topic are not younger than the group: not Kafka's to know, either.
+    pub seen: Option<i64>,
     /// Whether the topic did not exist yet when this instance started: not Kafka's to know, either.
     pub is_topic_new: bool,
     /// Kafka's id of the topic; empty if it tells none.
@@ -68,8 +70,8 @@ pub struct Beginnings {
     pub facts: Vec<PartitionFacts>,
     /// What the group has committed in all topics that it reads.
     pub group: Committed,
-    /// Ids by topic, for those that exist.
-    pub topic_ids: BTreeMap<Arc<str>, Arc<str>>,
+    /// All topics that the group reads, those that do not exist included.
+    pub topics: BTreeMap<Arc<str>, Topic>,
     pub cluster_id: Arc<str>,
 }
 
@@ -84,11 +86,23 @@ pub(super) fn beginnings<C: ConsumerContext>(
     // First: if a topic is recreated meanwhile, its old id with new bounds is noticed the next time.
     let topic_ids = identity::topic_ids(consumer, &names)?;
     let mut all: BTreeSet<TopicPartition> = partitions.iter().cloned().collect();
-    for topic in topic_ids.keys() {
-        all.extend(partitions_of_topic(consumer, topic)?);
+    let mut found: BTreeMap<Arc<str>, Topic> =
+        topics.iter().map(|topic| (Arc::from(topic.as_str()), Topic::default())).collect();
+    for (topic, id) in &topic_ids {
+        let its = partitions_of_topic(consumer, topic)?;
+        let partitions = i64::try_from(its.len()).unwrap_or(i64::MAX);
+        found.insert(Arc::clone(topic), Topic { id: Arc::clone(id), partitions });
+        all.extend(its);
     }
     let all: Vec<TopicPartition> = all.into_iter().collect();
     let group = committed(consumer, &all, QUERY_TIMEOUT)?;
+    // Where it has committed something, it has seen no partition beyond.
+    for (name, topic) in &mut found {
+        let known = group.offsets.keys().filter(|known| known.topic == *name);
+        if let Some(last) = known.map(|known| known.partition).max() {
+            topic.partitions = topic.partitions.min(i64::from(last) + 1);
+        }
+    }
     // Last, because another instance may commit meanwhile: with an older end, its offsets could seem to
     // lie beyond the end.
     let bounds = match bounds_of(consumer, partitions) {
@@ -109,7 +123,8 @@ pub(super) fn beginnings<C: ConsumerContext>(
             was_recorded: group.recorded.contains(partition),
             first,
             end,
-            group_knows_topic: group.offsets.keys().any(|known| known.topic == partition.topic),
+            written: end,
+            seen: None,
             is_topic_new: false,
             topic_id: topic_ids.get(&partition.topic).cloned().unwrap_or_default(),
             rows: HeldByTopic::new(),
@@ -117,7 +132,7 @@ pub(super) fn beginnings<C: ConsumerContext>(
     };
     let facts = partitions.iter().map(facts).collect();
     let cluster_id = identity::cluster_id(consumer)?;
-    Ok(Beginnings { facts, group, topic_ids, cluster_id })
+    Ok(Beginnings { facts, group, topics: found, cluster_id })
 }
 
 fn those_that_exist<C: ConsumerContext>(

@@ -2,7 +2,7 @@
 
 use super::numbers::{self, NumberFault};
 use super::walk::ABSENT;
-use crate::buffer::{NULL, Rows};
+use crate::buffer::Rows;
 use crate::datetime;
 use crate::decode::{Document, kind};
 use crate::exact::{Exact, NoFit, write_double};

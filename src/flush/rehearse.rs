@@ -13,7 +13,7 @@ use crate::buffer::{Batch, Rows};
 use crate::clock;
 use crate::datetime::{self, Micros};
 use crate::dead_letter::DeadLetter;
-use crate::ledger::{self, HeldByTopic, Identity, Ledger, Record};
+use crate::ledger::{self, HeldByTopic, Identity, Ledger, Record, Topic};
 use crate::mapping::{ColumnSpec, ColumnType, Mapping, Storage, Table, TableId, TableKind};
 use crate::mysql::Class;
 use crate::mysql::Dialect;
@@ -112,7 +112,7 @@ pub async fn rehearse(
         }
         within(timeout, |_| (), connection.execute("ROLLBACK")).await?;
     }
-    for own in [ledger::WRITERS, ledger::PROGRESS] {
+    for own in [ledger::WRITERS, ledger::PROGRESS, ledger::TOPICS] {
         refusals.extend(rehearse_own(connection, &statements, own, timeout).await?);
     }
     Ok(refusals)
@@ -156,6 +156,13 @@ fn own_steps(statements: &Statements, own: &str) -> Vec<(&'static str, String)> 
             ("write", progress::count(&identity, &second)),
             ("read", progress::commits(&second)),
             ("delete", progress::forget_ended(&[second.instance])),
+        ];
+    }
+    if own == ledger::TOPICS {
+        let topics = [(Arc::from(&*name), Topic::default())];
+        return vec![
+            ("write", progress::see(&identity, &topics)),
+            ("read", progress::seen(&identity)),
         ];
     }
     let partition = TopicPartition { topic: Arc::from(name), partition: 0 };

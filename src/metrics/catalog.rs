@@ -149,7 +149,7 @@ pub const METRICS: &[Metric] = &[
         name: "sluicegate_consume_kafka_ahead_messages",
         kind: Kind::Gauge,
         labels: &["topic", "partition"],
-        help: "By how much Kafka's offset was ahead of what the database held when this instance got the partition; reading began at the database's",
+        help: "How many messages are left to read again because the database lacked them, up to Kafka's offset when the partition began",
         question: "Did the database lose something, or does another one share the group?",
     },
     Metric {

@@ -3,9 +3,8 @@
 //! Takes what Kafka and the database know of a partition and `kafka.auto_offset_reset`, gives the offset to
 //! read from: the smaller of Kafka's and the database's. Holds true: nothing is skipped that the database
 //! does not say it holds; a first position is chosen once, since it is recorded before the first message is
-//! read; a partition that appears in a topic that the group knows already, or with a topic while we run, is
-//! read from its first offset, because its messages are newer than the group's start. Fails if the setting
-//! is `error`. Absent: IO.
+//! read; a partition that is younger than the group, because it was added, or its topic was created or
+//! recreated since, is read from its first offset. Fails if the setting is `error`. Absent: IO.
 //!
 //! ```text
 //!             database   Kafka   partition holds   begins
@@ -14,11 +13,12 @@
 //! replay        120       110     [100, 200)        110   an operator moved the group back
 //! retention      40        40     [100, 200)        100   60 messages are gone
 //! truncated     900       900     [100, 200)        100   deleted and recreated, or a leader lost records
+//! skipped       205       205     [100, 200)        205   an operator skipped an open transaction
 //! recreated  another id   120     [100, 200)        100
 //! other         none      120     [100, 200)        100 or 120: auto_offset_reset; 100 if a database has
 //!                                                   recorded the 120
-//! new           none     none     [100, 200)        100 or 200: auto_offset_reset, or the first offset if
-//!                                                   the group knows the topic
+//! new           none     none     [100, 200)        100 or 200: auto_offset_reset; 100 if it is younger than
+//!                                                   the group
 //! ```
 
 use crate::config::OffsetReset;
@@ -62,12 +62,19 @@ pub(super) enum Surprise {
 
 impl Surprise {
     /// By how much Kafka's offset is ahead of the database, if it is.
-    pub(super) const fn ahead(self, begin: i64) -> Option<i64> {
+    const fn ahead(self, begin: i64) -> Option<i64> {
         match self {
             Self::Ahead { kafka, held } => Some(kafka - held),
             Self::Unknown { kafka } => Some(kafka - begin),
             Self::Deleted { .. } | Self::Truncated { .. } | Self::Recreated => None,
         }
+    }
+}
+
+impl Begin {
+    /// By how much Kafka's offset is ahead of the database, if it is.
+    pub(super) fn ahead(&self) -> Option<i64> {
+        self.surprises.iter().find_map(|surprise| surprise.ahead(self.offset))
     }
 }
 
@@ -128,13 +135,13 @@ pub(super) fn begin(facts: &PartitionFacts, reset: OffsetReset) -> Result<Begin,
         }
         (Held::Nothing, Some(kafka)) => kafka,
         (Held::Nothing, None) => match reset {
-            _ if facts.group_knows_topic || facts.is_topic_new => first,
+            _ if is_younger(facts) => first,
             OffsetReset::Earliest => first,
             OffsetReset::Latest => end,
             OffsetReset::Error => return Err(NoBegin::Uncommitted(partition.clone())),
         },
     };
-    if (first..=end).contains(&next) {
+    if (first..=facts.written).contains(&next) {
         return Ok(at(next, surprises));
     }
     if reset == OffsetReset::Error {
@@ -143,9 +150,15 @@ pub(super) fn begin(facts: &PartitionFacts, reset: OffsetReset) -> Result<Begin,
     }
     surprises.push(match next < first {
         true => Surprise::Deleted { from: next, first },
-        false => Surprise::Truncated { next, end },
+        false => Surprise::Truncated { next, end: facts.written },
     });
     Ok(at(first, surprises))
+}
+
+/// Whether a partition came after the group had first seen its topic, or after it had missed it.
+fn is_younger(facts: &PartitionFacts) -> bool {
+    facts.is_topic_new
+        || facts.seen.is_some_and(|seen| i64::from(facts.partition.partition) >= seen)
 }
 
 #[cfg(test)]
@@ -165,7 +178,8 @@ mod tests {
             was_recorded: false,
             first: 100,
             end: 200,
-            group_knows_topic: false,
+            written: 205,
+            seen: None,
             is_topic_new: false,
             rows: row.into_iter().collect(),
         }
@@ -190,6 +204,7 @@ mod tests {
         check(Held::Before(40), Some(40), Earliest, Some((100, true)));
         check(Held::Before(40), Some(40), Latest, Some((100, true)));
         check(Held::Before(900), Some(900), Latest, Some((100, true)));
+        check(Held::Before(205), Some(205), Earliest, Some((205, false)));
         check(Held::Nothing, Some(120), Earliest, Some((100, true)));
         check(Held::Nothing, Some(40), Earliest, Some((100, true)));
         check(Held::Nothing, Some(120), Latest, Some((120, false)));
@@ -205,11 +220,19 @@ mod tests {
     fn what_is_newer_than_the_start_begins_at_its_first_offset() {
         let facts = facts(Held::Nothing, None);
         for reset in [OffsetReset::Earliest, OffsetReset::Latest, OffsetReset::Error] {
-            let added = PartitionFacts { group_knows_topic: true, ..facts.clone() };
-            assert_eq!(begin(&added, reset).unwrap().offset, 100);
             let created = PartitionFacts { is_topic_new: true, ..facts.clone() };
             assert_eq!(begin(&created, reset).unwrap().offset, 100);
+            let grown = PartitionFacts { seen: Some(3), ..facts.clone() };
+            assert_eq!(begin(&grown, reset).unwrap().offset, 100, "it has partitions 0 to 2 only");
         }
+    }
+
+    #[test]
+    fn what_a_group_has_seen_is_as_the_setting_says() {
+        // Another instance may have been faster with its partitions of the topic.
+        let facts = PartitionFacts { seen: Some(4), ..facts(Held::Nothing, None) };
+        assert_eq!(begin(&facts, OffsetReset::Latest).unwrap().offset, 200);
+        assert!(begin(&facts, OffsetReset::Error).is_err());
     }
 
     #[test]
@@ -226,7 +249,7 @@ mod tests {
     fn by_how_much_kafka_is_ahead() {
         let ahead = |held, committed| {
             let begin = begin(&facts(held, committed), OffsetReset::Earliest).unwrap();
-            begin.surprises.iter().find_map(|surprise| surprise.ahead(begin.offset))
+            begin.ahead()
         };
         assert_eq!(ahead(Held::Before(110), Some(120)), Some(10));
         assert_eq!(ahead(Held::Before(40), Some(120)), Some(80), "though 60 of them are gone");

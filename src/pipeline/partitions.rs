@@ -32,6 +32,8 @@ pub(super) struct Partition {
     recorded: Option<i64>,
     /// The offset that we expect next.
     next: i64,
+    /// Kafka's offset, if it was ahead of the database when the partition began.
+    ahead_until: Option<i64>,
     /// Whether messages have come that no sealed batch covers yet.
     is_open: bool,
     /// The last offset that was handed over to be committed.
@@ -64,6 +66,7 @@ impl Partition {
             watermark,
             recorded: None,
             next: begin.offset,
+            ahead_until: begin.ahead().and(begin.committed),
             is_open: false,
             handed_over: begin.committed,
             metrics: None,
@@ -123,6 +126,16 @@ impl Partition {
     /// Whether the database has not recorded where the partition begins.
     fn is_new(&self) -> bool {
         self.recorded.is_none()
+    }
+
+    /// How many messages are left of those that the database lacked when the partition began; once 0, `None`.
+    pub(super) fn left_to_read_again(&mut self) -> Option<i64> {
+        let until = self.ahead_until?;
+        let left = (until - self.watermark.durable().unwrap_or(until)).max(0);
+        if left == 0 {
+            self.ahead_until = None;
+        }
+        Some(left)
     }
 
     /// Updates the partition's gauges.

@@ -81,7 +81,8 @@ async fn tables(
     let (mut tables, mut last_ids) = (Tables::new(), BTreeMap::new());
     for row in rows {
         let name = text(&row, 0)?;
-        let is_ours = [dead_letter::TABLE, ledger::PROGRESS, ledger::WRITERS].contains(&&*name);
+        let own = [dead_letter::TABLE, ledger::PROGRESS, ledger::WRITERS, ledger::TOPICS];
+        let is_ours = own.contains(&&*name);
         if mapping.table(&name).is_none() && !is_ours {
             continue;
         }

@@ -45,15 +45,18 @@ fn in_words(stats: &DatabaseStats) -> Option<String> {
     if ahead > 0 {
         let topics: Vec<&str> = stats.kafka_ahead.keys().map(String::as_str).collect();
         parts.push(format!(
-            "At the start Kafka's offsets were {ahead} messages ahead of what the database held ({}); they are read again.",
+            "The database lacks {ahead} messages that Kafka's offsets are after ({}); they are being read again.",
             topics.join(", ")
         ));
     }
     if stats.foreign_members > 0 {
-        parts.push(format!(
-            "{} members of the group do not write to this database; the log names them.",
-            stats.foreign_members
-        ));
+        parts.push(match stats.foreign_members {
+            1 => "A member of the group does not write to this database; the log names it."
+                .to_owned(),
+            more => format!(
+                "{more} members of the group do not write to this database; the log names them."
+            ),
+        });
     }
     (!parts.is_empty()).then(|| parts.join(" "))
 }

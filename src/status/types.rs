@@ -53,7 +53,7 @@ pub struct Limit {
 pub struct DatabaseStats {
     /// How often it lacked what it had acknowledged.
     pub went_back: u64,
-    /// By how many messages Kafka's offsets were ahead of it when partitions began, by topic.
+    /// How many messages are left to read again because it lacked them, by topic.
     pub kafka_ahead: BTreeMap<String, u64>,
     /// Members of the group that do not write to it.
     pub foreign_members: u64,

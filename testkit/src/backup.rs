@@ -42,6 +42,13 @@ impl Backup {
         backup
     }
 
+    /// The same without these tables, which stay as they will be.
+    #[must_use]
+    pub fn without(mut self, tables: &[&str]) -> Self {
+        self.tables.retain(|table| !tables.contains(&table.as_str()));
+        self
+    }
+
     /// Puts all tables back in one statement: whoever is connected sees either all of them as they are, or all of them as
     /// they were.
     pub async fn restore(self, connection: &mut MySqlConnection) {

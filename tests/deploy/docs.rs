@@ -28,7 +28,7 @@ struct Block {
     text: String,
 }
 
-/// All blocks of a language.
+/// All blocks of a language, those in lists, too.
 fn blocks(language: &str) -> Vec<Block> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(repository("docs"))
         .unwrap()
@@ -42,7 +42,12 @@ fn blocks(language: &str) -> Vec<Block> {
     for file in files {
         let text = read(file.to_str().unwrap());
         let mut open: Option<Block> = None;
+        let mut margin = "";
         for (number, line) in text.lines().enumerate() {
+            if open.is_none() {
+                margin = &line[..line.len() - line.trim_start_matches(' ').len()];
+            }
+            let line = line.strip_prefix(margin).unwrap_or(line);
             match &mut open {
                 Some(_) if line == "```" => blocks.extend(open.take()),
                 Some(block) => block.text.push_str(&format!("{line}\n")),
@@ -181,7 +186,8 @@ impl Surroundings {
             .replace("127.0.0.1:9464", &format!("127.0.0.1:{}", self.http))
             .replace("target/release/", "")
             .replace("analytics_clone", &self.clone)
-            .replace(" analytics ", &format!(" {} ", self.world.database));
+            .replace(" analytics ", &format!(" {} ", self.world.database))
+            .replace(" analytics;", &format!(" {};", self.world.database));
         let path = format!("{}:{}", self.bin.display(), std::env::var("PATH").unwrap());
         let output = Command::new("bash")
             .args(["-e", "-u", "-o", "pipefail", "-c", &script])

@@ -12,8 +12,8 @@ use rdkafka::{ClientContext, Message as _};
 use sluicegate::consume::bootstrap_again;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use testkit::DEADLINE;
@@ -37,8 +37,8 @@ enum Order {
 }
 
 /// Keeps what Kafka did not take, and why.
-#[derive(Default)]
-struct Deliveries(Mutex<Vec<String>>);
+#[derive(Clone, Default)]
+struct Deliveries(Arc<Mutex<Vec<String>>>);
 
 impl ClientContext for Deliveries {}
 
@@ -88,14 +88,17 @@ impl Feed {
             .set("message.timeout.ms", "0")
             .set("topic.metadata.refresh.interval.ms", "1000");
         let (orders, inbox) = channel();
+        let deliveries = Deliveries::default();
         let worker = Worker {
-            producer: config.create_with_context(Deliveries::default()).unwrap(),
+            producer: config.create_with_context(deliveries.clone()).unwrap(),
+            deliveries,
             bootstrap_servers: config.get("bootstrap.servers").unwrap().to_owned(),
             prefix: prefix.to_owned(),
             partitions: BTreeMap::new(),
             generator: Generator::new(plan.clone()),
             fed: Fed { plan, messages: 0, extras: Vec::new(), undelivered: Vec::new() },
             between: Duration::from_secs_f64(1.0 / rate),
+            config,
         };
         let thread = std::thread::spawn(move || worker.run(&inbox));
         Self { orders, thread }
@@ -143,7 +146,9 @@ impl Feed {
 }
 
 struct Worker {
+    config: ClientConfig,
     producer: BaseProducer<Deliveries>,
+    deliveries: Deliveries,
     bootstrap_servers: String,
     prefix: String,
     partitions: BTreeMap<String, i32>,
@@ -164,7 +169,13 @@ impl Worker {
                     self.flush();
                     done.send(()).unwrap();
                 }
-                Ok(Order::Resume) => (paused, due) = (false, Instant::now()),
+                Ok(Order::Resume) => {
+                    // Topics may have been created anew. A producer that knew the old ones counts on from
+                    // their messages, and Kafka takes some of what it sends for repetitions.
+                    self.producer =
+                        self.config.create_with_context(self.deliveries.clone()).unwrap();
+                    (paused, due) = (false, Instant::now());
+                }
                 Ok(Order::Partitions(topic, count)) => self.grow(&topic, count),
                 Ok(Order::Send(message)) => {
                     self.send(&message);
@@ -192,7 +203,7 @@ impl Worker {
                 }
                 Err(TryRecvError::Disconnected) => {
                     self.flush();
-                    self.fed.undelivered = self.producer.context().0.lock().unwrap().clone();
+                    self.fed.undelivered = self.deliveries.0.lock().unwrap().clone();
                     return self.fed;
                 }
             }

@@ -33,8 +33,9 @@ impl Driver {
             was_recorded: true,
             first: 0,
             end: 0,
-            group_knows_topic: true,
+            written: 0,
             is_topic_new: false,
+            seen: Some(3),
             topic_id: "id".into(),
             rows: [("id".into(), 0)].into(),
         };

@@ -120,7 +120,7 @@ const ROOMS: &[Room] = &[
     room("pipeline/partitions", "offsets commit ledger", "", &[]),
     room("pipeline/timers", "", "", &[]),
     room("pipeline/until_end", "offsets", "rdkafka", &[]),
-    room("migrate", "clock mysql", "sqlx tokio tracing", &[Async, Sql]),
+    room("migrate", "clock ledger mysql", "sqlx tokio tracing", &[Async, Sql]),
     room(
         "status",
         "datetime clock health config",

@@ -1,10 +1,25 @@
 //! The arguments of `sluicegate progress`.
 
+use crate::clock;
+use crate::commands::Usage;
 use crate::commands::arguments::{time_or_age, topic};
 use crate::datetime::Micros;
 use crate::offsets::{TopicPartition, is_topic_name};
 use anyhow::{anyhow, bail};
-use clap::{ArgGroup, Args, Subcommand, value_parser};
+use clap::{ArgGroup, Args, Subcommand};
+use std::num::IntErrorKind;
+
+const SET_EXAMPLES: &str = "Examples:
+  sluicegate progress set --topic order --to-time 2026-11-20T00:00 --dry-run
+  sluicegate progress set order/3 order/4 --to-offset 1200
+  sluicegate progress set --all --to-time 7days
+  sluicegate progress set order/3 --to-latest --yes
+  sluicegate progress set --all --to-group mysql-analytics-service";
+
+const SKIP_EXAMPLES: &str = "Examples:
+  sluicegate progress skip-to-kafka --dry-run
+  sluicegate progress skip-to-kafka order/3
+  sluicegate progress skip-to-kafka --topic order --yes --json | jq .skipped";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -19,19 +34,21 @@ pub enum Command {
     /// Set where partitions continue, in this database and in Kafka
     ///
     /// Refused while the group has members: stop all instances first. An earlier position is read
-    /// again, which changes nothing in the tables; a later one skips messages.
+    /// again, which changes nothing in the tables. If a later one skips messages that this database does
+    /// not hold, it asks first.
+    #[command(after_help = SET_EXAMPLES)]
     Set(Set),
     /// Skip messages that were committed in Kafka but that this database does not hold
     ///
     /// Where Kafka's offset is ahead of what this database holds, instances read from where the
     /// database is. This command tells the database to continue at Kafka's offset instead. It lists
     /// what would be skipped, and asks first. Refused while the group has members.
+    #[command(after_help = SKIP_EXAMPLES)]
     SkipToKafka {
         #[command(flatten)]
         which: Which,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        how: How,
     },
 }
 
@@ -66,20 +83,33 @@ pub struct Set {
     all: bool,
     #[command(flatten)]
     pub(super) to: To,
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
+/// How a change is made and told.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct How {
     /// Print what would change, and change nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Do not ask before messages are skipped
+    #[arg(long)]
+    pub(super) yes: bool,
+    /// Print a JSON line for each partition instead of a table
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Default, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct To {
     /// Continue at this offset
-    #[arg(long, value_name = "N", value_parser = value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "N", value_parser = offset)]
     to_offset: Option<i64>,
     /// Continue at the first message that Kafka stamped at or after this time (2026-11-20T00:00, in
-    /// UTC) or age (2h, 7days)
-    #[arg(long, value_name = "TIME|AGE", value_parser = time_or_age)]
+    /// UTC) or age (2h, 7days), or at the end if there is none
+    #[arg(long, value_name = "TIME|AGE", value_parser = past)]
     to_time: Option<Micros>,
     /// Continue at the first message that Kafka still has
     #[arg(long)]
@@ -115,9 +145,9 @@ impl To {
 }
 
 impl Target {
-    /// Whether the offset may lie before the first one that Kafka still has: it is a fact about this
-    /// database, and a run will say what is lost.
-    pub(super) fn may_be_deleted(&self) -> bool {
+    /// Whether this database holds everything before the offset. It may lie before the first one that Kafka
+    /// still has: it is a fact about this database, and a run will say what is lost.
+    pub(super) fn is_held(&self) -> bool {
         matches!(self, Self::Group(_))
     }
 }
@@ -130,12 +160,16 @@ impl Which {
             || self.topic.iter().any(|topic| **topic == *partition.topic)
     }
 
-    /// Everything that was named has to be configured and `known`.
+    /// Everything that was named has to be configured and `known`; anything else is wrong usage.
     pub(super) fn check(
         &self,
         configured: &[String],
         known: &[&TopicPartition],
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Usage> {
+        self.check_names(configured, known).map_err(Usage)
+    }
+
+    fn check_names(&self, configured: &[String], known: &[&TopicPartition]) -> anyhow::Result<()> {
         let topics = self.topic.iter().map(String::as_str);
         for topic in topics.chain(self.partitions.iter().map(|one| &*one.topic)) {
             if !configured.iter().any(|one| one == topic) {
@@ -163,6 +197,24 @@ fn partition(text: &str) -> anyhow::Result<TopicPartition> {
         Some((topic, partition)) => Ok(TopicPartition { topic: topic.into(), partition }),
         None => Err(anyhow!("not a partition such as order/3")),
     }
+}
+
+fn offset(text: &str) -> anyhow::Result<i64> {
+    match text.parse::<i64>() {
+        Ok(offset @ 0..) => Ok(offset),
+        Ok(_) => Err(anyhow!("an offset is not negative")),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => Err(anyhow!("too large")),
+        Err(_) => Err(anyhow!("not a number")),
+    }
+}
+
+/// A time that has been.
+fn past(text: &str) -> anyhow::Result<Micros> {
+    let time = time_or_age(text)?;
+    if time > clock::unix_micros() {
+        bail!("is in the future; use --to-latest to skip everything");
+    }
+    Ok(time)
 }
 
 #[cfg(test)]
@@ -208,6 +260,10 @@ mod tests {
             ("order --to-latest", "not a partition such as order/3"),
             ("order/-1 --to-latest", "not a partition such as order/3"),
             ("--all --to-offset -5", "-5"),
+            ("--all --to-offset=-5", "an offset is not negative"),
+            ("--all --to-offset x7", "for '--to-offset <N>': not a number"),
+            ("--all --to-offset 99999999999999999999", "too large"),
+            ("--all --to-time 2525-01-06", "is in the future; use --to-latest to skip everything"),
         ] {
             let error = set(line).unwrap_err();
             assert!(error.contains(says), "{line}: {error}");

@@ -1,6 +1,7 @@
 //! What Kafka and this database say of each partition, side by side.
 
 use super::store::Recorded;
+use crate::config::OffsetReset;
 use crate::consume::Committed;
 use crate::ledger::{Held, HeldByTopic};
 use crate::offsets::{Bounds, Offsets, TopicPartition};
@@ -14,6 +15,14 @@ pub(super) struct Present {
     pub(super) committed: Committed,
     /// Ids of topics; empty where the broker does not tell.
     pub(super) ids: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// What decides where an instance continues if this database says nothing of a partition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unrecorded {
+    pub(super) reset: OffsetReset,
+    /// Whether the next start takes Kafka's offsets, this once.
+    pub(super) adopts: bool,
 }
 
 /// A partition that Kafka has.
@@ -42,13 +51,29 @@ pub(super) struct Earlier {
 }
 
 impl Position {
-    /// How many messages this database lacks. Negative: it holds more than there is, so the topic was
-    /// recreated and the broker does not tell topics apart by an id.
-    pub(super) fn left(&self) -> Option<i64> {
-        self.held.next().map(|held| self.end - held)
+    /// The first message that this database lacks and Kafka still has: the end if there is none.
+    pub(super) fn lacks_from(&self) -> i64 {
+        let held = self.held.next().filter(|_| !self.is_beyond_end());
+        held.map_or(self.first, |held| held.max(self.first))
     }
 
-    /// By how much Kafka's offset is ahead of this database.
+    /// How many messages this database lacks and Kafka still has, if it says how far it is.
+    pub(super) fn left(&self) -> Option<i64> {
+        self.held.next().map(|_| self.end - self.lacks_from())
+    }
+
+    /// How many messages this database lacks and Kafka no longer has.
+    pub(super) fn gone(&self) -> i64 {
+        self.held.next().map_or(0, |held| (self.first - held).max(0))
+    }
+
+    /// It holds more than there is, so the topic was recreated and the broker does not tell topics apart
+    /// by an id.
+    pub(super) fn is_beyond_end(&self) -> bool {
+        self.held.next().is_some_and(|held| held > self.end)
+    }
+
+    /// By how much Kafka's offset is ahead of this database, what is gone included.
     pub(super) fn ahead(&self) -> Option<i64> {
         Some((self.committed? - self.held.next()?).max(0))
     }
@@ -60,7 +85,23 @@ impl Position {
             Held::OfOtherTopic => self.first,
             Held::Before(held) => self.committed.map_or(held, |committed| committed.min(held)),
         };
-        Some(if (self.first..=self.end).contains(&next) { next } else { self.first })
+        Some(self.in_range(next))
+    }
+
+    /// Where an instance continues by Kafka's offset, as this database says nothing. `None`: it stops.
+    pub(super) fn start_by(&self, kafka: i64, unrecorded: Unrecorded) -> Option<i64> {
+        match unrecorded {
+            Unrecorded { adopts: true, .. } => Some(self.in_range(kafka)),
+            Unrecorded { reset: OffsetReset::Earliest, .. } => Some(self.first),
+            Unrecorded { reset: OffsetReset::Latest, .. } if self.was_recorded => Some(self.first),
+            Unrecorded { reset: OffsetReset::Latest, .. } => Some(self.in_range(kafka)),
+            Unrecorded { reset: OffsetReset::Error, .. } => None,
+        }
+    }
+
+    /// An offset that Kafka has, or else the first that it has.
+    fn in_range(&self, offset: i64) -> i64 {
+        if (self.first..=self.end).contains(&offset) { offset } else { self.first }
     }
 }
 
@@ -184,9 +225,8 @@ mod tests {
         assert_eq!(places(&rows), (vec![None; 3], earlier));
     }
 
-    #[test]
-    fn both_places_are_compared() {
-        let position = |held, committed| Position {
+    fn position(held: Held, committed: Option<i64>) -> Position {
+        Position {
             partition: partition("order", 0),
             topic_id: "new".into(),
             held,
@@ -195,21 +235,44 @@ mod tests {
             was_recorded: false,
             first: 10,
             end: 100,
-        };
+        }
+    }
+
+    #[test]
+    fn both_places_are_compared() {
         use Held::{Before, Nothing, OfOtherTopic};
-        for (held, committed, left, ahead, start) in [
-            (Before(40), Some(90), Some(60), Some(50), Some(40)),
-            (Before(90), Some(40), Some(10), Some(0), Some(40)),
-            (Before(90), None, Some(10), None, Some(90)),
+        for (held, committed, left, gone, ahead, start) in [
+            (Before(40), Some(90), Some(60), 0, Some(50), Some(40)),
+            (Before(90), Some(40), Some(10), 0, Some(0), Some(40)),
+            (Before(90), None, Some(10), 0, None, Some(90)),
             // Kafka has deleted those before 10, and the topic was recreated.
-            (Before(5), Some(5), Some(95), Some(0), Some(10)),
-            (Before(120), Some(120), Some(-20), Some(0), Some(10)),
-            (OfOtherTopic, Some(90), None, None, Some(10)),
-            (Nothing, Some(90), None, None, None),
+            (Before(5), Some(5), Some(90), 5, Some(0), Some(10)),
+            (Before(5), Some(90), Some(90), 5, Some(85), Some(10)),
+            (Before(120), Some(120), Some(90), 0, Some(0), Some(10)),
+            (OfOtherTopic, Some(90), None, 0, None, Some(10)),
+            (Nothing, Some(90), None, 0, None, None),
         ] {
             let position = position(held, committed);
-            let found = (position.left(), position.ahead(), position.start());
-            assert_eq!(found, (left, ahead, start), "{held:?} {committed:?}");
+            let found = (position.left(), position.gone(), position.ahead(), position.start());
+            assert_eq!(found, (left, gone, ahead, start), "{held:?} {committed:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_record_settings_decide() {
+        use OffsetReset::{Earliest, Error, Latest};
+        for (reset, adopts, was_recorded, kafka, start) in [
+            (Earliest, false, false, 40, Some(10)),
+            (Latest, false, false, 40, Some(40)),
+            (Latest, false, false, 4, Some(10)),
+            (Latest, false, true, 40, Some(10)),
+            (Error, false, false, 40, None),
+            (Earliest, true, false, 40, Some(40)),
+            (Error, true, false, 400, Some(10)),
+        ] {
+            let position = Position { was_recorded, ..position(Held::Nothing, Some(kafka)) };
+            let found = position.start_by(kafka, Unrecorded { reset, adopts });
+            assert_eq!(found, start, "{reset:?} {adopts} {was_recorded} {kafka}");
         }
     }
 

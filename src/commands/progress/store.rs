@@ -1,12 +1,18 @@
 //! The table `sluicegate_progress`, as people work with it.
 
 use super::positions::Position;
+use crate::commands::said;
 use crate::flush::statement::progress;
+use crate::ledger::PROGRESS;
 use crate::mapping::Mapping;
+use crate::mysql::number_of;
 use crate::offsets::TopicPartition;
+use anyhow::anyhow;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row};
 use std::sync::Arc;
+
+const NO_SUCH_TABLE: u16 = 1146;
 
 /// Whose rows they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +30,14 @@ pub(super) struct Recorded {
     pub(super) next_offset: i64,
     /// As the server writes a time.
     pub(super) recorded_at: String,
+}
+
+/// Why the table cannot be read.
+pub(super) fn unreadable(error: sqlx::Error) -> anyhow::Error {
+    match number_of(&error) {
+        NO_SUCH_TABLE => anyhow!("this database has no table {PROGRESS}; run `sluicegate migrate`"),
+        _ => said(error),
+    }
 }
 
 pub(super) async fn recorded(

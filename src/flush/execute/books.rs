@@ -13,7 +13,7 @@
 use super::{Cause, End, Failure, Scratch, Session, Transaction, Written, within};
 use crate::dead_letter;
 use crate::flush::statement::{StatementLimits, progress};
-use crate::ledger::{Commit, HeldByTopic, Identity, Ledger, Record};
+use crate::ledger::{Commit, HeldByTopic, Identity, Ledger, Record, Seen, Topic};
 use crate::offsets::{Offsets, TopicPartition};
 use sqlx::mysql::{MySqlQueryResult, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor, Row as _};
@@ -38,8 +38,8 @@ pub(super) struct Entry {
 #[derive(Debug, Clone, Default)]
 pub struct Offered {
     pub offsets: Offsets,
-    /// By topic.
-    pub topic_ids: BTreeMap<Arc<str>, Arc<str>>,
+    /// All topics of the group, those that do not exist included.
+    pub topics: BTreeMap<Arc<str>, Topic>,
 }
 
 /// What a database says of partitions.
@@ -48,6 +48,8 @@ pub struct Holdings {
     /// The instance of the ledger in whose time it was asked.
     pub instance: String,
     pub partitions: BTreeMap<TopicPartition, HeldByTopic>,
+    /// How many partitions of topics are not younger than the group.
+    pub seen: BTreeMap<Arc<str>, i64>,
     /// The members of the group that have committed here.
     pub members: BTreeSet<String>,
     /// Of how many partitions it has adopted Kafka's offsets just now.
@@ -85,11 +87,12 @@ pub(in crate::flush) async fn held(
     transaction.simple("START TRANSACTION").await?;
     let adopted = if adopts { transaction.adopt(offered, limits, scratch).await? } else { 0 };
     let partitions = transaction.held(partitions).await?;
+    let seen = transaction.see(&offered.topics).await?;
     let members = transaction.members().await?;
     transaction.forget_ended().await?;
     let instance = transaction.session.books.map(|books| books.ledger.instance());
     transaction.end(End::Look, limits, scratch).await?;
-    Ok(Holdings { instance: instance.unwrap_or_default(), partitions, members, adopted })
+    Ok(Holdings { instance: instance.unwrap_or_default(), partitions, seen, members, adopted })
 }
 
 impl Transaction<'_, '_> {
@@ -181,6 +184,42 @@ impl Transaction<'_, '_> {
         Ok(held)
     }
 
+    /// Notes topics that the group sees for the first time, and tells how many partitions of each are not
+    /// younger than that.
+    async fn see(
+        &mut self,
+        topics: &BTreeMap<Arc<str>, Topic>,
+    ) -> Result<BTreeMap<Arc<str>, i64>, Cause> {
+        let identity = self.session.books.and_then(|books| books.ledger.identity());
+        let Some(identity) = identity.filter(|_| !topics.is_empty()) else {
+            return Ok(BTreeMap::new());
+        };
+        let mut before = Seen::new();
+        for row in self.rows(progress::seen(&identity)).await? {
+            let failed = |error| Cause::of(None, &error);
+            let topic: String = row.try_get(0).map_err(failed)?;
+            let id: String = row.try_get(1).map_err(failed)?;
+            let partitions: i32 = row.try_get(2).map_err(failed)?;
+            before.entry(topic.into()).or_default().insert(id.into(), partitions.into());
+        }
+        let is_new = |(name, topic): &(&Arc<str>, &Topic)| {
+            // That a topic does not exist is news only if none of its name ever did.
+            before.get(*name).is_none_or(|ids| topic.partitions > 0 && !ids.contains_key(&topic.id))
+        };
+        let seen: BTreeMap<Arc<str>, i64> = topics
+            .iter()
+            .map(|(name, topic)| (Arc::clone(name), topic.seen(before.get(name))))
+            .collect();
+        let new = topics.iter().filter(is_new).map(|(name, topic)| {
+            (Arc::clone(name), Topic { partitions: seen[name], ..topic.clone() })
+        });
+        let new: Vec<(Arc<str>, Topic)> = new.collect();
+        if !new.is_empty() {
+            self.run(progress::see(&identity, &new)).await?;
+        }
+        Ok(seen)
+    }
+
     async fn members(&mut self) -> Result<BTreeSet<String>, Cause> {
         let Some(identity) = self.session.books.and_then(|books| books.ledger.identity()) else {
             return Ok(BTreeSet::new());
@@ -210,19 +249,21 @@ impl Transaction<'_, '_> {
     }
 
     /// Before the rows, after which it would not be done again.
-    async fn adopt_letters(&mut self, Offered { topic_ids, .. }: &Offered) -> Result<(), Cause> {
+    async fn adopt_letters(&mut self, Offered { topics, .. }: &Offered) -> Result<(), Cause> {
         let Some(identity) = self.session.books.and_then(|books| books.ledger.identity()) else {
             return Ok(());
         };
         let connection = &mut *self.session.connection;
-        let adopted = dead_letter::adopt(connection, &identity.cluster_id, topic_ids).await;
+        let there = topics.iter().filter(|(_, topic)| topic.partitions > 0);
+        let ids = there.map(|(name, topic)| (Arc::clone(name), Arc::clone(&topic.id))).collect();
+        let adopted = dead_letter::adopt(connection, &identity.cluster_id, &ids).await;
         adopted.map(drop).map_err(|error| Cause::of(None, &error))
     }
 
     /// Returns of how many partitions it has adopted Kafka's offsets.
     async fn adopt(
         &mut self,
-        Offered { offsets, topic_ids }: &Offered,
+        Offered { offsets, topics }: &Offered,
         limits: StatementLimits,
         scratch: &mut Scratch,
     ) -> Result<usize, Failure> {
@@ -231,7 +272,7 @@ impl Transaction<'_, '_> {
         };
         let record = |(partition, next): (&TopicPartition, &i64)| Record {
             assignment: 0,
-            topic_id: topic_ids.get(&partition.topic).cloned().unwrap_or_default(),
+            topic_id: topics.get(&partition.topic).cloned().unwrap_or_default().id,
             partition: partition.clone(),
             next: *next,
             replaces: None,

@@ -2,7 +2,7 @@
 
 use super::{StatementLimits, Upsert, push_text, write_statement};
 use crate::flush::merge;
-use crate::ledger::{Commit, Identity, PROGRESS, Record, WRITERS};
+use crate::ledger::{Commit, Identity, PROGRESS, Record, TOPICS, Topic, WRITERS};
 use crate::mysql::Dialect;
 use crate::offsets::TopicPartition;
 use std::fmt::Write as _;
@@ -112,12 +112,45 @@ fn push_group(text: &mut String, identity: &Identity) {
     text.push_str(" AND (");
 }
 
-/// Selects the members of the group that have committed here.
+/// Selects how many partitions topics had when the group first saw them: topic, topic id, partitions.
+pub fn seen(identity: &Identity) -> String {
+    let mut text =
+        format!("SELECT `topic`, `topic_id`, `partitions` FROM `{TOPICS}` WHERE `cluster_id` = ");
+    push_text(&mut text, &identity.cluster_id);
+    text.push_str(" AND `group_id` = ");
+    push_text(&mut text, &identity.group_id);
+    text
+}
+
+/// Inserts topics that the group sees for the first time. What another instance has seen first stays.
+pub fn see(identity: &Identity, topics: &[(Arc<str>, Topic)]) -> String {
+    let mut text = format!(
+        "INSERT INTO `{TOPICS}` (`cluster_id`, `group_id`, `topic`, `topic_id`, `partitions`, `seen_at`) VALUES "
+    );
+    for (index, (topic, Topic { id, partitions })) in topics.iter().enumerate() {
+        text.push_str(if index == 0 { "(" } else { ",(" });
+        for value in [&identity.cluster_id, &identity.group_id, topic, id] {
+            push_text(&mut text, value);
+            text.push(',');
+        }
+        let _ = write!(text, "{partitions},UTC_TIMESTAMP(6))");
+    }
+    text.push_str(" ON DUPLICATE KEY UPDATE `seen_at` = `seen_at`");
+    text
+}
+
+/// How recently a member must have committed to count as one that writes here: a running one commits every
+/// few seconds, and a database that was cloned keeps the rows of the original's.
+const MEMBER_SECONDS: u32 = 60;
+
+/// Selects the members of the group that commit here.
 pub fn members(identity: &Identity) -> String {
     let mut text = format!("SELECT DISTINCT `member_id` FROM `{WRITERS}` WHERE `cluster_id` = ");
     push_text(&mut text, &identity.cluster_id);
     text.push_str(" AND `group_id` = ");
     push_text(&mut text, &identity.group_id);
+    let _ =
+        write!(text, " AND `committed_at` >= UTC_TIMESTAMP(6) - INTERVAL {MEMBER_SECONDS} SECOND");
     text
 }
 

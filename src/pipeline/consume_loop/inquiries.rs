@@ -27,7 +27,7 @@ pub(super) enum Purpose {
     Again,
     /// Other instances have them, and we wait until they are done.
     Others,
-    /// None: who writes to the database?
+    /// None: who writes to the database, and what has the group seen of its topics?
     Members,
 }
 
@@ -101,7 +101,7 @@ impl ConsumeLoop {
         Ok(())
     }
 
-    fn inquire(&mut self, purpose: Purpose, partitions: Vec<TopicPartition>) {
+    pub(super) fn inquire(&mut self, purpose: Purpose, partitions: Vec<TopicPartition>) {
         if self.inquiries.kafka.is_none() {
             self.inquiries.kafka = Some(purpose);
             let topics = self.topics.clone();
@@ -111,15 +111,17 @@ impl ConsumeLoop {
 
     /// Kafka has answered.
     pub(super) fn beginnings(&mut self, beginnings: Beginnings) {
-        let Beginnings { mut facts, group, topic_ids, cluster_id } = beginnings;
+        let Beginnings { mut facts, group, topics, cluster_id } = beginnings;
         let Some(purpose) = self.inquiries.kafka.take() else { return };
         self.identify(cluster_id);
-        self.topic_ids(&topic_ids);
+        let there = topics.iter().filter(|(_, topic)| topic.partitions > 0);
+        let ids = there.map(|(name, topic)| (Arc::clone(name), Arc::clone(&topic.id))).collect();
+        self.topic_ids(&ids);
         for facts in &mut facts {
             facts.is_topic_new = self.inquiries.is_new(&facts.partition.topic);
         }
         let partitions = facts.iter().map(|facts| facts.partition.clone()).collect();
-        let offered = Offered { offsets: group.adoptable(), topic_ids };
+        let offered = Offered { offsets: group.adoptable(), topics };
         self.recall(purpose, facts, Recall { partitions, offered });
     }
 
@@ -223,6 +225,7 @@ impl ConsumeLoop {
 /// Puts what the database says into what Kafka says.
 pub(super) fn fill_in(facts: &mut [PartitionFacts], holdings: &Holdings) {
     for facts in facts {
+        facts.seen = holdings.seen.get(&facts.partition.topic).copied();
         if let Some(rows) = holdings.partitions.get(&facts.partition) {
             facts.rows.clone_from(rows);
         }

@@ -1,7 +1,7 @@
 //! What happens before joining the group.
 
 use super::ConsumeLoop;
-use super::inquiries::{fill_in, held, say_adopted};
+use super::inquiries::{Purpose, fill_in, held, say_adopted};
 use crate::clock;
 use crate::consume::{Beginnings, PartitionFacts};
 use crate::flush::{Holdings, NotWritten, Offered};
@@ -12,6 +12,7 @@ use crate::pipeline::keeper::Recall;
 use crate::pipeline::until_end::UntilEnd;
 use crate::pipeline::{PipelineError, Reply, begin};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tracing::{info, warn};
@@ -24,7 +25,8 @@ impl ConsumeLoop {
         if self.setup.until_end {
             self.find_end()?;
         }
-        self.ask_topic_ids();
+        // Nothing may be assigned to us for long: what the group has seen of its topics is noted all the same.
+        self.inquire(Purpose::Members, Vec::new());
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         let group = &self.setup.config.kafka.group_id;
         info!(topics = topics.join(","), group, "joining the group");
@@ -40,7 +42,9 @@ impl ConsumeLoop {
         let partitions: Vec<_> =
             present.facts.iter().map(|facts| facts.partition.clone()).collect();
         let offsets = present.group.adoptable();
-        let offered = Offered { offsets, topic_ids: present.topic_ids };
+        let ids = present.topics.iter().filter(|(_, topic)| topic.partitions > 0);
+        let ids = ids.map(|(name, topic)| (Arc::clone(name), Arc::clone(&topic.id))).collect();
+        let offered = Offered { offsets, topics: present.topics };
         let recall = Recall { partitions: partitions.clone(), offered };
         let holdings = self.recall_now(&recall)?.ok_or_else(stopped)?;
         say_adopted(&holdings);
@@ -53,7 +57,7 @@ impl ConsumeLoop {
         let expected = self.left(&present.facts)?;
         self.setup.progress.expected.store(expected, Ordering::Relaxed);
         info!(messages = expected, partitions = bounds.len(), "processing up to the current end");
-        let held = held(&partitions, &holdings, &recall.offered.topic_ids);
+        let held = held(&partitions, &holdings, &ids);
         self.pump.stop_at_end(UntilEnd::new(&bounds, &held));
         Ok(())
     }
@@ -73,7 +77,7 @@ impl ConsumeLoop {
         };
         self.setup.health.set_trouble(Trouble::Kafka, None);
         for topic in &self.topics {
-            if !present.topic_ids.contains_key(topic.as_str()) {
+            if present.topics.get(topic.as_str()).is_none_or(|topic| topic.partitions == 0) {
                 warn!(topic, "the topic does not exist; nothing to process");
             }
         }

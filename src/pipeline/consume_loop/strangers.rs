@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use tracing::warn;
 
 /// After how many ticks to look at the members again.
-pub(super) const TICKS_TO_MEMBERS: u32 = 30;
+pub(super) const TICKS_TO_MEMBERS: u32 = 10;
 
 #[derive(Debug, Default)]
 pub(super) struct Strangers {
@@ -37,6 +37,7 @@ impl ConsumeLoop {
         self.strangers.members = others.filter(|member| !member.partitions.is_empty()).collect();
         if self.strangers.members.is_empty() {
             self.strangers.suspects.clear();
+            self.pump.strangers(0);
         } else {
             self.recall_members(Recall { partitions: Vec::new(), offered: Offered::default() });
         }

@@ -54,7 +54,7 @@ impl Pump {
 
     /// Kafka has answered a commit. We retry what failed.
     pub fn committed(&mut self, outcome: CommitOutcome, now: Now) {
-        let CommitOutcome { acknowledged, failed, gone, error } = outcome;
+        let CommitOutcome { acknowledged, failed, gone, error, is_thrown_out } = outcome;
         self.commits.is_open = false;
         if !acknowledged.is_empty() {
             self.metrics.commits.increment(1);
@@ -80,6 +80,14 @@ impl Pump {
             return;
         }
         let error = error.unwrap_or_default();
+        if is_thrown_out && matches!(self.phase, Phase::Stopping) {
+            // Who stops does not take part in rebalances any more, so this would fail forever.
+            warn!(
+                error,
+                "commit: this instance is no longer in the group; the next owners of its partitions load again what is not committed"
+            );
+            return;
+        }
         self.commits.in_trouble = true;
         self.metrics.commit_failures.increment(1);
         warn!(error, "commit: Kafka did not accept the offsets; retrying");

@@ -7,7 +7,7 @@ use crate::pipeline::begin::NoBegin;
 use crate::pipeline::losses::Lost;
 use rdkafka::statistics::{Partition as Found, Statistics};
 use std::ops::Range;
-use tracing::error;
+use tracing::{error, info};
 
 impl Pump {
     pub(in crate::pipeline) fn statistics(&mut self, statistics: &Statistics) {
@@ -125,6 +125,17 @@ impl Pump {
     /// Updates the gauges.
     pub(in crate::pipeline) fn report(&mut self, now: Now) {
         self.metrics.buffered_bytes.set(self.batches.bytes() as f64);
-        self.partitions.iter_mut().for_each(|partition| partition.report(now.micros / 1000));
+        let (mut left, mut ended) = (0, 0);
+        for partition in self.partitions.iter_mut() {
+            partition.report(now.micros / 1000);
+            if let Some(messages) = partition.left_to_read_again() {
+                self.metrics.kafka_ahead(&partition.name, messages);
+                left += messages;
+                ended += u32::from(messages == 0);
+            }
+        }
+        if ended > 0 && left == 0 {
+            info!("consume: this database has what it lacked: everything before Kafka's offsets");
+        }
     }
 }

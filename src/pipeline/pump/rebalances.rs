@@ -76,6 +76,7 @@ impl Pump {
                 self.partitions.assign_later(begin);
             }
         }
+        say_ahead(&begins);
         self.count_partitions();
         port.begin(begins.into_iter().map(|begin| (begin.partition, begin.offset)).collect());
         self.setup.health.set_assigned(true);
@@ -91,8 +92,7 @@ impl Pump {
         if let Some(end) = &mut self.until_end {
             end.held(&Offsets::from([(partition.clone(), *offset)]));
         }
-        let ahead = surprises.iter().find_map(|surprise| surprise.ahead(*offset));
-        self.metrics.kafka_ahead(partition, ahead.unwrap_or(0));
+        self.metrics.kafka_ahead(partition, begin.ahead().unwrap_or(0));
         for surprise in surprises {
             match *surprise {
                 Surprise::Deleted { from, first } => {
@@ -115,13 +115,13 @@ impl Pump {
                 Surprise::Ahead { kafka, held } => warn!(
                     kafka,
                     held,
-                    "consume: Kafka's offset of {partition} is {} ahead of what this database holds; reading from the database's. To skip messages on purpose: sluicegate progress skip-to-kafka",
+                    "consume: Kafka's offset of {partition} is {} ahead of what this database holds; reading from the database's",
                     grouped(kafka - held)
                 ),
                 Surprise::Unknown { kafka } => warn!(
                     kafka,
                     from = offset,
-                    "consume: Kafka's offset of {partition} is {} ahead of what this database holds, which says nothing of the partition; reading from its first offset. Is it another database than the group's, or put back to before an upgrade? To skip messages on purpose: sluicegate progress skip-to-kafka",
+                    "consume: Kafka's offset of {partition} is {} ahead of what this database holds, which says nothing of the partition; reading from its first offset. Is it another database than the group's, or put back to before an upgrade?",
                     grouped(kafka - offset)
                 ),
             }
@@ -162,6 +162,10 @@ impl Pump {
     /// From now on these partitions belong to other instances.
     fn release(&mut self, partitions: &[TopicPartition], port: &mut impl Port) {
         for partition in partitions {
+            if self.partitions.get(partition).is_some() {
+                // Its next owner reports that.
+                self.metrics.kafka_ahead(partition, 0);
+            }
             self.partitions.revoke(partition);
             if let Some(end) = &mut self.until_end {
                 end.given_up(partition);
@@ -174,5 +178,17 @@ impl Pump {
 
     fn count_partitions(&self) {
         self.metrics.partitions.set(self.partitions.len() as f64);
+    }
+}
+
+/// What the lines about single partitions come to.
+fn say_ahead(begins: &[Begin]) {
+    let ahead: Vec<i64> = begins.iter().filter_map(Begin::ahead).collect();
+    if !ahead.is_empty() {
+        warn!(
+            partitions = ahead.len(),
+            messages = ahead.iter().sum::<i64>(),
+            "consume: reading again what this database does not hold: it was restored or replaced, has failed over, or Kafka's offsets were moved. Nothing is to be done, unless you did mean to skip messages: sluicegate progress skip-to-kafka"
+        );
     }
 }

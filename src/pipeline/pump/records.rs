@@ -9,7 +9,7 @@ use crate::consume::PartitionFacts;
 use crate::flush::{NotWritten, WentBack};
 use crate::ledger::Ledger;
 use crate::offsets::{AssignmentId, Offsets, TopicPartition};
-use crate::pipeline::begin::{self, NoBegin};
+use crate::pipeline::begin::{self, Begin, NoBegin, Surprise};
 use crate::pipeline::timers::Timer;
 use crate::pipeline::{Now, PipelineError};
 use std::time::Duration;
@@ -180,7 +180,10 @@ impl Pump {
                 "consume: reading again from an earlier offset"
             );
             self.partitions.assign(&begin, now.micros / 1000);
-            self.say(&begin);
+            // That line has said it.
+            let is_else = |surprise: &Surprise| !matches!(surprise, Surprise::Ahead { .. });
+            let surprises = begin.surprises.iter().copied().filter(is_else).collect();
+            self.say(&Begin { surprises, ..begin });
         }
     }
 }

@@ -92,8 +92,9 @@ impl Simulation<'_> {
             was_recorded: true,
             first: 0,
             end: i64::try_from(self.log[partition].len()).unwrap(),
-            group_knows_topic: committed.keys().any(|known| known.topic == partition.topic),
+            written: i64::try_from(self.log[partition].len()).unwrap(),
             is_topic_new: false,
+            seen: Some(3),
             topic_id: "id".into(),
             rows: self
                 .database

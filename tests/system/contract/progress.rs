@@ -1,5 +1,7 @@
 //! `sluicegate progress`: what this database holds of each partition, listed and changed in both places.
 
+mod told;
+
 use loadgen::{Kind, Message};
 use serde_json::Value;
 use sluicegate::consume::Reader;
@@ -7,7 +9,7 @@ use sqlx::{AssertSqlSafe, Executor, Row as _};
 use std::collections::BTreeMap;
 use std::process::Output;
 use testkit::instance::{ASSIGNED, done};
-use testkit::kafka::Group;
+use testkit::kafka::{Group, delete_messages};
 use testkit::{Instance, Server, World, until};
 
 testkit::on_both_servers!(
@@ -184,10 +186,11 @@ async fn a_set_moves_both_places(server: Server) {
     place.insert(&[place.row(0, 3), Recorded { id: "old", ..place.row(1, 99) }]).await;
     place.group.commit("user", 5);
     let before = place.rows().await;
-    let set =
-        |which: &[&str], to: &[&str]| world.succeed(&[&["progress", "set"], which, to].concat());
+    let set = |which: &[&str], to: &[&str]| {
+        world.succeed(&[&["progress", "set", "--yes"], which, to].concat())
+    };
     let said = set(&["--topic", &user], &["--to-offset", "8", "--dry-run"]);
-    assert!(said.contains("5 skipped") && said.contains("nothing was changed"), "{said}");
+    assert!(said.contains("5 would be skipped") && said.contains("nothing was changed"), "{said}");
     assert_eq!((place.rows().await, place.group.committed("user")), (before, 5));
 
     let said = set(&["--topic", &user], &["--to-offset", "8"]);
@@ -226,18 +229,24 @@ async fn a_set_moves_both_places(server: Server) {
 async fn only_what_kafka_has_can_be_set(server: Server) {
     let Some(place) = Place::new(server).await else { return };
     let (user, order) = (place.world.topic("user"), place.world.topic("order"));
-    let set = |arguments: &[&str]| {
-        refused(&place.world.execute(&[&["progress", "set"], arguments].concat()))
-    };
-    let said = set(&["--all", "--to-offset", "11"]);
+    let set = |arguments: &[&str]| place.world.execute(&[&["progress", "set"], arguments].concat());
+    let said = refused(&set(&["--all", "--to-offset", "11"]));
     assert!(said.contains(&format!("{user}/0: 11 is out of range; Kafka has 0 to 10")), "{said}");
     assert!(said.contains(&format!("{order}/1: 11 is out of range; Kafka has 0 to 0")), "{said}");
+    let set = |arguments: &[&str]| {
+        let output = set(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "wrong usage: {said}");
+        said
+    };
     let said = set(&[&format!("{order}/2"), "--to-earliest"]);
     assert!(said.contains("partitions 0 to 1"), "{said}");
     let said = set(&["--topic", "parcel", "--to-earliest"]);
     assert!(said.contains("parcel is not a configured topic"), "{said}");
     let said = set(&["--topic", &place.world.topic("post"), "--to-earliest"]);
     assert!(said.contains("Kafka has no topic"), "{said}");
+    let said = set(&["--all", "--to-time", "2525-01-06"]);
+    assert!(said.contains("is in the future; use --to-latest to skip everything"), "{said}");
     assert_eq!(place.rows().await, []);
     place.world.end().await;
 }
@@ -248,7 +257,7 @@ async fn skipping_to_kafka_is_confirmed(server: Server) {
     place.group.commit("user", 8);
     let before = place.rows().await;
     let said = refused(&place.world.execute(&["progress", "skip-to-kafka"]));
-    assert!(said.contains("Skip 5 messages in 1 partition?") && said.contains("--yes"), "{said}");
+    assert!(said.contains("skip 5 messages in 1 partition, ") && said.contains("--yes"), "{said}");
     assert_eq!(place.rows().await, before);
 
     let skip = ["progress", "skip-to-kafka", "--yes"];
@@ -323,6 +332,12 @@ async fn check_says_where_kafka_is_ahead(server: Server) {
     let ahead =
         format!("offset of {}/0 is 8 ahead of what this database holds", world.topic("user"));
     assert!(check().contains(&ahead), "{}", check());
+    delete_messages(&world, "user", 6).await;
+    let gone = format!(
+        "WARNING  progress: 4 messages of {}/0 (2 to 5) are no longer in Kafka, so this database will lack them",
+        world.topic("user")
+    );
+    assert!(check().contains(&gone) && check().contains("first that Kafka has"), "{}", check());
     world.execute_sql(["DELETE FROM sluicegate_progress"]).await;
     assert!(check().contains("says nothing of the partition"), "{}", check());
     assert_eq!(group.committed("user"), MESSAGES);

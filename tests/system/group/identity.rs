@@ -12,7 +12,7 @@ use testkit::instance::ASSIGNED;
 use testkit::kafka::{Group, create_topic, delete_topic};
 use testkit::{Instance, Server, World, servers, until};
 
-fn reader(world: &World) -> Reader {
+pub(super) fn reader(world: &World) -> Reader {
     let properties = [("bootstrap.servers", world.kafka.clone()), ("group.id", world.group_id())];
     let properties: BTreeMap<String, String> =
         properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();

@@ -3,10 +3,15 @@
 
 use super::{assert_loaded, impatient_group, messages, of_topic, until_loaded, users};
 use testkit::instance::ASSIGNED;
-use testkit::kafka::{Group, add_partitions};
+use testkit::kafka::{Group, add_partitions, create_topic, delete_topic};
 use testkit::{Instance, Server, World, until};
 
-testkit::on_both_servers!(stopped_while_idle, killed_before_the_first_commit, grows_while_it_runs);
+testkit::on_both_servers!(
+    stopped_while_idle,
+    killed_before_the_first_commit,
+    grows_while_it_runs,
+    what_is_younger_than_the_group,
+);
 
 /// Messages that come while nothing runs.
 const MISSED: usize = 5;
@@ -89,5 +94,30 @@ async fn grows_while_it_runs(server: Server) {
     let loaded = [of("user"), of("order")].concat();
     until_loaded("partitions and a topic that came later", &world, &instance, &loaded).await;
     instance.stop();
+    world.end().await;
+}
+
+/// A topic that did not exist at the first start, and one that was created anew with more partitions, while nothing runs.
+async fn what_is_younger_than_the_group(server: Server) {
+    let Some(mut world) = World::new(server) else { return };
+    world.create_topics(&["user"], 1).await;
+    world.succeed(&["migrate"]);
+    world.set("kafka.auto_offset_reset", "latest");
+    impatient_group(&mut world);
+    let messages = messages(400);
+    let of = |topic: &str| -> Vec<_> { of_topic(topic, &messages).cloned().collect() };
+    let instance = Instance::started(&world, ASSIGNED).await;
+    // All topics that the mapping names.
+    let topics = loadgen::TOPICS.len() as i64;
+    let what = || format!("what the group has seen\n{}", instance.log());
+    until(what, async || world.count("sluicegate_topics").await == topics).await;
+    instance.stop();
+    world.create_topics(&["order"], 2).await;
+    delete_topic(&world, "user").await;
+    create_topic(&world, "user", 3, &[]).await;
+    let younger = [of("order"), of("user")].concat();
+    world.produce(younger.clone()).await;
+    world.load();
+    assert_loaded("topics that are younger than the group", &world, &younger).await;
     world.end().await;
 }

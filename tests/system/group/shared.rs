@@ -1,5 +1,6 @@
 //! A group that another program is a member of, too: what that one reads is not in this database, whatever it commits.
 
+use super::identity::reader;
 use super::{assert_loaded, messages};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -76,6 +77,17 @@ async fn another_member_that_commits(server: Server) {
     world.produce(messages.clone()).await;
     let other = Member::joined(&world).await;
     other.read_all(&world).await;
+    // As in the clone of a database to which that member writes.
+    let reader = reader(&world);
+    let member = reader.members(&world.group_id()).unwrap().remove(0);
+    let cloned = format!(
+        "INSERT INTO sluicegate_writers (cluster_id, group_id, instance, writer, commits, member_id, client_id, host, started_at, committed_at) \
+         SELECT '{}', '{}', '0123456789abcdef', 0, 7, '{}', 'x', 'x', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) - INTERVAL 1 HOUR",
+        reader.cluster_id().unwrap(),
+        world.group_id(),
+        member.id
+    );
+    world.execute_sql([cloned.as_str()]).await;
     let mut instance = Instance::until_end(&world);
     let names_it = || {
         other.read();

@@ -1,10 +1,11 @@
 //! Transactions that were aborted, and one that stays open.
 
-use super::{assert_loaded, users};
+use super::{assert_loaded, until_loaded, users};
 use loadgen::Message;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::time::Duration;
+use testkit::instance::ASSIGNED;
 use testkit::kafka::Group;
 use testkit::{Instance, Server, World, until};
 
@@ -56,6 +57,23 @@ async fn aborted_at_the_end() {
 }
 
 /// What lies behind the start of an open transaction cannot be read yet: that is not the same as caught up.
+/// An operator skips an open transaction: the group's offset is after all that can be read.
+#[tokio::test]
+async fn skipped_while_open() {
+    let Some(world) = World::migrated(Server::MySql, 1).await else { return };
+    let messages = users(60);
+    commit(&world, "good", &messages[..20]);
+    let open = send(&world, "open", &messages[20..30]);
+    world.succeed(&["progress", "set", "--all", "--to-latest", "--yes"]);
+    let instance = Instance::started(&world, ASSIGNED).await;
+    commit(&world, "good", &messages[30..]);
+    open.commit_transaction(WAIT).unwrap();
+    until_loaded("what came after the skipped ones", &world, &instance, &messages[30..]).await;
+    let log = instance.stop();
+    assert!(!log.contains("ends before the offset to read next"), "{log}");
+    world.end().await;
+}
+
 #[tokio::test]
 async fn left_open() {
     let Some(mut world) = World::migrated(Server::MariaDb, 1).await else { return };
