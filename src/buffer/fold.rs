@@ -141,7 +141,7 @@ mod tests {
         events.iter().for_each(|event| push(&mut rows, table, event));
         assert_eq!(rows.len(), 1);
         let cell = |column: usize| {
-            if table.columns[column].ty.is_number() {
+            if table.columns[column].storage == crate::mapping::Storage::Number {
                 rows.column(column).number(0).to_string()
             } else {
                 format!("{:?}", rows.column(column).text(0))

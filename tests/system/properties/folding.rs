@@ -32,7 +32,7 @@ type Cells = Vec<Result<i64, Option<String>>>;
 fn cells(table: &Table, rows: &Rows) -> Cells {
     assert_eq!(rows.len(), 1);
     let cell = |(column, spec): (usize, &sluicegate::mapping::ColumnSpec)| {
-        if spec.ty.is_number() {
+        if spec.storage == sluicegate::mapping::Storage::Number {
             Ok(rows.column(column).number(0))
         } else {
             Err(rows.column(column).text(0).map(str::to_owned))
