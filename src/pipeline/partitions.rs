@@ -13,7 +13,6 @@ use super::metrics::{PartitionMetrics, PartitionState};
 use crate::commit::Watermark;
 use crate::ledger::Ledger;
 use crate::offsets::{AssignmentId, OffsetRange, Offsets, Origin, Source, TopicPartition};
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -81,15 +80,11 @@ impl Partition {
         self.name.partition == partition && *self.name.topic == *topic
     }
 
-    /// A message came.
+    /// A message came; not one from before [`Self::next`].
     pub(super) fn arrive(&mut self, offset: i64) -> Arrival {
         let expected = std::mem::replace(&mut self.next, offset + 1);
         self.is_open = true;
-        match offset.cmp(&expected) {
-            Ordering::Equal => Arrival::InOrder,
-            Ordering::Greater => Arrival::Gap { from: expected },
-            Ordering::Less => Arrival::Back { expected },
-        }
+        if offset > expected { Arrival::Gap { from: expected } } else { Arrival::InOrder }
     }
 
     /// The offset that we expect next.
@@ -228,6 +223,15 @@ impl Partitions {
         }
         self.ids.clear();
         self.ledger.restart();
+    }
+
+    /// The same for one partition, because its messages went back.
+    pub(super) fn start_over_alone(&mut self, id: AssignmentId) {
+        let Some(partition) = self.by_id.remove(&id) else { return };
+        self.ids.remove(&partition.name);
+        self.ledger.close(id);
+        let durable = partition.watermark.durable().unwrap_or(partition.next);
+        self.starting_over.insert(partition.name, durable);
     }
 
     /// We leave the group: its other members report how far each partition is, or we do when we are back.

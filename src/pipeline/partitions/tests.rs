@@ -118,7 +118,7 @@ fn where_a_partition_begins_is_committed_at_once() {
 }
 
 #[test]
-fn gaps_and_returns_are_noticed() {
+fn gaps_are_noticed() {
     let mut partitions = partitions();
     let id = assign(&mut partitions, 0, 10, Some(10));
     let partition = partitions.by_id_mut(id).unwrap();
@@ -126,8 +126,21 @@ fn gaps_and_returns_are_noticed() {
     check(10, Arrival::InOrder);
     check(13, Arrival::Gap { from: 11 });
     check(14, Arrival::InOrder);
-    check(0, Arrival::Back { expected: 15 });
-    check(1, Arrival::InOrder);
+}
+
+/// Its messages may be of another topic: what it records and buries would not be true.
+#[test]
+fn a_partition_that_went_back_begins_alone_again() {
+    let mut partitions = partitions();
+    let back = assign(&mut partitions, 0, 0, Some(0));
+    let other = assign(&mut partitions, 1, 0, Some(0));
+    let both = [range(back, 0, 5), range(other, 0, 7)];
+    partitions.sealed(&both);
+    partitions.start_over_alone(back);
+    partitions.flushed(&both);
+    assert_eq!(partitions.starting_over(), &Offsets::from([(name(0), 0)]));
+    assert_eq!(handed_over(&mut partitions), [(1, 7)]);
+    assert!(partitions.contains(&name(0)), "it is still assigned");
 }
 
 /// Markers at the end of a partition are not messages, but their offsets are committed.
