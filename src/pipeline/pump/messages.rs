@@ -66,7 +66,7 @@ impl Pump {
                     "consume: the partition went back: its topic was deleted and recreated, or a leader lost records; asking where it begins now"
                 );
                 // The message may be of another topic than the partition's rows and dead letters.
-                self.partitions.start_over_alone(self.last);
+                self.partitions.start_over_alone(self.last, offset);
             }
         }
     }

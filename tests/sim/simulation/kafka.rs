@@ -93,7 +93,6 @@ impl Simulation<'_> {
             first: 0,
             end: i64::try_from(self.log[partition].len()).unwrap(),
             written: i64::try_from(self.log[partition].len()).unwrap(),
-            is_topic_new: false,
             seen: Some(3),
             topic_id: "id".into(),
             rows: self
