@@ -60,8 +60,10 @@ pub type HeldByTopic = BTreeMap<Arc<str>, i64>;
 pub struct Topic {
     /// Empty if it does not exist, or the broker tells none.
     pub id: Arc<str>,
-    /// None if it does not exist. Of a topic in which the group has offsets: up to the last one that has.
+    /// None if it does not exist.
     pub partitions: i64,
+    /// Whether the group has committed an offset in one of them.
+    pub is_known: bool,
 }
 
 /// How many partitions topics had when a group first saw them, by the id of the topic.
@@ -70,10 +72,12 @@ pub type Seen = BTreeMap<Arc<str>, HeldByTopic>;
 impl Topic {
     /// How many partitions count as old, if the group has seen these topics of the name before. A topic that
     /// comes after another one of its name, or after none, is younger than the group, and so are all of its
-    /// partitions.
+    /// partitions. Where the group had read a topic before anything was recorded, a partition without an
+    /// offset may be younger.
     #[must_use]
     pub fn seen(&self, before: Option<&HeldByTopic>) -> i64 {
         match before {
+            None if self.is_known => 0,
             None => self.partitions,
             Some(rows) => rows.get(&self.id).copied().unwrap_or(0),
         }
@@ -399,11 +403,14 @@ mod tests {
 
     #[test]
     fn what_a_group_has_seen_of_a_topic() {
-        let topic = |id: &str, partitions| Topic { id: Arc::from(id), partitions };
+        let topic = |id: &str, partitions| Topic { id: Arc::from(id), partitions, is_known: false };
         let rows = |rows: &[(&str, i64)]| -> HeldByTopic {
             rows.iter().map(|(id, count)| (Arc::from(*id), *count)).collect()
         };
         assert_eq!(topic("a", 4).seen(None), 4, "the group is new to it");
+        let known = Topic { is_known: true, ..topic("a", 4) };
+        assert_eq!(known.seen(None), 0, "it has offsets of an earlier version");
+        assert_eq!(known.seen(Some(&rows(&[("a", 4)]))), 4);
         assert_eq!(topic("a", 6).seen(Some(&rows(&[("a", 4)]))), 4, "two were added");
         assert_eq!(topic("b", 6).seen(Some(&rows(&[("a", 4)]))), 0, "it was recreated");
         assert_eq!(topic("a", 6).seen(Some(&rows(&[("", 0)]))), 0, "it did not exist before");

@@ -194,7 +194,7 @@ fn lock_name(database: &str) -> String {
 
 async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<(), Error> {
     connection.execute(RECORDS).await?;
-    for migration in pending(connection).await? {
+    for Pending { migration, is_again } in pending(connection).await? {
         let started = clock::now();
         let done = connection.execute(migration.sql.clone()).await;
         done.map_err(|error| Error::Migration {
@@ -202,11 +202,14 @@ async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<
             name: migration.description.to_string(),
             error,
         })?;
-        let is_recorded = is_recorded(connection, migration).await?;
-        if migration.version == OWN_TABLES && !is_recorded {
+        if is_again {
+            *applied += 1;
+            continue;
+        }
+        if migration.version == OWN_TABLES && !is_recorded(connection, migration).await? {
             forget_later_state(connection).await?;
         }
-        if is_recorded || record(connection, migration, started.elapsed()).await? {
+        if record(connection, migration, started.elapsed()).await? {
             *applied += 1;
         }
     }
@@ -283,7 +286,14 @@ pub async fn pending_on(connection: &mut MySqlConnection) -> Result<usize, Error
     Ok(pending(connection).await?.len())
 }
 
-async fn pending(connection: &mut MySqlConnection) -> Result<Vec<&'static Migration>, Error> {
+/// A migration to apply.
+struct Pending {
+    migration: &'static Migration,
+    /// It was applied, and a table that it creates is missing.
+    is_again: bool,
+}
+
+async fn pending(connection: &mut MySqlConnection) -> Result<Vec<Pending>, Error> {
     let applied = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
     let rows = match connection.fetch_all(applied).await {
         Ok(rows) => rows,
@@ -297,11 +307,12 @@ async fn pending(connection: &mut MySqlConnection) -> Result<Vec<&'static Migrat
     let mut pending = Vec::new();
     for migration in MIGRATOR.iter() {
         match checksums.remove(&migration.version) {
-            None => pending.push(migration),
-            Some(_) if migration.version == OWN_TABLES && lacks_own_tables(connection).await? => {
-                pending.push(migration);
+            None => pending.push(Pending { migration, is_again: false }),
+            Some(checksum) if checksum == *migration.checksum => {
+                if migration.version == OWN_TABLES && lacks_own_tables(connection).await? {
+                    pending.push(Pending { migration, is_again: true });
+                }
             }
-            Some(checksum) if checksum == *migration.checksum => {}
             Some(_) => return Err(Error::Changed(migration.version)),
         }
     }

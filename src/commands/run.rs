@@ -27,6 +27,9 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
+/// A schema that does not fit is looked at again after this: where tables are being put back, some are missing
+/// for a moment.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A signal this soon after the first counts as the same one.
 const SECOND_SIGNAL: Duration = Duration::from_secs(1);
 
@@ -174,12 +177,20 @@ async fn prepare(
     health: &Health,
 ) -> anyhow::Result<Fit> {
     let (mut attempt, started) = (1, clock::now());
+    let mut was_unfit = false;
     loop {
         let error = match try_to_prepare(config, mapping, options).await {
-            Ok(inspected) => {
-                health.set_trouble(Trouble::Start, None);
-                return inspected.fit();
-            }
+            Ok(inspected) => match inspected.fit() {
+                Err(_) if !was_unfit => {
+                    was_unfit = true;
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    continue;
+                }
+                fit => {
+                    health.set_trouble(Trouble::Start, None);
+                    return fit;
+                }
+            },
             Err(migrate::Error::Server(error) | migrate::Error::Migration { error, .. })
                 if is_retried(&error) =>
             {

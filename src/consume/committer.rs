@@ -22,7 +22,7 @@ pub struct CommitOutcome {
     pub gone: Offsets,
     /// Why some failed.
     pub error: Option<String>,
-    /// They failed because this instance is not in the group any more, or has missed a rebalance.
+    /// They failed because this instance is not in the group any more.
     pub is_thrown_out: bool,
 }
 
@@ -113,11 +113,8 @@ fn is_about_a_topic(error: &KafkaError) -> bool {
 }
 
 fn is_about_the_member(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{FencedInstanceId, IllegalGeneration, UnknownMemberId};
-    matches!(
-        error.rdkafka_error_code(),
-        Some(UnknownMemberId | IllegalGeneration | FencedInstanceId)
-    )
+    use RDKafkaErrorCode::{FencedInstanceId, UnknownMemberId};
+    matches!(error.rdkafka_error_code(), Some(UnknownMemberId | FencedInstanceId))
 }
 
 fn is_unknown_topic(error: &KafkaError) -> bool {

@@ -271,7 +271,7 @@ impl Consumer {
                 error!("consume: the bounds thread ended unexpectedly");
             }
             drop(inner);
-            // Fails only if nobody waits any more.
+            // Fails only if nobody is waiting any longer.
             let _ = done.send(());
         });
         if closing.is_ok() && is_done.recv_timeout(CLOSE_WITHIN) == Err(RecvTimeoutError::Timeout) {

@@ -29,10 +29,8 @@ pub struct PartitionFacts {
     pub written: i64,
     /// Whether a database had recorded that offset when it was committed.
     pub was_recorded: bool,
-    /// How many partitions of the topic are not younger than the group: not Kafka's to know, either.
+    /// How many partitions of the topic are not younger than the group: not Kafka's to know.
     pub seen: Option<i64>,
-    /// Whether the topic did not exist yet when this instance started: not Kafka's to know, either.
-    pub is_topic_new: bool,
     /// Kafka's id of the topic; empty if it tells none.
     pub topic_id: Arc<str>,
     /// What the database says: not Kafka's to know, so whoever has asked the database fills it in.
@@ -91,16 +89,15 @@ pub(super) fn beginnings<C: ConsumerContext>(
     for (topic, id) in &topic_ids {
         let its = partitions_of_topic(consumer, topic)?;
         let partitions = i64::try_from(its.len()).unwrap_or(i64::MAX);
-        found.insert(Arc::clone(topic), Topic { id: Arc::clone(id), partitions });
+        let its_topic = Topic { id: Arc::clone(id), partitions, is_known: false };
+        found.insert(Arc::clone(topic), its_topic);
         all.extend(its);
     }
     let all: Vec<TopicPartition> = all.into_iter().collect();
     let group = committed(consumer, &all, QUERY_TIMEOUT)?;
-    // Where it has committed something, it has seen no partition beyond.
-    for (name, topic) in &mut found {
-        let known = group.offsets.keys().filter(|known| known.topic == *name);
-        if let Some(last) = known.map(|known| known.partition).max() {
-            topic.partitions = topic.partitions.min(i64::from(last) + 1);
+    for known in group.offsets.keys() {
+        if let Some(topic) = found.get_mut(&known.topic) {
+            topic.is_known = true;
         }
     }
     // Last, because another instance may commit meanwhile: with an older end, its offsets could seem to
@@ -125,7 +122,6 @@ pub(super) fn beginnings<C: ConsumerContext>(
             end,
             written: end,
             seen: None,
-            is_topic_new: false,
             topic_id: topic_ids.get(&partition.topic).cloned().unwrap_or_default(),
             rows: HeldByTopic::new(),
         }

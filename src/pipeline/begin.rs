@@ -157,8 +157,7 @@ pub(super) fn begin(facts: &PartitionFacts, reset: OffsetReset) -> Result<Begin,
 
 /// Whether a partition came after the group had first seen its topic, or after it had missed it.
 fn is_younger(facts: &PartitionFacts) -> bool {
-    facts.is_topic_new
-        || facts.seen.is_some_and(|seen| i64::from(facts.partition.partition) >= seen)
+    facts.seen.is_some_and(|seen| i64::from(facts.partition.partition) >= seen)
 }
 
 #[cfg(test)]
@@ -180,7 +179,6 @@ mod tests {
             end: 200,
             written: 205,
             seen: None,
-            is_topic_new: false,
             rows: row.into_iter().collect(),
         }
     }
@@ -220,7 +218,7 @@ mod tests {
     fn what_is_newer_than_the_start_begins_at_its_first_offset() {
         let facts = facts(Held::Nothing, None);
         for reset in [OffsetReset::Earliest, OffsetReset::Latest, OffsetReset::Error] {
-            let created = PartitionFacts { is_topic_new: true, ..facts.clone() };
+            let created = PartitionFacts { seen: Some(0), ..facts.clone() };
             assert_eq!(begin(&created, reset).unwrap().offset, 100);
             let grown = PartitionFacts { seen: Some(3), ..facts.clone() };
             assert_eq!(begin(&grown, reset).unwrap().offset, 100, "it has partitions 0 to 2 only");

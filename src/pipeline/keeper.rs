@@ -30,7 +30,7 @@ impl Task {
     pub(super) const KINDS: usize = 2;
 }
 
-/// Does what it is asked for, until nobody asks any more.
+/// Carries out tasks until there are no more.
 pub(super) async fn keep(mut writer: Writer, mut tasks: Receiver<Task>, reply: SyncSender<Reply>) {
     while let Some(task) = tasks.recv().await {
         let answer = match task {

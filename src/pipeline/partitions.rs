@@ -13,7 +13,6 @@ use super::metrics::{PartitionMetrics, PartitionState};
 use crate::commit::Watermark;
 use crate::ledger::Ledger;
 use crate::offsets::{AssignmentId, OffsetRange, Offsets, Origin, Source, TopicPartition};
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -81,15 +80,11 @@ impl Partition {
         self.name.partition == partition && *self.name.topic == *topic
     }
 
-    /// A message came.
+    /// A message came; not one from before [`Self::next`].
     pub(super) fn arrive(&mut self, offset: i64) -> Arrival {
         let expected = std::mem::replace(&mut self.next, offset + 1);
         self.is_open = true;
-        match offset.cmp(&expected) {
-            Ordering::Equal => Arrival::InOrder,
-            Ordering::Greater => Arrival::Gap { from: expected },
-            Ordering::Less => Arrival::Back { expected },
-        }
+        if offset > expected { Arrival::Gap { from: expected } } else { Arrival::InOrder }
     }
 
     /// The offset that we expect next.
@@ -178,6 +173,9 @@ pub(super) struct Partitions {
     /// Those that begin again, at an offset that is not known yet; and the offset before which we thought
     /// that everything was durable.
     starting_over: Offsets,
+    /// Of those that begin again because their messages went back: to which offset. What the database holds
+    /// may be of messages that a leader has lost.
+    returned_to: Offsets,
     ledger: Arc<Ledger>,
 }
 
@@ -188,6 +186,7 @@ impl Partitions {
             ids: HashMap::new(),
             next_id: 0,
             starting_over: Offsets::new(),
+            returned_to: Offsets::new(),
             ledger,
         }
     }
@@ -199,6 +198,7 @@ impl Partitions {
         self.next_id += 1;
         let name = begin.partition.clone();
         let starts_over = self.starting_over.remove(&name).is_some();
+        self.returned_to.remove(&name);
         let cluster_id = self.ledger.identity().map(|identity| identity.cluster_id);
         let cluster_id = cluster_id.unwrap_or_default();
         let origin = Origin { cluster_id, topic_id: Arc::clone(&begin.topic_id) };
@@ -227,7 +227,25 @@ impl Partitions {
             self.starting_over.insert(partition.name, durable);
         }
         self.ids.clear();
+        self.returned_to.clear();
         self.ledger.restart();
+    }
+
+    /// The same for one partition, because its messages went back to this offset.
+    pub(super) fn start_over_alone(&mut self, id: AssignmentId, offset: i64) {
+        let Some(partition) = self.by_id.remove(&id) else { return };
+        self.ids.remove(&partition.name);
+        self.ledger.close(id);
+        let durable = partition.watermark.durable().unwrap_or(partition.next);
+        self.returned_to.insert(partition.name.clone(), offset);
+        self.starting_over.insert(partition.name, durable);
+    }
+
+    /// Where a partition begins again: not after the offset to which its messages went back.
+    pub(super) fn begin_again(&self, begin: Begin) -> Begin {
+        let returned_to = self.returned_to.get(&begin.partition);
+        let offset = returned_to.map_or(begin.offset, |offset| begin.offset.min(*offset));
+        Begin { offset, ..begin }
     }
 
     /// We leave the group: its other members report how far each partition is, or we do when we are back.
@@ -243,6 +261,7 @@ impl Partitions {
     /// A partition is revoked. What is under way may still land, to no effect.
     pub(super) fn revoke(&mut self, name: &TopicPartition) {
         self.starting_over.remove(name);
+        self.returned_to.remove(name);
         let Some(id) = self.ids.remove(name) else { return };
         self.ledger.close(id);
         if let Some(mut partition) = self.by_id.remove(&id) {

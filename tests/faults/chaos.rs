@@ -52,7 +52,7 @@ struct Journal {
 }
 
 impl Journal {
-    /// Says when something happened, for whoever reads the logs of the instances beside it.
+    /// Notes when something happened, to be read beside the logs of the instances.
     fn note(&self, logs: &Path, what: &str) {
         let now = sluicegate::datetime::format(sluicegate::clock::unix_micros());
         let line = format!("{} {what}\n", String::from_utf8_lossy(&now));

@@ -159,21 +159,20 @@ struct Worker {
 
 impl Worker {
     fn run(mut self, orders: &Receiver<Order>) -> Fed {
-        let mut paused = false;
+        let (mut paused, mut has_rested) = (false, false);
         let (mut due, mut reminded) = (Instant::now(), Instant::now());
         loop {
             match orders.try_recv() {
                 Ok(Order::Pause) => paused = true,
                 Ok(Order::Rest(done)) => {
-                    paused = true;
+                    (paused, has_rested) = (true, true);
                     self.flush();
                     done.send(()).unwrap();
                 }
                 Ok(Order::Resume) => {
-                    // Topics may have been created anew. A producer that knew the old ones counts on from
-                    // their messages, and Kafka takes some of what it sends for repetitions.
-                    self.producer =
-                        self.config.create_with_context(self.deliveries.clone()).unwrap();
+                    if std::mem::take(&mut has_rested) {
+                        self.begin_anew();
+                    }
                     (paused, due) = (false, Instant::now());
                 }
                 Ok(Order::Partitions(topic, count)) => self.grow(&topic, count),
@@ -248,6 +247,13 @@ impl Worker {
             self.remind();
             record = back;
         }
+    }
+
+    /// A topic was created anew. A producer that knew the old one counts on from its messages, and Kafka takes
+    /// some of what it sends for repetitions.
+    fn begin_anew(&mut self) {
+        self.flush();
+        self.producer = self.config.create_with_context(self.deliveries.clone()).unwrap();
     }
 
     fn flush(&self) {

@@ -1,7 +1,7 @@
 //! When a batch is handed over, step by step.
 
 use crate::inputs::{BATCH_ROWS, Inputs, WRITERS};
-use crate::instance::{Asked, records_of};
+use crate::instance::{Asked, Read, records_of};
 use sluicegate::consume::{CommitOutcome, PartitionFacts};
 use sluicegate::flush::Written;
 use sluicegate::offsets::TopicPartition;
@@ -23,24 +23,26 @@ struct Driver {
     offset: i64,
 }
 
+/// What Kafka and the database say of the partition: up to where it is written, and held.
+fn facts(end: i64, held: i64) -> PartitionFacts {
+    PartitionFacts {
+        partition: TopicPartition { topic: "user".into(), partition: 0 },
+        committed: Some(held),
+        was_recorded: true,
+        first: 0,
+        end,
+        written: end,
+        seen: Some(1),
+        topic_id: "id".into(),
+        rows: [("id".into(), held)].into(),
+    }
+}
+
 impl Driver {
     fn new() -> Self {
         let mut pump = Pump::new(Inputs::new().setup(0));
-        let partition = TopicPartition { topic: "user".into(), partition: 0 };
-        let facts = PartitionFacts {
-            partition,
-            committed: Some(0),
-            was_recorded: true,
-            first: 0,
-            end: 0,
-            written: 0,
-            is_topic_new: false,
-            seen: Some(3),
-            topic_id: "id".into(),
-            rows: [("id".into(), 0)].into(),
-        };
         let instance = pump.ledger().instance();
-        pump.assigned(&[facts], &instance).unwrap();
+        pump.assigned(&[facts(0, 0)], &instance).unwrap();
         let mut driver = Self { pump, asked: Asked::default(), now: Now::read(), offset: 0 };
         driver.step();
         // Where the partition begins is recorded at once.
@@ -51,15 +53,19 @@ impl Driver {
 
     /// A faulty message: a row of the batch all the same.
     fn message(&mut self) {
+        self.message_at(self.offset);
+        self.offset += 1;
+    }
+
+    fn message_at(&mut self, offset: i64) {
         let message = Message {
             topic: "user",
             partition: 0,
-            offset: self.offset,
+            offset,
             key: None,
             payload: Some(b"{}"),
             timestamp_ms: None,
         };
-        self.offset += 1;
         self.pump.message(&message, self.now);
     }
 
@@ -183,4 +189,42 @@ fn draining_behind_busy_writers_is_no_busy_loop() {
     driver.step();
     let next = driver.wait(Duration::from_secs(2));
     assert!(matches!(next, Next::Wait(wait) if !wait.is_zero()), "{next:?}");
+}
+
+/// Kafka takes nothing any more of an instance that it has thrown out, so there is nothing to wait for.
+#[test]
+fn a_stop_does_not_wait_for_a_group_that_has_thrown_it_out() {
+    let mut driver = Driver::new();
+    driver.message();
+    driver.wait(AGE);
+    driver.writer_is_done();
+    driver.step();
+    driver.pump.stop(driver.now);
+    assert!(matches!(driver.step(), Next::Wait(_)), "the commit is on its way");
+    let failed = driver.asked.commits.remove(0);
+    let outcome = CommitOutcome { failed, is_thrown_out: true, ..CommitOutcome::default() };
+    driver.pump.committed(outcome, driver.now);
+    assert_eq!(driver.step(), Next::Done(true));
+}
+
+/// A leader has lost records, and others have taken their offsets: those that the database holds are not all
+/// that is before its offset.
+#[test]
+fn messages_that_come_back_are_read_from_there() {
+    let mut driver = Driver::new();
+    (0..5).for_each(|_| driver.message());
+    driver.wait(AGE);
+    driver.writer_is_done();
+    driver.step();
+    driver.message_at(2);
+    driver.step();
+    assert!(driver.pump.is_starting_over());
+    let instance = driver.pump.ledger().instance();
+    driver.pump.begin_again(&[facts(9, 5)], &instance).unwrap();
+    driver.step();
+    let Some(Read::From(begins)) = driver.asked.reads.pop() else { panic!("it is sought") };
+    assert_eq!(begins.into_values().collect::<Vec<_>>(), [2]);
+    driver.message_at(2);
+    driver.wait(AGE);
+    assert_eq!(driver.asked.writes.len(), 1, "and loaded");
 }

@@ -154,7 +154,7 @@ impl Server {
         let select = format!(
             "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS \
              WHERE TABLE_SCHEMA = '{database}' AND TABLE_NAME NOT IN \
-             ('_sqlx_migrations', 'dead_letters', 'sluicegate_progress', 'sluicegate_writers') \
+             ('_sqlx_migrations', 'dead_letters', 'sluicegate_progress', 'sluicegate_writers', 'sluicegate_topics') \
              AND COLUMN_NAME NOT IN ('id', 'created_at') ORDER BY TABLE_NAME, ORDINAL_POSITION"
         );
         let mut tables: Vec<Table> = Vec::new();

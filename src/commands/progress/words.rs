@@ -36,10 +36,10 @@ pub(super) fn gone_in_all(messages: i64) -> String {
 fn gone(partition: &TopicPartition, (from, first): (i64, i64)) -> String {
     match first - from {
         1 => format!(
-            "1 message of {partition} ({from}) is no longer in Kafka, so this database will lack it"
+            "1 message of {partition} (offset {from}) is no longer in Kafka, so it will be missing from this database"
         ),
         messages => format!(
-            "{} messages of {partition} ({from} to {}) are no longer in Kafka, so this database will lack them",
+            "{} messages of {partition} (offsets {from} to {}) are no longer in Kafka, so they will be missing from this database",
             grouped(messages),
             first - 1
         ),

@@ -127,7 +127,7 @@ pub fn see(identity: &Identity, topics: &[(Arc<str>, Topic)]) -> String {
     let mut text = format!(
         "INSERT INTO `{TOPICS}` (`cluster_id`, `group_id`, `topic`, `topic_id`, `partitions`, `seen_at`) VALUES "
     );
-    for (index, (topic, Topic { id, partitions })) in topics.iter().enumerate() {
+    for (index, (topic, Topic { id, partitions, .. })) in topics.iter().enumerate() {
         text.push_str(if index == 0 { "(" } else { ",(" });
         for value in [&identity.cluster_id, &identity.group_id, topic, id] {
             push_text(&mut text, value);

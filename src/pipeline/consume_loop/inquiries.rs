@@ -11,7 +11,7 @@ use crate::ledger::{Held, Identity};
 use crate::offsets::{Offsets, TopicPartition, grouped};
 use crate::pipeline::PipelineError;
 use crate::pipeline::keeper::Recall;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tracing::warn;
 
@@ -40,8 +40,6 @@ pub(super) struct Inquiries {
     database: VecDeque<(Purpose, Vec<PartitionFacts>, Recall)>,
     /// As far as Kafka has told.
     topic_ids: BTreeMap<Arc<str>, Arc<str>>,
-    /// The topics that existed when Kafka first told; all others are newer than our start.
-    first_topics: Option<BTreeSet<Arc<str>>>,
 }
 
 impl Inquiries {
@@ -51,7 +49,6 @@ impl Inquiries {
 
     /// Kafka has told which topics exist, and their ids. Returns those that have another one now.
     fn told(&mut self, ids: &BTreeMap<Arc<str>, Arc<str>>) -> Vec<Arc<str>> {
-        self.first_topics.get_or_insert_with(|| ids.keys().cloned().collect());
         let is_recreated = |(topic, id): &(&Arc<str>, &Arc<str>)| {
             let known = self.topic_ids.get(*topic).filter(|known| !known.is_empty());
             !id.is_empty() && known.is_some_and(|known| known != *id)
@@ -60,10 +57,6 @@ impl Inquiries {
         let recreated = recreated.collect();
         self.topic_ids.extend(ids.clone());
         recreated
-    }
-
-    fn is_new(&self, topic: &str) -> bool {
-        self.first_topics.as_ref().is_some_and(|first| !first.contains(topic))
     }
 
     fn has(&self, purpose: Purpose) -> bool {
@@ -111,15 +104,12 @@ impl ConsumeLoop {
 
     /// Kafka has answered.
     pub(super) fn beginnings(&mut self, beginnings: Beginnings) {
-        let Beginnings { mut facts, group, topics, cluster_id } = beginnings;
+        let Beginnings { facts, group, topics, cluster_id } = beginnings;
         let Some(purpose) = self.inquiries.kafka.take() else { return };
         self.identify(cluster_id);
         let there = topics.iter().filter(|(_, topic)| topic.partitions > 0);
         let ids = there.map(|(name, topic)| (Arc::clone(name), Arc::clone(&topic.id))).collect();
         self.topic_ids(&ids);
-        for facts in &mut facts {
-            facts.is_topic_new = self.inquiries.is_new(&facts.partition.topic);
-        }
         let partitions = facts.iter().map(|facts| facts.partition.clone()).collect();
         let offered = Offered { offsets: group.adoptable(), topics };
         self.recall(purpose, facts, Recall { partitions, offered });

@@ -25,22 +25,24 @@ fn handed_over(partitions: &mut Partitions) -> Vec<(i32, i64)> {
     offsets.map(|(name, offset)| (name.partition, offset)).collect()
 }
 
-fn assign(
-    partitions: &mut Partitions,
-    partition: i32,
-    begin: i64,
-    committed: Option<i64>,
-) -> AssignmentId {
-    let (partition, topic_id) = (name(partition), "id".into());
-    let begin = Begin {
-        partition,
-        topic_id,
-        offset: begin,
+fn begin(partition: i32, offset: i64, committed: Option<i64>) -> Begin {
+    Begin {
+        partition: name(partition),
+        topic_id: "id".into(),
+        offset,
         committed,
         rows: HeldByTopic::new(),
         surprises: Vec::new(),
-    };
-    partitions.assign(&begin, 0)
+    }
+}
+
+fn assign(
+    partitions: &mut Partitions,
+    partition: i32,
+    offset: i64,
+    committed: Option<i64>,
+) -> AssignmentId {
+    partitions.assign(&begin(partition, offset, committed), 0)
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn where_a_partition_begins_is_committed_at_once() {
 }
 
 #[test]
-fn gaps_and_returns_are_noticed() {
+fn gaps_are_noticed() {
     let mut partitions = partitions();
     let id = assign(&mut partitions, 0, 10, Some(10));
     let partition = partitions.by_id_mut(id).unwrap();
@@ -126,8 +128,23 @@ fn gaps_and_returns_are_noticed() {
     check(10, Arrival::InOrder);
     check(13, Arrival::Gap { from: 11 });
     check(14, Arrival::InOrder);
-    check(0, Arrival::Back { expected: 15 });
-    check(1, Arrival::InOrder);
+}
+
+/// Its messages may be of another topic: what it records and buries would not be true.
+#[test]
+fn a_partition_that_went_back_begins_alone_again() {
+    let mut partitions = partitions();
+    let back = assign(&mut partitions, 0, 0, Some(0));
+    let other = assign(&mut partitions, 1, 0, Some(0));
+    let both = [range(back, 0, 5), range(other, 0, 7)];
+    partitions.sealed(&both);
+    partitions.start_over_alone(back, 2);
+    partitions.flushed(&both);
+    assert_eq!(partitions.starting_over(), &Offsets::from([(name(0), 0)]));
+    assert_eq!(handed_over(&mut partitions), [(1, 7)]);
+    assert!(partitions.contains(&name(0)), "it is still assigned");
+    let at = |offset| partitions.begin_again(begin(0, offset, None)).offset;
+    assert_eq!((at(5), at(1)), (2, 1), "what came back is read, whatever the database holds");
 }
 
 /// Markers at the end of a partition are not messages, but their offsets are committed.

@@ -84,7 +84,7 @@ impl Pump {
             // Who stops does not take part in rebalances any more, so this would fail forever.
             warn!(
                 error,
-                "commit: this instance is no longer in the group; the next owners of its partitions load again what is not committed"
+                "commit: this instance is no longer in the group; the next owners of its partitions will load whatever is not committed again"
             );
             return;
         }

@@ -29,6 +29,9 @@ impl Pump {
             self.last = id;
         }
         let Some(owner) = self.partitions.by_id_mut(self.last) else { return Arrival::InOrder };
+        if offset < owner.next() {
+            return Arrival::Back { expected: owner.next() };
+        }
         let arrival = owner.arrive(offset);
         let (topic, open) = (&owner.name.topic, &mut self.batches.open);
         let taken = self.intake.take(topic, &owner.origin, message, now.micros, open);
@@ -55,12 +58,16 @@ impl Pump {
                     partition.gaps.note(from, offset);
                 }
             }
-            Arrival::Back { expected } => warn!(
-                partition = %format_args!("{topic}/{partition}"),
-                offset,
-                expected,
-                "consume: the partition went back: its topic was deleted and recreated, or a leader lost records; reading from there"
-            ),
+            Arrival::Back { expected } => {
+                warn!(
+                    partition = %format_args!("{topic}/{partition}"),
+                    offset,
+                    expected,
+                    "consume: the partition went back: its topic was deleted and recreated, or a leader lost records; asking where it begins now"
+                );
+                // The message may be of another topic than the partition's rows and dead letters.
+                self.partitions.start_over_alone(self.last, offset);
+            }
         }
     }
 

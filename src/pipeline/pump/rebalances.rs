@@ -162,10 +162,8 @@ impl Pump {
     /// From now on these partitions belong to other instances.
     fn release(&mut self, partitions: &[TopicPartition], port: &mut impl Port) {
         for partition in partitions {
-            if self.partitions.get(partition).is_some() {
-                // Its next owner reports that.
-                self.metrics.kafka_ahead(partition, 0);
-            }
+            // Its next owner reports that.
+            self.metrics.kafka_ahead(partition, 0);
             self.partitions.revoke(partition);
             if let Some(end) = &mut self.until_end {
                 end.given_up(partition);

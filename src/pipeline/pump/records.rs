@@ -118,7 +118,7 @@ impl Pump {
         self.metrics.strangers.set(members as f64);
     }
 
-    /// Whether partitions begin again because the database went back.
+    /// Whether partitions begin again, because the database or their messages went back.
     #[must_use]
     pub fn is_starting_over(&self) -> bool {
         !self.partitions.starting_over().is_empty()
@@ -146,7 +146,7 @@ impl Pump {
         let starting_over = self.partitions.starting_over();
         // Others were revoked meanwhile.
         let ours = facts.iter().filter(|facts| starting_over.contains_key(&facts.partition));
-        let begins = ours.map(|facts| begin::begin(facts, reset));
+        let begins = ours.map(|facts| Ok(self.partitions.begin_again(begin::begin(facts, reset)?)));
         self.again = begins.collect::<Result<_, _>>()?;
         Ok(())
     }

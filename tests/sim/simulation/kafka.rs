@@ -93,7 +93,6 @@ impl Simulation<'_> {
             first: 0,
             end: i64::try_from(self.log[partition].len()).unwrap(),
             written: i64::try_from(self.log[partition].len()).unwrap(),
-            is_topic_new: false,
             seen: Some(3),
             topic_id: "id".into(),
             rows: self
@@ -127,7 +126,8 @@ impl Simulation<'_> {
         self.summary.seeks += 1;
         let positions = &mut self.instances.get_mut(&member).unwrap().positions;
         for (partition, offset) in begins {
-            let position = positions.entry(partition).or_insert(offset);
+            // It may have lost the partition and not have been told yet.
+            let Some(position) = positions.get_mut(&partition) else { continue };
             *position = match self.plant {
                 // Not quite: only another message shows that some are missing.
                 Some(Plant::ForgetOpenBatch) => offset.max(*position - 1),

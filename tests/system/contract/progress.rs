@@ -334,7 +334,7 @@ async fn check_says_where_kafka_is_ahead(server: Server) {
     assert!(check().contains(&ahead), "{}", check());
     delete_messages(&world, "user", 6).await;
     let gone = format!(
-        "WARNING  progress: 4 messages of {}/0 (2 to 5) are no longer in Kafka, so this database will lack them",
+        "WARNING  progress: 4 messages of {}/0 (offsets 2 to 5) are no longer in Kafka, so they will be missing from this database",
         world.topic("user")
     );
     assert!(check().contains(&gone) && check().contains("first that Kafka has"), "{}", check());

@@ -50,7 +50,7 @@ async fn no_secret_is_left_behind(server: Server) {
         .fetch_all("SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()")
         .await
         .unwrap();
-    assert_eq!(tables.len(), 22);
+    assert_eq!(tables.len(), 23);
     for table in tables {
         let table: String = table.get(0);
         if table.starts_with('_') {

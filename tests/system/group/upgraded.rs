@@ -1,6 +1,7 @@
 //! A database that an earlier version has filled: it recorded nothing, and committed offsets without a note.
 
 use super::{assert_loaded, messages};
+use loadgen::Message;
 use testkit::kafka::Group;
 use testkit::{Backup, Server, World};
 
@@ -15,6 +16,15 @@ testkit::on_both_servers!(
 const HALF: usize = 200;
 const ADOPTED: &str = "taking Kafka's offsets for 7 partitions, this once";
 
+/// A database that has loaded the first half of these messages.
+async fn half_loaded(server: Server) -> Option<(World, Vec<Message>)> {
+    let world = World::migrated(server, 1).await?;
+    let messages = messages(2 * HALF as u64);
+    world.produce(messages[..HALF].to_vec()).await;
+    world.load();
+    Some((world, messages))
+}
+
 /// Leaves the database and the group as an earlier version would have.
 async fn as_before_the_upgrade(world: &World) {
     let group = Group::new(world);
@@ -25,14 +35,10 @@ async fn as_before_the_upgrade(world: &World) {
 }
 
 async fn an_upgrade_takes_kafkas_offsets_once(server: Server) {
-    let Some(world) = World::migrated(server, 1).await else { return };
-    let messages = messages(2 * HALF as u64);
-    let (first, second) = messages.split_at(HALF);
-    world.produce(first.to_vec()).await;
-    world.load();
+    let Some((world, messages)) = half_loaded(server).await else { return };
     as_before_the_upgrade(&world).await;
     assert!(world.succeed(&["check"]).contains("the next start takes Kafka's offsets for 7"));
-    world.produce(second.to_vec()).await;
+    world.produce(messages[HALF..].to_vec()).await;
     let log = world.load();
     assert!(log.contains(ADOPTED), "{log}");
     let only_the_new = format!("\"messages\":{HALF},");
@@ -51,16 +57,12 @@ async fn a_backup_from_before_an_upgrade_with_latest(server: Server) {
     put_back_to_before_an_upgrade(server, "latest").await;
 }
 
-/// The offsets are of a database that has recorded them, and this one says nothing: it is no upgrade.
+/// A database has recorded these offsets, and this one knows nothing of them, so this is not an upgrade.
 async fn put_back_to_before_an_upgrade(server: Server, reset: &str) {
-    let Some(mut world) = World::migrated(server, 1).await else { return };
-    let messages = messages(2 * HALF as u64);
-    let (first, second) = messages.split_at(HALF);
-    world.produce(first.to_vec()).await;
-    world.load();
+    let Some((mut world, messages)) = half_loaded(server).await else { return };
     as_before_the_upgrade(&world).await;
     let backup = Backup::take(&mut world.connect().await, &world.database).await;
-    world.produce(second.to_vec()).await;
+    world.produce(messages[HALF..].to_vec()).await;
     assert!(world.load().contains(ADOPTED));
     backup.restore(&mut world.connect().await).await;
     world.set("kafka.auto_offset_reset", reset);
@@ -76,14 +78,10 @@ async fn put_back_to_before_an_upgrade(server: Server, reset: &str) {
 
 /// The backup has none of sluicegate's own tables, and restoring it removes none: they say more than it holds.
 async fn an_older_backup_beside_newer_rows(server: Server) {
-    let Some(world) = World::migrated(server, 1).await else { return };
-    let messages = messages(2 * HALF as u64);
-    let (first, second) = messages.split_at(HALF);
-    world.produce(first.to_vec()).await;
-    world.load();
+    let Some((world, messages)) = half_loaded(server).await else { return };
     let backup = Backup::take(&mut world.connect().await, &world.database).await;
     let own = backup.without(&["sluicegate_progress", "sluicegate_writers", "sluicegate_topics"]);
-    world.produce(second.to_vec()).await;
+    world.produce(messages[HALF..].to_vec()).await;
     world.load();
     own.restore(&mut world.connect().await).await;
     world.execute_sql(["DELETE FROM _sqlx_migrations WHERE version > 8"]).await;
@@ -94,14 +92,11 @@ async fn an_older_backup_beside_newer_rows(server: Server) {
 }
 
 async fn dropped_tables_are_created_again(server: Server) {
-    let Some(world) = World::migrated(server, 1).await else { return };
-    let messages = messages(HALF as u64);
-    world.produce(messages.clone()).await;
-    world.load();
+    let Some((world, messages)) = half_loaded(server).await else { return };
     world.execute_sql(["DROP TABLE sluicegate_progress"]).await;
     world.succeed(&["migrate"]);
     assert_eq!(world.count("sluicegate_progress").await, 0);
     world.load();
-    assert_loaded("after a table was dropped", &world, &messages).await;
+    assert_loaded("after a table was dropped", &world, &messages[..HALF]).await;
     world.end().await;
 }

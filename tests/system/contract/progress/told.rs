@@ -130,7 +130,7 @@ async fn what_kafka_no_longer_has_is_shown(server: Server) {
     assert_eq!(total, "total 2 5 5 gone");
 
     let gone = format!(
-        "5 messages of {user} (3 to 7) are no longer in Kafka, so this database will lack them"
+        "5 messages of {user} (offsets 3 to 7) are no longer in Kafka, so they will be missing from this database"
     );
     let said = world.succeed(&["progress", "set", &user, "--to-earliest", "--dry-run"]);
     assert_eq!(line(&said, &user), format!("{user} 3 8 8 8 5 gone"));
