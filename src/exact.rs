@@ -174,11 +174,12 @@ impl<'t> Exact<'t> {
     /// The text itself, if SQL takes it as it is.
     #[must_use]
     pub fn plain(&self) -> Option<&'t str> {
+        let is_minus_zero = self.is_zero() && self.is_negative;
         let is_plain = self.text.len() <= 65
             && !self.whole.is_empty()
             && !self.text.ends_with('.')
             && !self.text.contains(['e', 'E'])
-            && !(self.is_zero() && self.is_negative);
+            && !is_minus_zero;
         is_plain.then_some(self.text)
     }
 }

@@ -89,8 +89,7 @@ fn faults_name_file_line_key_and_fix() {
             "x.toml:8: z: is not one of the column's values: x, y",
             "x.toml:9: p: contact.Password leads through a redacted key",
             "x.toml:10: q: \"a..b\" is not a dotted path",
-            "x.toml:11: r: a json column takes $data only",
-            "x.toml:12: lenght: unknown conversion; the only one is `length`",
+            "x.toml:12: lenght: is no conversion; there are seconds",
         ],
     );
     check(
