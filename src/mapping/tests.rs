@@ -98,7 +98,7 @@ fn faults_name_file_line_key_and_fix() {
              on = [{{ event = 'a.b', value = 'long' }},\n{{ event = 'a.c' }},\n{{ event = 'a.b', value = 'x' }}]"
         )),
         &[
-            "x.toml:15: long: is longer than the column's 3 characters",
+            "x.toml:15: long: is longer than the column's VARCHAR(3)",
             "x.toml:16: a.c: give either",
             "x.toml:17: a.b: comes twice in `on`",
         ],
