@@ -23,8 +23,10 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 use tracing::{error, warn};
 
-/// How long no broker may be connected before the bootstrap servers are asked again.
-const FORGOTTEN: Duration = Duration::from_secs(3);
+/// How long no broker may be connected before that is trouble.
+const ALONE: Duration = Duration::from_secs(3);
+/// What librdkafka says of a broker that is only a name for another one, such as the group's coordinator.
+const LOGICAL: &str = "logical";
 /// How long librdkafka may take to begin again; it needs no broker for that.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -190,7 +192,8 @@ impl Consumer {
         }
         let since = self.alone_since.get().filter(|_| is_alone);
         self.alone_since.set(if is_alone { since.or_else(|| Some(clock::now())) } else { None });
-        if since.is_some_and(|since| since.elapsed() >= FORGOTTEN) {
+        // Not oftener than needed: librdkafka keeps each of these lists.
+        if statistics.brokers.values().all(|broker| broker.source == LOGICAL) {
             bootstrap_again(self.inner.client(), &self.bootstrap_servers);
         }
         Some(statistics)
@@ -203,7 +206,12 @@ impl Consumer {
 
     /// Whether no broker has been connected for a while.
     pub fn is_alone(&self) -> bool {
-        self.alone_since.get().is_some_and(|since| since.elapsed() >= FORGOTTEN)
+        self.alone_since.get().is_some_and(|since| since.elapsed() >= ALONE)
+    }
+
+    /// Whether no broker has been connected at the last look.
+    pub fn is_cut_off(&self) -> bool {
+        self.alone_since.get().is_some()
     }
 
     /// Stops or resumes fetching of everything assigned. A paused consumer must still be polled, and

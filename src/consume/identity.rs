@@ -92,6 +92,9 @@ pub(super) fn topic_ids<C: ConsumerContext>(
     if cluster_id(consumer)?.starts_with(MOCK) {
         return without_ids(consumer, &names);
     }
+    // While the question below is open and no broker is there, librdkafka 2.12 connects again without a pause
+    // and takes a whole core. So we ask something first that only a broker can answer.
+    consumer.fetch_metadata(names.first().copied(), QUERY_TIMEOUT)?;
     let names = names.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>()?;
     let answer = describe(consumer.client(), &names)?;
     let mut count = 0;

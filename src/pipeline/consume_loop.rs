@@ -307,6 +307,18 @@ impl ConsumeLoop {
             self.pump.statistics(&statistics);
         }
         self.pump.positions(&consumer.positions());
+        // Nobody would answer.
+        if !consumer.is_cut_off() {
+            self.ask_kafka();
+        }
+        self.ticks = self.ticks.wrapping_add(1);
+        self.pump.report(Now::read());
+        self.check_kafka()
+    }
+
+    /// Asks what may have changed; some of it seldom.
+    fn ask_kafka(&self) {
+        let consumer = &self.link.consumer;
         if self.ticks.is_multiple_of(TICKS_TO_BOUNDS) {
             consumer.ask(Question::Bounds(self.pump.unknown_bounds()));
             consumer.ask(Question::Ends(self.pump.pending()));
@@ -315,9 +327,6 @@ impl ConsumeLoop {
         if self.ticks.is_multiple_of(TICKS_TO_MEMBERS) {
             self.ask_about_members();
         }
-        self.ticks = self.ticks.wrapping_add(1);
-        self.pump.report(Now::read());
-        self.check_kafka()
     }
 
     /// Topics may be created, or deleted and recreated.

@@ -1,11 +1,12 @@
 //! One kind of trouble with Kafka at a time, under load.
 
 use crate::fault::Fault;
-use crate::own_servers::{Servers, Wants};
+use crate::own_servers::{Servers, Wants, tell};
 use crate::run::{Run, Setup};
 use crate::service::Service;
 use loadgen::TOPICS;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use testkit::{Chance, Server, until};
 
 /// Lets it happen until `seen` tells that an instance has noticed, heals it, and compares.
@@ -102,4 +103,35 @@ async fn commits_failing() {
         service.metric("sluicegate_commit_failures_total").is_some_and(|count| count > 0)
     };
     check(Fault::CommitsFailing, Setup::of(1), failed).await;
+}
+
+/// In good order, so that clients hear of a cluster without brokers. How often they try to connect from then on
+/// is librdkafka's to say, but it must pause in between: without that it takes a core.
+#[tokio::test(flavor = "multi_thread")]
+async fn gone_for_longer() {
+    let wants = Wants { broker: true, ..Wants::default() };
+    let Some(servers) = Servers::start(Server::MariaDb, wants).await else { return };
+    let run = Run::start(Arc::new(servers), Setup::of(1)).await;
+    run.until_rows_flow("the start").await;
+    let injector = &run.injector;
+    tell(injector.servers.broker(), "stop").await;
+    let service = &injector.services[0];
+    // librdkafka counts them for 30 seconds before it says so.
+    let begun = Instant::now();
+    until(|| "its count".to_owned(), async || begun.elapsed() > Duration::from_secs(45)).await;
+    let refused = refused(&service.log_text());
+    tell(injector.servers.broker(), "start").await;
+    run.until_rows_flow("its return").await;
+    run.end().await.assert();
+    assert!(refused.iter().all(|count| *count < 1_000), "{refused:?} in 30 seconds each");
+}
+
+/// How often librdkafka was refused a connection to a broker, as it counts where it does not repeat itself.
+fn refused(log: &str) -> Vec<u64> {
+    let counts =
+        log.lines().filter(|line| line.contains("Connection refused")).filter_map(|line| {
+            let (before, _) = line.split_once(" identical error(s) suppressed")?;
+            before.rsplit(' ').next()?.parse().ok()
+        });
+    counts.collect()
 }
