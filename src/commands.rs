@@ -39,7 +39,7 @@ pub fn mapping(config: &Config) -> anyhow::Result<Mapping> {
 
 fn load_mapping(config: &Config) -> Result<Mapping, Vec<MappingError>> {
     match &config.mapping_directory {
-        Some(directory) => Mapping::with_directory(directory),
+        Some(directory) => Mapping::with_directory(directory, config.has_built_in_mapping),
         None => Mapping::built_in(),
     }
 }

@@ -41,6 +41,7 @@ pub mod commit;
 pub mod config;
 // TOML files → tables and the plan of each event.
 pub mod mapping;
+pub mod message;
 // Tables of the live server: read, compared, and what would fix them.
 pub mod schema;
 // The migrations that come with the program.

@@ -11,11 +11,17 @@ mod constants;
 mod convert;
 mod coverage;
 mod directory;
+mod envelope;
 mod file;
 mod names;
 mod paths;
+mod patterns;
+mod places;
 pub mod plan;
+mod plans;
 mod report;
+mod source;
+mod specs;
 pub mod table;
 mod tree;
 pub mod types;
@@ -24,8 +30,10 @@ use rustc_hash::FxHashMap;
 use std::path::Path;
 
 pub use convert::Convert;
+pub use patterns::TOMBSTONE;
 pub use plan::{
-    Cell, Constant, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
+    Cell, Constant, Declared, Each, Envelope, EventPlan, IdSource, Label, LabelId, LinesPlan, PathNode, Place,
+    Role, Root, RowPlan, Source, TopicPlan, Tree, TypeSource,
 };
 pub use table::{Bound, Bounds, Changing, ColumnSpec, Table, TableId, TableKind};
 pub use types::{ColumnType, IntSize, IntType, Storage};
@@ -50,7 +58,7 @@ pub struct Mapping {
     pub topics: FxHashMap<String, TopicPlan>,
     /// The labels under which events are counted.
     pub labels: Vec<Label>,
-    /// Keys to redact.
+    /// Keys that some topic redacts: for messages of a topic that no file maps.
     pub secrets: crate::redact::Secrets,
 }
 
@@ -73,13 +81,16 @@ impl Mapping {
         Self::compile(BUILT_IN)
     }
 
-    /// The built-in domains and the `*.toml` files of `directory`, which win where the topic is the
-    /// same.
+    /// The `*.toml` files of `directory`, and the built-in domains if wanted; the files win where the topic is
+    /// the same.
     ///
     /// # Errors
     /// Every fault in the files and in their names.
-    pub fn with_directory(directory: &Path) -> Result<Self, Vec<MappingError>> {
-        directory::compile(directory)
+    pub fn with_directory(
+        directory: &Path,
+        has_built_in: bool,
+    ) -> Result<Self, Vec<MappingError>> {
+        directory::compile(directory, has_built_in)
     }
 
     /// Compiles files, each given as name and text.
@@ -90,6 +101,12 @@ impl Mapping {
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
     ) -> Result<Self, Vec<MappingError>> {
         compile::compile(files)
+    }
+
+    /// The keys to redact in messages of this topic.
+    #[must_use]
+    pub fn secrets_of(&self, topic: &str) -> &crate::redact::Secrets {
+        self.topics.get(topic).map_or(&self.secrets, |plan| &plan.secrets)
     }
 
     /// Sorted.

@@ -60,7 +60,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tracing::info;
 
 pub use begin::NoBegin;
-pub use intake::Message;
+pub use crate::message::Message;
 pub use metrics::PipelineMetrics;
 pub use pump::{Port, Pump};
 

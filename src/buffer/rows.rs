@@ -154,13 +154,12 @@ impl Rows {
         self.columns.iter().map(Column::capacity_bytes).sum::<usize>() + index
     }
 
-    /// The earlier row with the same key as the last one. If there is none, notes the last row as the row
-    /// of its key.
+    /// The earlier row with the same key as row `last`. If there is none, notes this row as the row of its
+    /// key. The rows after it have not been looked at yet.
     ///
     /// # Panics
-    /// If this is not an entity's table or has no row.
-    pub(super) fn earlier_row_of_last_key(&mut self) -> Option<usize> {
-        let last = self.len - 1;
+    /// If this is not an entity's table or has no such row.
+    pub(super) fn earlier_row_of_key(&mut self, last: usize) -> Option<usize> {
         let Self { columns, by_key: Some(by_key), .. } = self else {
             panic!("only rows of entities have keys");
         };
@@ -176,6 +175,11 @@ impl Rows {
                 None
             }
         }
+    }
+
+    /// Copies row `from` to row `to`.
+    pub(super) fn copy_row(&mut self, from: usize, to: usize) {
+        self.columns.iter_mut().for_each(|column| column.copy(from, to));
     }
 
     /// Copies the value of row `from` in `column` to row `to`.

@@ -1,9 +1,10 @@
 //! A value on the tape → a cell of a column, validated against the column's type.
 
 use super::numbers::{self, NumberFault};
+use super::values::Value;
 use super::walk::ABSENT;
 use crate::buffer::Rows;
-use crate::datetime;
+use crate::datetime::{self, Micros};
 use crate::decode::{Document, kind};
 use crate::exact::{Exact, NoFit, write_double};
 use crate::mapping::{Cell, ColumnSpec, ColumnType, Convert, Storage, Table};
@@ -16,8 +17,27 @@ pub(super) struct Destination<'p> {
     pub(super) table: &'p Table,
     pub(super) column: usize,
     pub(super) cell: &'p Cell,
-    /// Dotted path from `data`, for errors.
+    /// What comes before the path: `data.`, or nothing.
+    pub(super) root: &'static str,
+    /// Where the value comes from, for errors.
     pub(super) path: &'p str,
+}
+
+/// How a number is written.
+#[derive(Clone, Copy)]
+pub(super) enum Token<'t> {
+    /// The value at this place on the tape.
+    In(&'t Document<'t>, usize),
+    Text(&'t str),
+}
+
+impl<'t> Token<'t> {
+    pub(super) fn text(self) -> &'t str {
+        match self {
+            Token::In(document, at) => document.value_text(at),
+            Token::Text(text) => text,
+        }
+    }
 }
 
 impl<'p> Destination<'p> {
@@ -27,15 +47,16 @@ impl<'p> Destination<'p> {
 
     pub(super) fn reject(&self, code: Code, problem: &str) -> Reject {
         let (table, column) = (&self.table.name, &self.spec().name);
-        let path = match self.path {
-            "" => String::new(),
-            path => format!("data.{path} "),
-        };
-        Reject::new(code, format!("{path}{problem} (column {table}.{column})"))
+        let Self { root, path, .. } = self;
+        Reject::new(code, format!("{root}{path} {problem} (column {table}.{column})"))
     }
 
     fn wrong_type(&self, node: &Node<'_>, wanted: &str) -> Reject {
         self.reject(Code::ValueType, &format!("is {}, not {wanted}", kind(Some(node))))
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.spec().ty == ColumnType::Json
     }
 
     /// Appends the value at `at`. Returns false if there is none, or it means null.
@@ -49,18 +70,51 @@ impl<'p> Destination<'p> {
             return Ok(false);
         }
         let at = at as usize;
-        let node = &document.tape[at];
-        match self.cell.convert {
-            None => self.push_as_it_is(document, at, node, rows)?,
-            Some(convert) => self.push_converted(convert, document, at, node, rows)?,
-        }
+        self.push_node(document.tape[at], Token::In(document, at), rows)?;
         Ok(true)
+    }
+
+    /// Appends a value from anywhere. Returns false if it means null.
+    pub(super) fn push_value(&self, value: Value<'_>, rows: &mut Rows) -> Result<bool, Reject> {
+        match value {
+            Value::Node(document, at) => {
+                self.push(document, u32::try_from(at).unwrap_or(ABSENT), rows)
+            }
+            Value::Text(text) if self.cell.nulls.iter().any(|null| null == text) => Ok(false),
+            Value::Text(text) => {
+                self.push_node(Node::String(text), Token::Text(text), rows)?;
+                Ok(true)
+            }
+            Value::Number(number) => {
+                let mut text = itoa::Buffer::new();
+                let token = Token::Text(text.format(number));
+                self.push_node(Node::Static(StaticNode::I64(number)), token, rows)?;
+                Ok(true)
+            }
+            Value::Time(micros) => {
+                self.push_micros(micros, rows);
+                Ok(true)
+            }
+            // Only JSON columns take one; the mapping's check has made sure of it.
+            Value::Part(_) => Ok(false),
+        }
+    }
+
+    fn push_node(
+        &self,
+        node: Node<'_>,
+        token: Token<'_>,
+        rows: &mut Rows,
+    ) -> Result<(), Reject> {
+        match self.cell.convert {
+            None => self.push_as_it_is(token, &node, rows),
+            Some(convert) => self.push_converted(convert, token, &node, rows),
+        }
     }
 
     fn push_as_it_is(
         &self,
-        document: &Document<'_>,
-        at: usize,
+        token: Token<'_>,
         node: &Node<'_>,
         rows: &mut Rows,
     ) -> Result<(), Reject> {
@@ -69,13 +123,13 @@ impl<'p> Destination<'p> {
                 Node::Static(StaticNode::I64(value)) => self.push_whole(i128::from(*value), rows),
                 Node::Static(StaticNode::U64(value)) => self.push_whole(i128::from(*value), rows),
                 Node::Static(StaticNode::F64(_)) => {
-                    self.push_number(Exact::read(document.value_text(at)), node, rows)
+                    self.push_number(Exact::read(token.text()), node, rows)
                 }
                 _ => Err(self.wrong_type(node, "a whole number")),
             },
             ColumnType::Decimal { .. } => match node {
                 Node::Static(StaticNode::I64(_) | StaticNode::U64(_) | StaticNode::F64(_)) => {
-                    self.push_number(Exact::read(document.value_text(at)), node, rows)
+                    self.push_number(Exact::read(token.text()), node, rows)
                 }
                 Node::String(text) => self.push_number(Exact::read(text), node, rows),
                 _ => Err(self.wrong_type(node, "a number, or a text of one")),
@@ -110,8 +164,7 @@ impl<'p> Destination<'p> {
     fn push_converted(
         &self,
         convert: Convert,
-        document: &Document<'_>,
-        at: usize,
+        token: Token<'_>,
         node: &Node<'_>,
         rows: &mut Rows,
     ) -> Result<(), Reject> {
@@ -121,7 +174,7 @@ impl<'p> Destination<'p> {
             | Convert::Micros
             | Convert::Nanos
             | Convert::Days => {
-                let number = number_of(document, at, node);
+                let number = number_of(token, node);
                 let number = number.ok_or_else(|| {
                     self.wrong_type(node, "a number, or a text of one")
                 })?;
@@ -139,10 +192,10 @@ impl<'p> Destination<'p> {
             Convert::Text => match node {
                 Node::String(text) => self.push_text(text, rows),
                 Node::Static(StaticNode::Bool(_) | StaticNode::I64(_) | StaticNode::U64(_)) => {
-                    self.push_text(document.value_text(at), rows)
+                    self.push_text(token.text(), rows)
                 }
-                Node::Static(StaticNode::F64(_)) if numbers::is_whole(document.value_text(at)) => {
-                    self.push_text(document.value_text(at), rows)
+                Node::Static(StaticNode::F64(_)) if numbers::is_whole(token.text()) => {
+                    self.push_text(token.text(), rows)
                 }
                 _ => Err(self.wrong_type(node, "a whole number, a boolean or a string")),
             },
@@ -269,12 +322,16 @@ impl<'p> Destination<'p> {
                 self.reject(Code::ValueTimestamp, "lies outside the years 1000 to 9999 (UTC)")
             }
         })?;
+        self.push_micros(micros, rows);
+        Ok(())
+    }
+
+    fn push_micros(&self, micros: Micros, rows: &mut Rows) {
         let value = match self.spec().ty {
             ColumnType::DateTime(digits) => datetime::cut(micros, digits),
             _ => datetime::day_of(micros),
         };
         rows.push_number(self.column, value);
-        Ok(())
     }
 
     fn boolean(&self, node: &Node<'_>) -> Result<i64, Reject> {
@@ -300,6 +357,11 @@ impl<'p> Destination<'p> {
     fn check_text(&self, text: &str) -> Result<(), Reject> {
         let ty = &self.spec().ty;
         match ty {
+            ColumnType::Key(max) => {
+                if let Err(problem) = check_name(text, *max) {
+                    return Err(self.reject(Code::EntityIdInvalid, &problem));
+                }
+            }
             // No text has more characters than bytes.
             ColumnType::Varchar(max) | ColumnType::Char(max) if text.len() > *max => {
                 let chars = text.chars().count();
@@ -339,6 +401,27 @@ impl<'p> Destination<'p> {
     }
 }
 
+/// Checks the text of a key or an id, which the servers compare byte by byte but for blanks at the end.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn check_name(text: &str, max: usize) -> Result<(), String> {
+    // No text has more characters than bytes.
+    let is_long = text.len() > max && text.chars().count() > max;
+    let problem = if text.is_empty() {
+        "is empty"
+    } else if is_long {
+        return Err(format!("has {} characters; it may have {max}", text.chars().count()));
+    } else if text.ends_with(' ') {
+        "ends with a blank, which the servers ignore when they compare"
+    } else if text.chars().any(char::is_control) {
+        "has a control character"
+    } else {
+        return Ok(());
+    };
+    Err(problem.to_owned())
+}
+
 /// Whether there is no value, or one that means null.
 pub(super) fn is_null(document: &Document<'_>, at: u32, cell: &Cell) -> bool {
     match at {
@@ -362,11 +445,11 @@ fn double(node: &Node<'_>) -> Option<f64> {
     }
 }
 
-fn number_of<'d>(document: &'d Document<'_>, at: usize, node: &'d Node<'_>) -> Option<Exact<'d>> {
+fn number_of<'t>(token: Token<'t>, node: &'t Node<'_>) -> Option<Exact<'t>> {
     match node {
         Node::String(text) => Exact::read(text),
         Node::Static(StaticNode::I64(_) | StaticNode::U64(_) | StaticNode::F64(_)) => {
-            Exact::read(document.value_text(at))
+            Exact::read(token.text())
         }
         _ => None,
     }

@@ -3,7 +3,8 @@
 //! Only large events are measured: there is always room for one more small event, whatever it holds.
 //! We reserve exactly what we measure, so that a column grows by what it needs and does not double.
 
-use super::EventInput;
+use super::event::EventInput;
+use super::values::Value;
 use super::limits::{MessageLimits, rows_too_large};
 use super::walk::ABSENT;
 use crate::buffer::{Batch, CELL_BYTES};
@@ -36,7 +37,7 @@ struct Share {
 /// # Errors
 /// If they take more memory than an event may; then nothing has been allocated.
 pub(super) fn make_room(
-    event: &EventInput<'_, '_>,
+    event: &EventInput<'_>,
     plan: &EventPlan,
     tables: &[Table],
     message_limits: MessageLimits,
@@ -57,7 +58,7 @@ pub(super) fn make_room(
 }
 
 fn shares<'e>(
-    event: &'e EventInput<'_, '_>,
+    event: &'e EventInput<'_>,
     plan: &'e EventPlan,
     tables: &'e [Table],
 ) -> impl Iterator<Item = Share> + 'e {
@@ -83,7 +84,7 @@ fn shares<'e>(
 
 /// Bytes of text of a cell, or a few more.
 fn text_bytes(
-    event: &EventInput<'_, '_>,
+    event: &EventInput<'_>,
     (cell, spec): (&Cell, &ColumnSpec),
     slots: &[u32],
 ) -> usize {
@@ -96,6 +97,17 @@ fn text_bytes(
         Source::Data => {
             let cuts: usize = event.found.cuts.iter().map(|(start, end)| end - start).sum();
             (event.envelope.data_end - event.envelope.data_start).saturating_sub(cuts)
+        }
+        Source::Key(key) => text_bytes(event, (key, spec), &event.found.slots),
+        Source::Places(places) => {
+            let bytes = |value| match value {
+                Ok(Value::Node(document, at)) => value_bytes(document, at, spec),
+                Ok(Value::Part(part)) => Some(part.end - part.start),
+                Ok(Value::Text(text)) => Some(HEX_OVERHEAD + 2 * text.len()),
+                Ok(Value::Number(_) | Value::Time(_)) => Some(NUMBER_BYTES),
+                Err(_) => None,
+            };
+            places.iter().find_map(|place| bytes(event.value(place, slots)?)).unwrap_or(0)
         }
         Source::Slots(places) => {
             let found = |slot: usize| match slots[slot] {

@@ -18,6 +18,8 @@ pub(super) const ABSENT: u32 = 0;
 pub(crate) struct Found {
     /// Indices on the tape by slot of the event's plan, or [`ABSENT`].
     pub(super) slots: Vec<u32>,
+    /// The same in the message beside `data`.
+    pub(super) message: Vec<u32>,
     /// The same for each array with lines, element by element.
     pub(super) lines: Vec<Elements>,
     /// Byte ranges of the message that hold secrets, in order.

@@ -244,6 +244,8 @@ fn push_dead_letter(text: &mut String, letter: &DeadLetter) {
     text.push(',');
     push_optional(text, letter.key.as_deref(), push_hex);
     text.push(',');
+    push_optional(text, letter.headers_text().as_deref(), push_text);
+    text.push(',');
     push_hex(text, &letter.payload);
     text.push(',');
     text.push_str(number.format(letter.payload_bytes));

@@ -2,7 +2,12 @@
 
 use super::constants;
 use super::convert::Convert;
-use super::file::{ChangingEntry, ColumnEntry, Values};
+use super::envelope::is_secret;
+use super::file::{ChangingEntry, ColumnEntry, EntityEntry, Values};
+use super::patterns::{ANY, Selector, TOMBSTONE};
+use super::places;
+use super::plan::{Place, Root};
+use super::plans::events_of_column;
 use super::report::Report;
 use super::table::{Bound, ColumnSpec};
 use super::types::ColumnType;
@@ -14,15 +19,70 @@ use toml::Spanned;
 #[derive(Clone, Copy)]
 pub(super) struct Rules<'f> {
     pub(super) secrets: &'f Secrets,
-    pub(super) topic: &'f str,
+    /// The topic, if the file has the contract's envelope.
+    pub(super) contract: Option<&'f str>,
 }
 
-pub(super) fn check_event_type(report: &mut Report<'_>, event: &Spanned<String>, topic: &str) {
-    if !decode::is_event_type_of(event.get_ref(), topic) {
-        let problem = format!(
-            "is not an event type of this topic; expected {topic}.<action> with an action of a-z, 0-9 and _, at most {EVENT_TYPE_CHARS_MAX} characters in total"
-        );
-        report.fault(event, &problem);
+/// Checks an event type.
+pub(super) fn check_event_type(
+    report: &mut Report<'_>,
+    event: &Spanned<String>,
+    rules: Rules<'_>,
+) {
+    let text = event.get_ref();
+    match rules.contract {
+        Some(topic) if decode::is_event_type_of(text, topic) => {}
+        Some(topic) => {
+            let problem = format!(
+                "is not an event type of this topic; expected {topic}.<action> with an action of a-z, 0-9 and _, at most {EVENT_TYPE_CHARS_MAX} characters in total"
+            );
+            report.fault(event, &problem);
+        }
+        None if text.is_empty() || text.chars().count() > EVENT_TYPE_CHARS_MAX => {
+            let problem =
+                format!("is no event type; one has 1 to {EVENT_TYPE_CHARS_MAX} characters");
+            report.fault(event, &problem);
+        }
+        None => {}
+    }
+}
+
+/// Checks an event type, or what stands for several.
+pub(super) fn check_pattern(report: &mut Report<'_>, event: &Spanned<String>, rules: Rules<'_>) {
+    match Selector::of(event.get_ref()) {
+        Selector::Other => {}
+        Selector::Prefix(_) | Selector::Tombstone if rules.contract.is_none() => {}
+        _ => check_event_type(report, event, rules),
+    }
+}
+
+/// Checks an entity and its lines against each other.
+pub(super) fn check_entity(report: &mut Report<'_>, entry: &EntityEntry, rules: Rules<'_>) {
+    for event in &entry.created_by {
+        if event.get_ref() == ANY && rules.contract.is_some() {
+            report.fault(event, "creates with every event, which needs [envelope]");
+        }
+        check_pattern(report, event, rules);
+    }
+    for event in entry.deleted.iter().flat_map(|deleted| &deleted.on) {
+        check_pattern(report, event, rules);
+    }
+    for lines in &entry.lines {
+        check_place(report, &lines.each, rules);
+        let each = lines.each.get_ref();
+        let values = entry.columns.iter().flat_map(ColumnEntry::paths);
+        for path in values.chain(entry.changing.iter().map(|changing| &changing.from)) {
+            if path.get_ref().strip_prefix(each.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            {
+                let problem = format!(
+                    "leads into the array {each}, whose elements are lines; make it a column of [[entity.lines]]"
+                );
+                report.fault(path, &problem);
+            }
+        }
+        for event in lines.columns.iter().flat_map(events_of_column) {
+            report.fault(event, "only the creation event has lines; use `from`");
+        }
     }
 }
 
@@ -33,30 +93,32 @@ pub(super) fn check(
     spec: &ColumnSpec,
     rules: Rules<'_>,
 ) {
-    let events = entry.from_on.iter().map(|(event, _)| event);
-    for event in events.chain(entry.value_on.iter().map(|(event, _)| event)) {
-        check_event_type(report, event, rules.topic);
+    for event in events_of_column(entry).filter(|event| event.get_ref() != TOMBSTONE) {
+        check_event_type(report, event, rules);
     }
     for constant in entry.value_on.iter().map(|(_, constant)| constant).chain(&entry.value) {
         check_constant(report, constant, spec);
     }
     for path in entry.paths() {
-        check_type(report, &entry.name, path, &spec.ty);
-        if !path.get_ref().starts_with('$') {
-            check_path(report, &entry.name, path);
-        }
-        if is_secret(path, rules.secrets) && !entry.keep_secret {
-            let problem = format!(
-                "{} leads through a redacted key; set `keep_secret = true` to keep it",
-                path.get_ref()
-            );
+        let problem = match places::read(path.get_ref(), Root::Data) {
+            Err(problem) => Some(problem),
+            Ok(place) if is_secret(&place, rules.secrets) && !entry.keep_secret => {
+                let path = path.get_ref();
+                Some(format!("{path} leads through a redacted key; set `keep_secret = true` to keep it"))
+            }
+            Ok(place) => wrong_type(&place, spec, &entry.values),
+        };
+        if let Some(problem) = problem {
             report.fault_at(path.span().start, entry.name.get_ref(), &problem);
         }
     }
     for paths in entry.from_on.iter().map(|(_, paths)| paths).chain([&entry.from]) {
-        let of_envelope = |path: &&Spanned<String>| path.get_ref().starts_with('$');
-        if let (Some(path), 2..) = (paths.iter().find(of_envelope), paths.len()) {
-            report.fault(path, "always has a value, so a path after it would never count; give it alone, not in a list");
+        let is_there = |path: &&Spanned<String>| {
+            places::read(path.get_ref(), Root::Data).is_ok_and(|place| place.is_always_there())
+        };
+        let found = paths.iter().position(|path| is_there(&path));
+        if let Some(at) = found.filter(|at| at + 1 < paths.len()) {
+            report.fault(&paths[at], "always has a value, so a path after it would never count; make it the last one");
         }
     }
     check_keeping(report, entry, &spec.ty, rules);
@@ -87,7 +149,10 @@ fn check_keeping(
     if *ty == ColumnType::Json {
         report.fault(&entry.name, "is json, which cannot keep a secret: it may hold others; keep single values of it");
     }
-    if !entry.paths().any(|path| is_secret(path, rules.secrets)) {
+    let is_kept = |path: &Spanned<String>| {
+        places::read(path.get_ref(), Root::Data).is_ok_and(|place| is_secret(&place, rules.secrets))
+    };
+    if !entry.paths().any(is_kept) {
         report.fault(
             &entry.name,
             "none of its paths leads through a redacted key; remove keep_secret",
@@ -134,7 +199,7 @@ pub(super) fn check_changing(
     check_values(report, &entry.values, &spec.ty);
     let mut seen: Vec<&str> = Vec::new();
     for change in &entry.on {
-        check_event_type(report, &change.event, rules.topic);
+        check_event_type(report, &change.event, rules);
         if seen.contains(&change.event.get_ref().as_str()) {
             report.fault(&change.event, "comes twice in `on`; remove one of the two");
         }
@@ -159,55 +224,47 @@ pub(super) fn check_changing(
 
 /// Checks the path of a changing column or of an array with lines. Neither may keep a secret.
 pub(super) fn check_place(report: &mut Report<'_>, path: &Spanned<String>, rules: Rules<'_>) {
-    if path.get_ref().starts_with('$') {
-        report.fault(path, "is not a path in `data` such as \"a.b\"");
-        return;
-    }
-    check_path(report, path, path);
-    if is_secret(path, rules.secrets) {
-        report.fault(
+    match places::read(path.get_ref(), Root::Data) {
+        Err(problem) => report.fault(path, &problem),
+        Ok(place) if is_secret(&place, rules.secrets) => report.fault(
             path,
             "leads through a redacted key; only a column of [entity] or [[log]] may keep one, with `keep_secret = true`",
-        );
+        ),
+        Ok(Place::At(Root::Data, ..)) => {}
+        Ok(_) => report.fault(path, "is not a path in `data` such as \"a.b\""),
     }
 }
 
-fn is_secret(path: &Spanned<String>, secrets: &Secrets) -> bool {
-    path.get_ref().split('.').any(|key| secrets.contains(key))
-}
-
-/// Reports a path that could never match: its column would always be NULL.
-fn check_path(report: &mut Report<'_>, at: &Spanned<String>, path: &Spanned<String>) {
-    let text = path.get_ref().as_str();
-    let problem = if text.contains(['[', ']', '*']) {
-        format!(
-            "{text:?} points into an array, which a path cannot; `[[entity.lines]]` with `each` writes a row per element, and `convert = \"length\"` counts them"
-        )
-    } else if text.contains(['"', '\'', '\\']) || text.starts_with('/') {
-        format!("{text:?} is not a dotted path; write plain keys, such as \"a.b\"")
-    } else if text.split('.').any(str::is_empty) {
-        format!("{text:?} is not a dotted path such as \"a.b\"")
-    } else {
-        return;
-    };
-    report.fault_at(path.span().start, at.get_ref(), &problem);
-}
-
-fn check_type(
-    report: &mut Report<'_>,
-    name: &Spanned<String>,
-    path: &Spanned<String>,
-    ty: &ColumnType,
-) {
-    let problem = match path.get_ref().as_str() {
-        "$event_type" if matches!(ty, ColumnType::Varchar(chars) if *chars >= 100) => return,
-        "$event_type" => "$event_type needs varchar(100)".to_owned(),
-        "$data" if *ty == ColumnType::Json => return,
-        "$data" => "$data needs a json column".to_owned(),
-        text if text.starts_with('$') => format!("{text} is unknown; use $event_type or $data"),
-        _ => return,
-    };
-    report.fault_at(path.span().start, name.get_ref(), &problem);
+/// Why a column cannot hold what is at a place, whatever the message.
+fn wrong_type(place: &Place, spec: &ColumnSpec, values: &Values) -> Option<String> {
+    let ty = &spec.ty;
+    let parses = values.convert.as_ref().is_some_and(|convert| convert.get_ref() == "parse");
+    let needs = |what: &str| Some(format!("{place} needs {what}"));
+    match place {
+        Place::At(..) => None,
+        Place::EventType => {
+            let is_wide = ty.chars_max().is_none_or(|chars| chars >= EVENT_TYPE_CHARS_MAX);
+            (!ty.is_text() || !is_wide).then(|| format!("$event_type needs varchar({EVENT_TYPE_CHARS_MAX})"))
+        }
+        Place::WholeData | Place::WholeMessage if *ty == ColumnType::Json => None,
+        Place::WholeData | Place::WholeMessage => needs("a json column"),
+        Place::Timestamp | Place::KafkaTimestamp => {
+            let is_time = matches!(ty, ColumnType::Date | ColumnType::DateTime(_));
+            if is_time { None } else { needs("a date or datetime column") }
+        }
+        Place::Partition | Place::Offset => {
+            let is_number = matches!(ty, ColumnType::Int(_) | ColumnType::Decimal { .. });
+            if is_number { None } else { needs("a column of whole numbers") }
+        }
+        Place::EventId | Place::Topic => {
+            if ty.is_text() { None } else { needs("a text column") }
+        }
+        // Texts, which the named conversions turn into all else.
+        Place::KeyText | Place::Header(_) if *ty == ColumnType::Json && !parses => {
+            needs("`convert = \"parse\"` in a json column")
+        }
+        Place::KeyText | Place::Header(_) => None,
+    }
 }
 
 fn check_constant(report: &mut Report<'_>, constant: &Spanned<String>, spec: &ColumnSpec) {

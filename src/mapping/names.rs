@@ -17,12 +17,21 @@ const SERVER_COLUMNS: [&str; 2] = ["id", "created_at"];
 /// Names that InnoDB reserves.
 const INNODB_COLUMNS: [&str; 4] = ["DB_ROW_ID", "DB_TRX_ID", "DB_ROLL_PTR", "FTS_DOC_ID"];
 
-/// Checks a topic's name, which is also the first part of its event types.
-pub(super) fn check_topic(report: &mut Report<'_>, topic: &Spanned<String>) {
+/// Longest name of a topic, in characters.
+const TOPIC_CHARS_MAX: usize = 249;
+
+/// Checks a topic's name, which in the contract's envelope is also the first part of its event types.
+pub(super) fn check_topic(report: &mut Report<'_>, topic: &Spanned<String>, is_contract: bool) {
     let name = topic.get_ref();
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if name.is_empty() || [".", ".."].contains(&name.as_str()) || !name.bytes().all(legal) {
         report.fault(topic, "is not a Kafka topic name; use letters, digits, '.', '_' and '-'");
+    }
+    if !is_contract {
+        if name.len() > TOPIC_CHARS_MAX {
+            report.fault(topic, &format!("is too long: a topic has at most {TOPIC_CHARS_MAX} characters"));
+        }
+        return;
     }
     // Leaves room for a dot and an action of one letter.
     let longest = EVENT_TYPE_CHARS_MAX - 2;

@@ -136,6 +136,15 @@ impl ColumnSpec {
         Self { name: name.to_owned(), ty, required, bounds, range, storage }
     }
 
+    /// The same as the key of its table, which a batch keeps as text.
+    #[must_use]
+    pub fn as_key(self) -> Self {
+        match self.storage {
+            Storage::Number => Self { storage: Storage::Literal, ..self },
+            Storage::Text | Storage::Literal => self,
+        }
+    }
+
     /// Whether an entity's row holds `''` here until its creation event arrives. Other required types
     /// have no such value for "not yet", so they hold NULL.
     #[must_use]

@@ -328,7 +328,7 @@ fn in_directory(files: &[(&str, &str)]) -> Result<Mapping, Vec<String>> {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
     let faults = |faults: Vec<MappingError>| faults.iter().map(ToString::to_string).collect();
-    Mapping::with_directory(directory.path()).map_err(faults)
+    Mapping::with_directory(directory.path(), true).map_err(faults)
 }
 
 const ORDER: &str = "topic = 'order'\nkey = 'order_id'\n[[log]]\ntable = 'order_events'\nevents = ['*']\ncolumns = []";

@@ -13,8 +13,10 @@ const FRACTION_DIGITS_MAX: u8 = 6;
 /// The types of columns, with the limits that flatten checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnType {
-    /// `VARCHAR(50)` in `ascii_bin`, for ids from the envelope.
+    /// `VARCHAR(50)` in `ascii_bin`, for ids from the contract's envelope and those that are made.
     Id,
+    /// `VARCHAR(n)` in `utf8mb4_bin`, for keys and ids of any text; n in characters.
+    Key(usize),
     /// `CHAR(n)`, n in characters.
     Char(usize),
     /// `VARCHAR(n)`, n in characters.
@@ -142,6 +144,7 @@ impl ColumnType {
                 Storage::Literal
             }
             Self::Id
+            | Self::Key(_)
             | Self::Char(_)
             | Self::Varchar(_)
             | Self::Text
@@ -156,8 +159,19 @@ impl ColumnType {
     pub const fn is_text(&self) -> bool {
         matches!(
             self,
-            Self::Id | Self::Char(_) | Self::Varchar(_) | Self::Text | Self::MediumText
+            Self::Id
+                | Self::Key(_)
+                | Self::Char(_)
+                | Self::Varchar(_)
+                | Self::Text
+                | Self::MediumText
         )
+    }
+
+    /// Whether its values are compared byte by byte.
+    #[must_use]
+    pub const fn is_binary(&self) -> bool {
+        matches!(self, Self::Id | Self::Key(_))
     }
 
     /// The most bytes of a text; `None` if it is bound otherwise.
@@ -175,7 +189,7 @@ impl ColumnType {
     #[must_use]
     pub const fn chars_max(&self) -> Option<usize> {
         match self {
-            Self::Char(chars) | Self::Varchar(chars) => Some(*chars),
+            Self::Char(chars) | Self::Varchar(chars) | Self::Key(chars) => Some(*chars),
             _ => None,
         }
     }
@@ -185,6 +199,9 @@ impl ColumnType {
     pub fn sql(&self) -> String {
         match self {
             Self::Id => "VARCHAR(50) CHARACTER SET ascii COLLATE ascii_bin".to_owned(),
+            Self::Key(chars) => {
+                format!("VARCHAR({chars}) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+            }
             Self::Char(chars) => format!("CHAR({chars})"),
             Self::Varchar(chars) => format!("VARCHAR({chars})"),
             Self::Text => "TEXT".to_owned(),

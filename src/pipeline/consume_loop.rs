@@ -4,7 +4,7 @@ mod inquiries;
 mod start;
 mod strangers;
 
-use super::intake::Message;
+use crate::message::Message;
 use super::keeper::{Recall, Task};
 use super::pump::{Next, Port, Pump};
 use super::until_end::Waits;

@@ -66,11 +66,12 @@ fn problems(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> Vec<String> 
         problems.push(format!("is {ty}, which cannot hold every {}", spec.ty.sql()));
     }
     if let Some((charset, collation)) = &live.collation {
-        if spec.ty == ColumnType::Id && !collation.ends_with("_bin") {
+        if spec.ty.is_binary() && !collation.ends_with("_bin") {
             problems.push(format!(
                 "compares ids by {collation}, under which different ones can be equal; it needs a binary collation"
             ));
-        } else if spec.ty != ColumnType::Id && charset != "utf8mb4" {
+        }
+        if spec.ty != ColumnType::Id && charset != "utf8mb4" {
             problems.push(format!("is in character set {charset}, not utf8mb4"));
         }
     }
@@ -163,9 +164,11 @@ pub(super) fn fits(ty: &ColumnType, live: &LiveColumn) -> bool {
         ColumnType::Enum(values) if data_type == "enum" => {
             missing_values(values, live).next().is_none()
         }
-        ColumnType::Id | ColumnType::Char(_) | ColumnType::Varchar(_) | ColumnType::Enum(_) => {
-            chars(chars_of(ty))
-        }
+        ColumnType::Id
+        | ColumnType::Key(_)
+        | ColumnType::Char(_)
+        | ColumnType::Varchar(_)
+        | ColumnType::Enum(_) => chars(chars_of(ty)),
         ColumnType::Text => matches!(data_type, "text" | "mediumtext" | "longtext"),
         ColumnType::MediumText => matches!(data_type, "mediumtext" | "longtext"),
         ColumnType::Varbinary(bytes) => match data_type {
@@ -200,7 +203,7 @@ fn as_i64(number: usize) -> i64 {
 fn chars_of(ty: &ColumnType) -> i64 {
     let chars = match ty {
         ColumnType::Id => crate::decode::ID_CHARS_MAX,
-        ColumnType::Char(chars) | ColumnType::Varchar(chars) => *chars,
+        ColumnType::Key(chars) | ColumnType::Char(chars) | ColumnType::Varchar(chars) => *chars,
         ColumnType::Enum(values) => values.iter().map(String::len).max().unwrap_or(0),
         _ => 0,
     };
@@ -224,7 +227,11 @@ pub(super) fn wider(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<S
             let missing: String = missing.collect();
             Some(format!("{}{missing})", live.column_type.strip_suffix(')')?))
         }
-        ColumnType::Id | ColumnType::Char(_) | ColumnType::Varchar(_) | ColumnType::Enum(_) => {
+        ColumnType::Id
+        | ColumnType::Key(_)
+        | ColumnType::Char(_)
+        | ColumnType::Varchar(_)
+        | ColumnType::Enum(_) => {
             wider_text(chars_of(ty), live, others)
         }
         ColumnType::MediumText => {

@@ -137,8 +137,11 @@ pub(super) fn collation(ty: &ColumnType, live: &LiveColumn) -> Option<(String, S
         let binary = format!("{charset}_bin");
         return Some((charset, if is_binary { collation } else { binary }));
     }
-    if charset == "utf8mb4" {
+    if charset == "utf8mb4" && (!ty.is_binary() || collation.ends_with("_bin")) {
         return Some((charset, collation));
+    }
+    if ty.is_binary() {
+        return Some((COLLATION.0.to_owned(), "utf8mb4_bin".to_owned()));
     }
     let own = |collation: &str| (COLLATION.0.to_owned(), collation.to_owned());
     // The same collation in the larger character set, if it exists.

@@ -26,13 +26,14 @@ use Holds::{Bytes, Mapped, Name, Number};
 const INTEGERS: [&str; 5] = ["tinyint", "smallint", "mediumint", "int", "bigint"];
 
 /// The columns of `migrations/`, and whether they allow NULL.
-const COLUMNS: [(&str, Holds, bool); 16] = [
+const COLUMNS: [(&str, Holds, bool); 17] = [
     ("topic", Name(249), false),
     ("kafka_partition", Number("INT"), false),
     ("kafka_offset", Mapped(ColumnType::BIGINT), false),
     ("topic_id", Name(TOPIC_ID_CHARS), false),
     ("cluster_id", Name(CLUSTER_ID_CHARS_MAX), false),
     ("message_key", Bytes(1024, "VARBINARY(1024)"), true),
+    ("message_headers", Mapped(ColumnType::MediumText), true),
     ("payload", Bytes(16_777_215, "MEDIUMBLOB"), false),
     ("payload_bytes", Number("INT"), false),
     ("payload_cut", Number("TINYINT"), false),

@@ -44,7 +44,7 @@ pub(super) fn row_bytes(live: &LiveTable) -> i64 {
 pub(super) fn new_bytes(ty: &ColumnType) -> i64 {
     match ty {
         ColumnType::Id => 52,
-        ColumnType::Varchar(chars) => {
+        ColumnType::Varchar(chars) | ColumnType::Key(chars) => {
             i64::try_from(*chars).unwrap_or(i64::MAX / 8) * CHAR_BYTES + 2
         }
         ColumnType::Char(chars) => i64::try_from(*chars).unwrap_or(i64::MAX / 8) * CHAR_BYTES,

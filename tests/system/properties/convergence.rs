@@ -133,7 +133,7 @@ fn batches(
         }
         left -= 1;
         let batch = batches.back_mut().unwrap();
-        let loaded = flattener.load(topic, value, batch);
+        let loaded = flattener.load_value(topic, value, batch);
         let text = String::from_utf8_lossy(value);
         assert_eq!(loaded.is_ok(), *verdict == Verdict::Loaded, "{context}: {topic} {text}");
         if let Err(faulty) = loaded {
@@ -142,6 +142,7 @@ fn batches(
                 partition: 0,
                 offset,
                 origin: Origin::default(),
+                headers: std::collections::BTreeMap::new(),
                 key: None,
                 payload_bytes: value.len(),
                 payload_cut: false,

@@ -41,7 +41,7 @@ fn batch(
     let mut flattener = Flattener::new(Arc::clone(mapping), facts.json_limits());
     let mut batch = Batch::new(mapping);
     for (offset, event) in (0..).zip(events) {
-        assert!(flattener.load("order", event.as_bytes(), &mut batch).is_ok(), "{event}");
+        assert!(flattener.load_value("order", event.as_bytes(), &mut batch).is_ok(), "{event}");
         batch.cover(0, offset, None);
     }
     batch
