@@ -35,8 +35,12 @@ const RUN_EXAMPLES: &str = "Examples:
 Exits with 0 after SIGTERM or Ctrl-C once everything in flight is durable and committed; with 1 if that
 took longer than stop.timeout, or if something needs a person.";
 
-const MIGRATE_EXAMPLES: &str = "Example:
-  sluicegate migrate --set mysql.user=sluicegate_migrate";
+const MIGRATE_EXAMPLES: &str = "Examples:
+  sluicegate migrate --dry-run          print the SQL, change nothing
+  sluicegate migrate --set mysql.user=sluicegate_migrate
+
+It creates tables, adds columns that may be NULL, widens types, appends to ENUMs and adds the unique
+key that it needs: nothing that could lose data. All else is for you; `sluicegate check` prints it.";
 
 const CHECK_EXAMPLES: &str = "Example:
   sluicegate check && systemctl start sluicegate
@@ -111,9 +115,13 @@ pub(crate) enum Command {
         #[arg(long)]
         no_migrate: bool,
     },
-    /// Apply pending migrations, then exit
+    /// Apply pending migrations, make and grow the tables of the mapping, then exit
     #[command(after_help = MIGRATE_EXAMPLES)]
-    Migrate,
+    Migrate {
+        /// Print the SQL instead of running it
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Check configuration, mapping, schema, Kafka, MySQL and grants
     #[command(after_help = CHECK_EXAMPLES)]
     Check,

@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigError};
 use crate::dead_letter;
 use crate::flush::NO_PARTITION;
 use crate::flush::rehearse::{self, Refusal};
+use crate::migrate;
 use crate::mapping::{Mapping, MappingError, TableId};
 use crate::mysql::Class;
 use crate::mysql::without_values;
@@ -42,6 +43,11 @@ fn load_mapping(config: &Config) -> Result<Mapping, Vec<MappingError>> {
         Some(directory) => Mapping::with_directory(directory, config.has_built_in_mapping),
         None => Mapping::built_in(),
     }
+}
+
+/// The tables that the configuration asks for.
+fn wanted<'m>(config: &Config, mapping: &'m Mapping) -> migrate::Wanted<'m> {
+    migrate::Wanted { mapping, has_built_in: config.has_built_in_mapping }
 }
 
 /// All faults of a configuration as one error.
@@ -166,7 +172,8 @@ fn refused_rehearsal(mapping: &Mapping, live: &LiveSchema, refusal: &Refusal) ->
     };
     let problem =
         format!("the server refuses sluicegate's test row (to {step}, rolled back): {text}{hint}");
-    Mismatch { severity: Severity::Refused, place: table.to_owned(), problem, fix }
+    let severity = Severity::Refused;
+    Mismatch { severity, place: table.to_owned(), problem, fix, is_growth: false }
 }
 
 impl Inspected {

@@ -9,14 +9,17 @@
 
 use crate::clock;
 use crate::ledger;
+use crate::mapping::Mapping;
 use crate::mysql::without_values;
 use crate::mysql::{Backoff, number_of};
 use crate::mysql::{Server, close};
+use crate::schema;
 use sqlx::migrate::{Migration, Migrator};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use tracing::{debug, info, warn};
 
@@ -44,6 +47,9 @@ const IN_THE_WAY: [u16; 12] =
 /// one of them is missing.
 const OWN_TABLES: i64 = 9;
 
+/// The migrations that create the tables of the built-in topics.
+const BUILT_IN_TABLES: RangeInclusive<i64> = 1..=7;
+
 /// The table of records, as sqlx creates it.
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     version BIGINT PRIMARY KEY,
@@ -63,6 +69,8 @@ pub enum Error {
     Server(sqlx::Error),
     #[error("migration {version} ({name}): {}", without_values(.error))]
     Migration { version: i64, name: String, error: sqlx::Error },
+    #[error("{}: {statement}", without_values(.error))]
+    Table { statement: String, error: sqlx::Error },
     /// The applied migration has another text than this version's.
     #[error(
         "migration {0} was applied by a sluicegate that has another text for it; use the version that created the tables, or restore the database"
@@ -85,18 +93,42 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Creates the database if it does not exist, and applies what is pending. Returns how many were
-/// applied.
-pub async fn migrate(server: &Server) -> Result<usize, Error> {
-    migrate_as(server, true).await
+/// What to bring up to date.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'m> {
+    /// Its tables are made and grown.
+    pub mapping: &'m Mapping,
+    /// Whether the tables of the built-in topics are made.
+    pub has_built_in: bool,
+}
+
+/// What was done.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// SQL files.
+    pub files: usize,
+    /// Statements that made or grew tables of the mapping.
+    pub statements: usize,
+}
+
+/// Creates the database if it does not exist, and applies what is pending.
+pub async fn migrate(server: &Server, wanted: Wanted<'_>) -> Result<Applied, Error> {
+    migrate_as(server, wanted, true).await
 }
 
 /// [`migrate`] without the lock, as between two nodes of a cluster.
-pub async fn migrate_without_lock(server: &Server) -> Result<usize, Error> {
-    migrate_as(server, false).await
+pub async fn migrate_without_lock(
+    server: &Server,
+    wanted: Wanted<'_>,
+) -> Result<Applied, Error> {
+    migrate_as(server, wanted, false).await
 }
 
-async fn migrate_as(server: &Server, with_lock: bool) -> Result<usize, Error> {
+async fn migrate_as(
+    server: &Server,
+    wanted: Wanted<'_>,
+    with_lock: bool,
+) -> Result<Applied, Error> {
     if let Err(error) = server.connect().await {
         if !NO_DATABASE.contains(&number_of(&error)) {
             return Err(error.into());
@@ -106,9 +138,9 @@ async fn migrate_as(server: &Server, with_lock: bool) -> Result<usize, Error> {
     let mut connection = server.connect().await?;
     let lock = with_lock.then(|| lock_name(&server.database));
     let deadline = clock::now() + PATIENCE;
-    let (mut applied, mut attempt) = (0, 0);
+    let (mut applied, mut attempt) = (Applied::default(), 0);
     let result = loop {
-        match turn(&mut connection, lock.as_deref(), &mut applied).await {
+        match turn(&mut connection, wanted, lock.as_deref(), &mut applied).await {
             Ok(Turn::Done) => break Ok(applied),
             Err(error) if !error.is_in_the_way() => break Err(error),
             _ if clock::now() > deadline => break Err(Error::Locked),
@@ -124,8 +156,8 @@ async fn migrate_as(server: &Server, with_lock: bool) -> Result<usize, Error> {
         }
     };
     close(connection).await;
-    if applied > 0 && result.is_ok() {
-        info!(applied, "migrations applied");
+    if applied.files > 0 && result.is_ok() {
+        info!(applied = applied.files, "migrations applied");
     }
     result
 }
@@ -140,11 +172,13 @@ enum Turn {
 /// Applies what is pending, under the lock if there is one.
 async fn turn(
     connection: &mut MySqlConnection,
+    wanted: Wanted<'_>,
     lock: Option<&str>,
-    applied: &mut usize,
+    applied: &mut Applied,
 ) -> Result<Turn, Error> {
     // Takes the lock only if needed: behind ProxySQL it ends the sharing of connections.
-    if pending(connection).await?.is_empty() {
+    let is_current = pending(connection, wanted.has_built_in).await?.is_empty();
+    if is_current && growth(connection, wanted.mapping).await?.is_empty() {
         return Ok(Turn::Done);
     }
     let taken = match lock {
@@ -154,7 +188,7 @@ async fn turn(
     if matches!(taken, Lock::Held) {
         return Ok(Turn::Locked);
     }
-    let done = apply(connection, applied).await;
+    let done = apply(connection, wanted, applied).await;
     if let (Lock::Taken, Some(name)) = (taken, lock) {
         // Also released by closing; a failed release is not a failed migration.
         let release = format!("SELECT RELEASE_LOCK('{name}')");
@@ -192,9 +226,13 @@ fn lock_name(database: &str) -> String {
     plain.take(64).collect()
 }
 
-async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<(), Error> {
+async fn apply(
+    connection: &mut MySqlConnection,
+    wanted: Wanted<'_>,
+    applied: &mut Applied,
+) -> Result<(), Error> {
     connection.execute(RECORDS).await?;
-    for Pending { migration, is_again } in pending(connection).await? {
+    for Pending { migration, is_again } in pending(connection, wanted.has_built_in).await? {
         let started = clock::now();
         let done = connection.execute(migration.sql.clone()).await;
         done.map_err(|error| Error::Migration {
@@ -203,17 +241,32 @@ async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<
             error,
         })?;
         if is_again {
-            *applied += 1;
+            applied.files += 1;
             continue;
         }
         if migration.version == OWN_TABLES && !is_recorded(connection, migration).await? {
             forget_later_state(connection).await?;
         }
         if record(connection, migration, started.elapsed()).await? {
-            *applied += 1;
+            applied.files += 1;
         }
     }
+    for statement in growth(connection, wanted.mapping).await? {
+        info!(statement, "migrations: changing a table of the mapping");
+        let done = connection.execute(AssertSqlSafe(statement.clone())).await;
+        done.map_err(|error| Error::Table { statement, error })?;
+        applied.statements += 1;
+    }
     Ok(())
+}
+
+/// What makes and grows the tables of the mapping.
+async fn growth(
+    connection: &mut MySqlConnection,
+    mapping: &Mapping,
+) -> Result<Vec<String>, Error> {
+    let live = schema::read(connection, mapping).await?;
+    Ok(schema::growth(mapping, &live))
 }
 
 async fn is_recorded(
@@ -271,9 +324,9 @@ async fn record(
 
 /// # Errors
 /// [`Error::Pending`] if migrations are pending.
-pub async fn refuse_pending(server: &Server) -> Result<(), Error> {
+pub async fn refuse_pending(server: &Server, has_built_in: bool) -> Result<(), Error> {
     let mut connection = server.connect().await?;
-    let pending = pending_on(&mut connection).await?;
+    let pending = pending_on(&mut connection, has_built_in).await?;
     close(connection).await;
     if pending == 0 { Ok(()) } else { Err(Error::Pending(pending)) }
 }
@@ -282,8 +335,40 @@ pub async fn refuse_pending(server: &Server) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Changed`], too.
-pub async fn pending_on(connection: &mut MySqlConnection) -> Result<usize, Error> {
-    Ok(pending(connection).await?.len())
+pub async fn pending_on(
+    connection: &mut MySqlConnection,
+    has_built_in: bool,
+) -> Result<usize, Error> {
+    Ok(pending(connection, has_built_in).await?.len())
+}
+
+/// The SQL that [`migrate`] would run.
+///
+/// # Errors
+/// If the server cannot be reached or queried.
+pub async fn preview(server: &Server, wanted: Wanted<'_>) -> Result<Vec<String>, Error> {
+    let mut statements = Vec::new();
+    let mut connection = match server.connect().await {
+        Err(error) if NO_DATABASE.contains(&number_of(&error)) => {
+            statements.push(server.create_database_text());
+            let files = files(wanted.has_built_in).map(|migration| migration.sql.as_str().to_owned());
+            statements.extend(files);
+            let empty = schema::LiveSchema::empty();
+            statements.extend(schema::growth(wanted.mapping, &empty));
+            return Ok(statements);
+        }
+        connected => connected?,
+    };
+    let pending = pending(&mut connection, wanted.has_built_in).await?;
+    statements.extend(pending.iter().map(|pending| pending.migration.sql.as_str().to_owned()));
+    statements.extend(growth(&mut connection, wanted.mapping).await?);
+    close(connection).await;
+    Ok(statements)
+}
+
+/// The SQL files that are wanted.
+fn files(has_built_in: bool) -> impl Iterator<Item = &'static Migration> {
+    MIGRATOR.iter().filter(move |file| has_built_in || !BUILT_IN_TABLES.contains(&file.version))
 }
 
 /// A migration to apply.
@@ -293,7 +378,10 @@ struct Pending {
     is_again: bool,
 }
 
-async fn pending(connection: &mut MySqlConnection) -> Result<Vec<Pending>, Error> {
+async fn pending(
+    connection: &mut MySqlConnection,
+    has_built_in: bool,
+) -> Result<Vec<Pending>, Error> {
     let applied = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
     let rows = match connection.fetch_all(applied).await {
         Ok(rows) => rows,
@@ -305,7 +393,7 @@ async fn pending(connection: &mut MySqlConnection) -> Result<Vec<Pending>, Error
         checksums.insert(row.try_get(0)?, row.try_get(1)?);
     }
     let mut pending = Vec::new();
-    for migration in MIGRATOR.iter() {
+    for migration in files(has_built_in) {
         match checksums.remove(&migration.version) {
             None => pending.push(Pending { migration, is_again: false }),
             Some(checksum) if checksum == *migration.checksum => {
@@ -335,7 +423,7 @@ impl Error {
     /// Whether another instance's migration may have caused it.
     fn is_in_the_way(&self) -> bool {
         match self {
-            Self::Server(error) | Self::Migration { error, .. } => {
+            Self::Server(error) | Self::Migration { error, .. } | Self::Table { error, .. } => {
                 IN_THE_WAY.contains(&number_of(error))
             }
             _ => false,

@@ -101,6 +101,9 @@ pub(super) fn check(
     }
     for path in entry.paths() {
         let problem = match places::read(path.get_ref(), Root::Data) {
+            Err(problem) if path.get_ref().starts_with('$') => {
+                Some(format!("{} {problem}", path.get_ref()))
+            }
             Err(problem) => Some(problem),
             Ok(place) if is_secret(&place, rules.secrets) && !entry.keep_secret => {
                 let path = path.get_ref();

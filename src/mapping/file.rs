@@ -132,10 +132,14 @@ impl DomainFile {
         }
         let mut keys = Keys::new(table.get_ref(), 0..0, "a mapping file", report);
         let topics = topics(&mut keys);
-        let key = KeyEntry::read(&mut keys);
+        let mut key = KeyEntry::read(&mut keys);
         let redact = keys.texts("redact");
         let ignore = keys.texts("ignore");
         let envelope = keys.one("envelope", "[envelope]", EnvelopeEntry::read);
+        if key.is_none() && envelope.is_none() {
+            keys.missing("key");
+            key = Some(KeyEntry::unread());
+        }
         let entities = entities(&mut keys);
         let log = keys.each("log", "[[log]]", LogEntry::read);
         keys.end();

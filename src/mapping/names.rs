@@ -12,7 +12,7 @@ const UNIQUE_KEY_PREFIX: &str = "uq_";
 /// sluicegate's own tables, besides those that begin with [`OWN_PREFIX`].
 const OWN_TABLES: [&str; 2] = ["dead_letters", "_sqlx_migrations"];
 const OWN_PREFIX: &str = "sluicegate_";
-/// Columns of every table that the server fills.
+/// Columns of every table of the contract that the server fills.
 const SERVER_COLUMNS: [&str; 2] = ["id", "created_at"];
 /// Names that InnoDB reserves.
 const INNODB_COLUMNS: [&str; 4] = ["DB_ROW_ID", "DB_TRX_ID", "DB_ROLL_PTR", "FTS_DOC_ID"];
@@ -50,6 +50,7 @@ pub(super) fn check_table(
     name: &Spanned<String>,
     columns: &[ColumnSpec],
     tables: &[Table],
+    is_contract: bool,
 ) {
     let table = name.get_ref();
     if let Some(other) = tables.iter().find(|other| other.name.eq_ignore_ascii_case(table)) {
@@ -67,7 +68,7 @@ pub(super) fn check_table(
     for column in columns.iter().map(|column| column.name.as_str()) {
         check_word(report, name, column, IDENTIFIER_CHARS_MAX);
         let is = |reserved: &str| reserved.eq_ignore_ascii_case(column);
-        if SERVER_COLUMNS.into_iter().any(is) {
+        if is_contract && SERVER_COLUMNS.into_iter().any(is) {
             report.fault(name, &format!("column {column} is reserved: the server fills it"));
         } else if INNODB_COLUMNS.into_iter().any(is) {
             report.fault(name, &format!("column {column} is reserved: InnoDB uses it"));

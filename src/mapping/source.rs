@@ -104,8 +104,13 @@ impl KeyEntry {
             return Some(Self { name, ty: None, source: None });
         }
         if !matches!(value.get_ref(), DeValue::Table(_)) {
-            wrong_type(value, "key", "a string, or a table such as { name = \"sku\", from = \"sku\" }", keys.report);
-            return None;
+            wrong_type(
+                value,
+                "key",
+                "a string, or a table such as { name = \"sku\", from = \"sku\" }",
+                keys.report,
+            );
+            return Some(Self::unread());
         }
         let at = Spanned::new(value.span(), "key".to_owned());
         keys.one("key", "key", |keys| {
@@ -121,6 +126,11 @@ impl KeyEntry {
             });
             Some(Self { name: name?, ty, source })
         })
+    }
+
+    /// Stands for a key whose fault has been reported.
+    pub(super) fn unread() -> Self {
+        Self { name: Spanned::new(0..0, "key".to_owned()), ty: None, source: None }
     }
 }
 

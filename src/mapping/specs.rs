@@ -142,7 +142,9 @@ impl Domain<'_> {
         columns.push(ColumnSpec { required: logged, ..event_id });
         columns
             .push(ColumnSpec { required: logged, ..spec("event_timestamp", ColumnType::DATETIME) });
-        names::check_table(&mut self.report, name, &columns, &self.mapping.tables);
+        let is_contract = self.file.envelope.is_none();
+        let tables = &self.mapping.tables;
+        names::check_table(&mut self.report, name, &columns, tables, is_contract);
         self.mapping.tables.push(Table { name: name.get_ref().clone(), columns, kind });
         self.mapping.tables.len() - 1
     }

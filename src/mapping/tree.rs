@@ -29,7 +29,9 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
     }
 
     pub(super) fn get(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get(key)
     }
 

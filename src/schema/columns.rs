@@ -34,25 +34,32 @@ pub(super) fn mapped(table: &Table, live: &LiveTable, mismatches: &mut Vec<Misma
     // The row's size after the fixes so far.
     let mut row_bytes = size::row_bytes(live);
     for spec in &table.columns {
-        let (problem, change) = match live.columns.get(&spec.name) {
+        let (problem, change, is_growth) = match live.columns.get(&spec.name) {
             None => {
                 let added = format!("ADD COLUMN {}", ddl::new(table, spec, row_bytes));
                 row_bytes += size::new_bytes(&spec.ty);
-                ("the column does not exist".to_owned(), added)
+                let takes_null = ddl::takes_null(table, spec);
+                let problem = match takes_null {
+                    true => "the column does not exist",
+                    false => "the column does not exist, and the rows that are there have no value for it",
+                };
+                (problem.to_owned(), added, takes_null)
             }
             Some(found) => {
                 let problems = problems(table, spec, found);
                 if problems.is_empty() {
                     continue;
                 }
-                (problems.join(", and "), fix(table, spec, found, &mut row_bytes))
+                let is_growth = only_grows(table, spec, found);
+                (problems.join(", and "), fix(table, spec, found, &mut row_bytes), is_growth)
             }
         };
-        mismatches.push(Mismatch::refused(
+        let mismatch = Mismatch::refused(
             format!("{}.{}", table.name, spec.name),
             problem,
             format!("ALTER TABLE {} {change}", quoted(&table.name)),
-        ));
+        );
+        mismatches.push(mismatch.growing(is_growth));
     }
 }
 
@@ -82,6 +89,14 @@ fn problems(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> Vec<String> 
         problems.push("allows NULL, but is part of the key".to_owned());
     }
     problems
+}
+
+/// Whether the column's fix holds every value of before, as it was: a wider type, or NULL as well.
+fn only_grows(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> bool {
+    let is_widened = wider_for(spec, live, 0).is_some() && !live.is_generated;
+    let keeps_collation = ddl::collation(&spec.ty, live) == live.collation;
+    let narrows_null = ddl::is_key(table, spec) && live.nullable;
+    is_widened && keeps_collation && !narrows_null
 }
 
 /// The clause that makes a column fit, and keeps its values and its other attributes.

@@ -62,11 +62,17 @@ pub(super) fn create_table(wanted: &Wanted<'_>, table: &Table) -> String {
         let before = narrow_first.iter().take_while(|other| !std::ptr::eq(**other, spec));
         new(table, spec, before.map(|spec| bytes(spec)).sum())
     });
-    let columns: Vec<String> = columns.collect();
+    let mut columns: Vec<String> = columns.collect();
+    // The mapping may have columns of these names.
+    let has = |name: &str| wanted.columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+    if !has("id") {
+        columns.insert(0, "`id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY".to_owned());
+    }
+    if !has("created_at") {
+        columns.push("`created_at` DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP".to_owned());
+    }
     format!(
-        "CREATE TABLE {} (`id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, {}, \
-         `created_at` DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, UNIQUE KEY {} ({})) \
-         ENGINE = InnoDB CHARACTER SET {} COLLATE {}",
+        "CREATE TABLE {} ({}, UNIQUE KEY {} ({})) ENGINE = InnoDB CHARACTER SET {} COLLATE {}",
         quoted(wanted.name),
         columns.join(", "),
         quoted(&wanted.key_name()),

@@ -32,7 +32,7 @@ type Message = (String, Vec<u8>);
 
 async fn any_order_and_batching_gives_the_same_tables(server: Server) {
     let Some(world) = World::new(server) else { return };
-    sluicegate::migrate::migrate(&world.product_server()).await.unwrap();
+    world.migrate_built_in().await;
     let facts = server_facts(&mut world.connect().await).await.unwrap();
     let first = environment::number("SLUICEGATE_PROPERTY_SEED").unwrap_or(SEED);
     let cases = environment::number("SLUICEGATE_PROPERTY_CASES").unwrap_or(CASES);

@@ -53,7 +53,7 @@ async fn own(server: Server) -> Option<(World, OwnServer)> {
     let directory = servers::directory("rivals");
     let own = OwnServer::start(server.name(), &directory, |_| {}).await;
     world.url = own.url();
-    sluicegate::migrate::migrate(&world.product_server()).await.unwrap();
+    world.migrate_built_in().await;
     Some((world, own))
 }
 

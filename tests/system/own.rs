@@ -1,0 +1,3 @@
+//! Events of any shape, by mapping files with an `[envelope]`.
+
+mod pairs;
