@@ -54,7 +54,9 @@ impl Document<'_> {
     /// If no key comes before it.
     #[must_use]
     pub fn value_range(&self, at: usize) -> (usize, usize) {
-        let Node::String(key) = self.tape[at - 1] else { panic!("a member's value follows its key") };
+        let Node::String(key) = self.tape[at - 1] else {
+            panic!("a member's value follows its key")
+        };
         let start = after_colon(self.source, self.offset_of(key) - 1);
         (start, skip_value(self.source, start))
     }

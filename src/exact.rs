@@ -67,8 +67,7 @@ impl<'t> Exact<'t> {
         if whole.is_empty() && fraction.is_empty() {
             return None;
         }
-        let number =
-            Self { text, is_negative, whole, fraction, exponent, from: 0, to: 0 };
+        let number = Self { text, is_negative, whole, fraction, exponent, from: 0, to: 0 };
         let count = whole.len() + fraction.len();
         let is_zero = |at: &usize| number.digit(*at) == b'0';
         let from = (0..count).take_while(is_zero).count();

@@ -15,6 +15,7 @@ mod load;
 mod locate;
 mod measure;
 mod numbers;
+mod texts;
 mod values;
 mod walk;
 
@@ -180,9 +181,9 @@ impl Flattener {
         let identity = self.identities(message, topic).into_iter().next().unwrap_or_default();
         let Self { mapping, decoders, scratch, .. } = self;
         let (secrets, value) = (mapping.secrets_of(topic), message.payload.unwrap_or_default());
-        let kept = decoders.value.decode(value, |document| {
-            cuts::without_secrets(document, secrets, &mut scratch.found)
-        });
+        let kept = decoders
+            .value
+            .decode(value, |document| cuts::without_secrets(document, secrets, &mut scratch.found));
         Faulty { reject, identity, payload: kept.unwrap_or_else(|_| mask(value, secrets)) }
     }
 
@@ -212,9 +213,8 @@ impl Decoders {
             None => self.value.decode(value, |document| read(document, None)),
             Some(key) => {
                 let Self { value: decoder, key: key_decoder } = self;
-                let done = key_decoder.decode(key, |key| {
-                    decoder.decode(value, |document| read(document, Some(key)))
-                });
+                let done = key_decoder
+                    .decode(key, |key| decoder.decode(value, |document| read(document, Some(key))));
                 done.map_err(|reject| Reject {
                     text: format!("{} (the key of the message)", reject.text),
                     ..reject

@@ -7,7 +7,6 @@ use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
 use sluicegate::commands::{Usage, check, config_error, dead_letters, demo, progress, run, status};
 use sluicegate::config::{Config, ConfigError, Effective, Log, Sources};
-use sluicegate::migrate;
 use sluicegate::http;
 use sluicegate::status::Recent;
 use std::ffi::OsString;
@@ -60,24 +59,7 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             let options = run::Options { until_end, no_migrate };
             finish(runtime()?.block_on(run::run(config, options, metrics, recent)))
         }
-        Command::Migrate { dry_run: true } => {
-            let (config, _) = usable(settings)?;
-            start_logging(&Log { json: false, filter: "warn".to_owned() });
-            let statements = runtime()?.block_on(run::preview(&config))?;
-            let ended = |sql: &String| format!("{};", sql.trim_end().trim_end_matches(';'));
-            let text: Vec<String> = statements.iter().map(ended).collect();
-            finish(if text.is_empty() { Ok(()) } else { say(&text.join("\n\n")) })
-        }
-        Command::Migrate { dry_run: false } => {
-            let (config, _) = usable(settings)?;
-            start_logging(&config.log);
-            let migrate::Applied { files, statements } = runtime()?.block_on(run::migrate(&config))?;
-            let tables = match statements {
-                0 => String::new(),
-                _ => format!("; {statements} statements made or grew tables of the mapping"),
-            };
-            finish(say(&format!("{files} migrations applied{tables}")))
-        }
+        Command::Migrate { dry_run } => migrate(settings, dry_run),
         Command::Check => {
             let (config, _) = load(settings)?;
             start_logging(&Log { json: false, filter: "warn".to_owned() });
@@ -126,6 +108,24 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             finish(put(&page))
         }
     }
+}
+
+fn migrate(settings: Settings, dry_run: bool) -> anyhow::Result<ExitCode> {
+    let (config, _) = usable(settings)?;
+    if dry_run {
+        start_logging(&Log { json: false, filter: "warn".to_owned() });
+        let statements = runtime()?.block_on(run::preview(&config))?;
+        let ended = |sql: &String| format!("{};", sql.trim_end().trim_end_matches(';'));
+        let text: Vec<String> = statements.iter().map(ended).collect();
+        return finish(if text.is_empty() { Ok(()) } else { say(&text.join("\n\n")) });
+    }
+    start_logging(&config.log);
+    let run::Applied { files, statements } = runtime()?.block_on(run::migrate(&config))?;
+    let tables = match statements {
+        0 => String::new(),
+        _ => format!("; {statements} statements made or grew tables of the mapping"),
+    };
+    finish(say(&format!("{files} migrations applied{tables}")))
 }
 
 fn finish(done: anyhow::Result<()>) -> anyhow::Result<ExitCode> {

@@ -10,6 +10,7 @@ mod compile;
 mod constants;
 mod convert;
 mod coverage;
+mod declared;
 mod directory;
 mod envelope;
 mod file;
@@ -30,10 +31,11 @@ use rustc_hash::FxHashMap;
 use std::path::Path;
 
 pub use convert::Convert;
+pub use declared::{Declared, Each, Envelope, IdSource, TypeSource};
 pub use patterns::TOMBSTONE;
 pub use plan::{
-    Cell, Constant, Declared, Each, Envelope, EventPlan, IdSource, Label, LabelId, LinesPlan, PathNode, Place,
-    Role, Root, RowPlan, Source, TopicPlan, Tree, TypeSource,
+    Cell, Constant, EventPlan, Label, LabelId, LinesPlan, PathNode, Place, Role, Root, RowPlan,
+    Source, TopicPlan, Tree,
 };
 pub use table::{Bound, Bounds, Changing, ColumnSpec, Table, TableId, TableKind};
 pub use types::{ColumnType, IntSize, IntType, Storage};
@@ -86,10 +88,7 @@ impl Mapping {
     ///
     /// # Errors
     /// Every fault in the files and in their names.
-    pub fn with_directory(
-        directory: &Path,
-        has_built_in: bool,
-    ) -> Result<Self, Vec<MappingError>> {
+    pub fn with_directory(directory: &Path, has_built_in: bool) -> Result<Self, Vec<MappingError>> {
         directory::compile(directory, has_built_in)
     }
 

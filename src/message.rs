@@ -1,6 +1,8 @@
 //! A message of Kafka's, borrowed.
 
-use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Headers as _, OwnedHeaders, OwnedMessage};
+use rdkafka::message::{
+    BorrowedHeaders, BorrowedMessage, Headers as _, OwnedHeaders, OwnedMessage,
+};
 
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'m> {
@@ -70,7 +72,8 @@ impl<'m> Message<'m> {
             Headers::Kept(headers) => headers.as_borrowed(),
         };
         let places = (0..headers.count()).rev();
-        let mut found = places.filter_map(|at| headers.try_get(at)).filter(|header| header.key == name);
+        let mut found =
+            places.filter_map(|at| headers.try_get(at)).filter(|header| header.key == name);
         found.next()?.value
     }
 }

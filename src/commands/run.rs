@@ -10,7 +10,8 @@ use crate::health::{Health, Trouble};
 use crate::http;
 use crate::ledger::Ledger;
 use crate::mapping::Mapping;
-use crate::migrate::{self, Applied};
+use crate::migrate;
+pub use crate::migrate::Applied;
 use crate::mysql::Class;
 use crate::mysql::without_values;
 use crate::pipeline::PipelineMetrics;
@@ -207,11 +208,7 @@ async fn prepare(
                 migrate::Error::Server(error)
                 | migrate::Error::Migration { error, .. }
                 | migrate::Error::Table { error, .. },
-            )
-                if is_retried(&error) =>
-            {
-                error
-            }
+            ) if is_retried(&error) => error,
             Err(error) => return Err(error).context(PREPARING),
         };
         let pause = config.flush.backoff.pause(attempt, RandomState::new().hash_one(attempt));

@@ -41,7 +41,7 @@ impl<'t> Token<'t> {
 }
 
 impl<'p> Destination<'p> {
-    fn spec(&self) -> &'p ColumnSpec {
+    pub(super) fn spec(&self) -> &'p ColumnSpec {
         &self.table.columns[self.column]
     }
 
@@ -100,12 +100,7 @@ impl<'p> Destination<'p> {
         }
     }
 
-    fn push_node(
-        &self,
-        node: Node<'_>,
-        token: Token<'_>,
-        rows: &mut Rows,
-    ) -> Result<(), Reject> {
+    fn push_node(&self, node: Node<'_>, token: Token<'_>, rows: &mut Rows) -> Result<(), Reject> {
         match self.cell.convert {
             None => self.push_as_it_is(token, &node, rows),
             Some(convert) => self.push_converted(convert, token, &node, rows),
@@ -175,9 +170,8 @@ impl<'p> Destination<'p> {
             | Convert::Nanos
             | Convert::Days => {
                 let number = number_of(token, node);
-                let number = number.ok_or_else(|| {
-                    self.wrong_type(node, "a number, or a text of one")
-                })?;
+                let number =
+                    number.ok_or_else(|| self.wrong_type(node, "a number, or a text of one"))?;
                 self.push_time(convert, number, rows)
             }
             Convert::Number => {
@@ -268,9 +262,9 @@ impl<'p> Destination<'p> {
                 NoFit::TooLarge => {
                     format!("has more than {} digits before the point", digits - scale)
                 }
-                NoFit::TooFine => format!(
-                    "has more than {scale} digits after the point, and is not rounded"
-                ),
+                NoFit::TooFine => {
+                    format!("has more than {scale} digits after the point, and is not rounded")
+                }
             })
         })?;
         self.check_bounds(&number)?;
@@ -347,79 +341,6 @@ impl<'p> Destination<'p> {
             other => Err(self.wrong_type(other, "true, false, 0 or 1")),
         }
     }
-
-    fn push_text(&self, text: &str, rows: &mut Rows) -> Result<(), Reject> {
-        self.check_text(text)?;
-        rows.push_text(self.column, Some(text));
-        Ok(())
-    }
-
-    fn check_text(&self, text: &str) -> Result<(), Reject> {
-        let ty = &self.spec().ty;
-        match ty {
-            ColumnType::Key(max) => {
-                if let Err(problem) = check_name(text, *max) {
-                    return Err(self.reject(Code::EntityIdInvalid, &problem));
-                }
-            }
-            // No text has more characters than bytes.
-            ColumnType::Varchar(max) | ColumnType::Char(max) if text.len() > *max => {
-                let chars = text.chars().count();
-                if chars > *max {
-                    return Err(self.too_long(chars, *max, "characters"));
-                }
-            }
-            ColumnType::Enum(values) if !values.iter().any(|value| value == text) => {
-                let problem = format!("is not one of {}", values.join(", "));
-                return Err(self.reject(Code::ValueNotInEnum, &problem));
-            }
-            _ => {}
-        }
-        if matches!(ty, ColumnType::Char(_)) && text.ends_with(' ') {
-            let problem = "ends with a space, which a char column drops; make it a varchar";
-            return Err(self.reject(Code::ValueOutOfRange, problem));
-        }
-        self.check_bytes(text.len())
-    }
-
-    fn check_bytes(&self, len: usize) -> Result<(), Reject> {
-        match self.spec().ty.bytes_max() {
-            Some(max) if len > max => Err(self.too_long(len, max, "bytes")),
-            _ => Ok(()),
-        }
-    }
-
-    fn too_long(&self, len: usize, max: usize, unit: &str) -> Reject {
-        let problem = format!("has {len} {unit}; the column holds {max}");
-        self.reject(Code::ValueTooLong, &problem)
-    }
-
-    fn push_bytes(&self, bytes: &[u8], rows: &mut Rows) -> Result<(), Reject> {
-        self.check_bytes(bytes.len())?;
-        rows.push_text(self.column, Some(&numbers::hex_literal(bytes)));
-        Ok(())
-    }
-}
-
-/// Checks the text of a key or an id, which the servers compare byte by byte but for blanks at the end.
-///
-/// # Errors
-/// What is wrong with it.
-pub(super) fn check_name(text: &str, max: usize) -> Result<(), String> {
-    // No text has more characters than bytes.
-    let is_long = text.len() > max && text.chars().count() > max;
-    let problem = if text.is_empty() {
-        "is empty"
-    } else if is_long {
-        return Err(format!("has {} characters; it may have {max}", text.chars().count()));
-    } else if text.ends_with(' ') {
-        "ends with a blank, which the servers ignore when they compare"
-    } else if text.chars().any(char::is_control) {
-        "has a control character"
-    } else {
-        return Ok(());
-    };
-    Err(problem.to_owned())
 }
 
 /// Whether there is no value, or one that means null.

@@ -43,9 +43,8 @@ pub(super) fn write_id(
 pub fn key_without_secrets(key: &[u8], secrets: &Secrets) -> Vec<u8> {
     let is_json = matches!(key.first(), Some(b'{' | b'['));
     let cut = is_json.then(|| {
-        Decoder::default().decode(key, |document| {
-            cuts::without_secrets(document, secrets, &mut Found::default())
-        })
+        Decoder::default()
+            .decode(key, |document| cuts::without_secrets(document, secrets, &mut Found::default()))
     });
     cut.and_then(Result::ok).unwrap_or_else(|| mask_key(key, secrets))
 }

@@ -1,18 +1,16 @@
 //! A message with an envelope of its own → the facts of its events: type, id, time, values.
 
-use super::cells::check_name;
 use super::content;
 use super::event::Part;
 use super::locate::locate;
 use super::numbers::{self, NumberFault};
+use super::texts::check_name;
 use super::values::{Value, beside};
 use super::walk::{ABSENT, Found};
 use crate::datetime::{self, Micros};
 use crate::decode::{Document, EVENT_TYPE_CHARS_MAX, Identity, kind, skip_value, span};
 use crate::exact::Exact;
-use crate::mapping::{
-    Cell, Convert, Declared, Each, IdSource, Place, Root, Source, TypeSource,
-};
+use crate::mapping::{Cell, Convert, Declared, Each, IdSource, Place, Root, Source, TypeSource};
 use crate::message::Message;
 use crate::redact::Secrets;
 use crate::reject::{Code, Reject};
@@ -197,7 +195,10 @@ impl<'f> Finder<'f> {
     pub(super) fn time(&self, slots: &[u32]) -> Result<Micros, Reject> {
         let cell = &self.declared.time;
         let invalid = |problem: String| {
-            Reject::new(Code::TimestampInvalid, format!("{}, the event's time, {problem}", name(cell)))
+            Reject::new(
+                Code::TimestampInvalid,
+                format!("{}, the event's time, {problem}", name(cell)),
+            )
         };
         let value = match self.first(cell, slots)? {
             Value::Time(micros) => return Ok(micros),
@@ -250,7 +251,10 @@ impl<'f> Finder<'f> {
     fn write_text(&self, cell: &Cell, slots: &[u32], text: &mut String) -> Result<(), Reject> {
         let value = self.first(cell, slots)?;
         let wrong = |what: &str| {
-            let text = format!("{} is {what}, not a text; `convert = \"text\"` takes a whole number or a boolean as text", name(cell));
+            let text = format!(
+                "{} is {what}, not a text; `convert = \"text\"` takes a whole number or a boolean as text",
+                name(cell)
+            );
             Reject::new(Code::EnvelopeFieldType, text)
         };
         let converts = cell.convert == Some(Convert::Text);
@@ -319,4 +323,3 @@ fn name(cell: &Cell) -> String {
 fn is_null(node: &Node<'_>) -> bool {
     matches!(node, Node::Static(StaticNode::Null))
 }
-

@@ -60,7 +60,12 @@ impl EventInput<'_> {
     }
 
     /// Appends a part of the message to a JSON column.
-    pub(super) fn push_part(&self, column: usize, part: Part, rows: &mut Rows) -> Result<(), Reject> {
+    pub(super) fn push_part(
+        &self,
+        column: usize,
+        part: Part,
+        rows: &mut Rows,
+    ) -> Result<(), Reject> {
         self.push_range(column, self.document, part, rows)
     }
 
@@ -74,7 +79,8 @@ impl EventInput<'_> {
         let (plan, limits) = (EventPlan::default(), (self.json_limits, usize::MAX));
         let mut found = Found::default();
         walk(document, part.at, &plan, self.secrets, limits, &mut found)?;
-        let source = std::str::from_utf8(&document.source[part.start..part.end]).unwrap_or_default();
+        let source =
+            std::str::from_utf8(&document.source[part.start..part.end]).unwrap_or_default();
         rows.push_parts(column, cuts::pieces(source, part.start, &found.cuts));
         Ok(())
     }

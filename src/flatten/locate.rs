@@ -76,7 +76,9 @@ mod tests {
     fn found(message: &str) -> String {
         let mapping = Mapping::compile([("x.toml", "topic = 't'\nkey = 'k'\n[envelope]\ntype = { value = 'v' }\n\
             id = 'a.b'\ntime = 'c'\nkey = '$key'\ndata = '$message'\n[[log]]\ntable = 't'\nevents = ['*']\ncolumns = []")]).unwrap();
-        let crate::mapping::Envelope::Declared(declared) = &mapping.topics["t"].envelope else { panic!() };
+        let crate::mapping::Envelope::Declared(declared) = &mapping.topics["t"].envelope else {
+            panic!()
+        };
         let facts = &declared.facts;
         Decoder::default()
             .decode(message.as_bytes(), |document| {

@@ -4,8 +4,8 @@
 //! We reserve exactly what we measure, so that a column grows by what it needs and does not double.
 
 use super::event::EventInput;
-use super::values::Value;
 use super::limits::{MessageLimits, rows_too_large};
+use super::values::Value;
 use super::walk::ABSENT;
 use crate::buffer::{Batch, CELL_BYTES};
 use crate::decode::Document;
@@ -47,7 +47,8 @@ pub(super) fn make_room(
     if event.document.source.len() < MESSAGE_BYTES && lines < LINES {
         return Ok(());
     }
-    let bytes: usize = shares(event, plan, tables).map(|share| share.rows * CELL_BYTES + share.bytes).sum();
+    let bytes: usize =
+        shares(event, plan, tables).map(|share| share.rows * CELL_BYTES + share.bytes).sum();
     if bytes > message_limits.rows {
         return Err(rows_too_large(bytes, message_limits.rows));
     }
@@ -83,11 +84,7 @@ fn shares<'e>(
 }
 
 /// Bytes of text of a cell, or a few more.
-fn text_bytes(
-    event: &EventInput<'_>,
-    (cell, spec): (&Cell, &ColumnSpec),
-    slots: &[u32],
-) -> usize {
+fn text_bytes(event: &EventInput<'_>, (cell, spec): (&Cell, &ColumnSpec), slots: &[u32]) -> usize {
     match &cell.source {
         Source::Null | Source::EventTimestamp | Source::LineNumber => 0,
         Source::Constant(value) => constant_bytes(value),

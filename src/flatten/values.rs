@@ -55,7 +55,8 @@ pub(super) fn beside<'m>(
         Place::Partition => Some(Ok(Value::Number(i64::from(message.partition)))),
         Place::Offset => Some(Ok(Value::Number(message.offset))),
         Place::KafkaTimestamp => {
-            let micros = message.timestamp_ms?.checked_mul(1000).filter(|micros| is_storable(*micros));
+            let micros =
+                message.timestamp_ms?.checked_mul(1000).filter(|micros| is_storable(*micros));
             Some(Ok(Value::Time(micros?)))
         }
         Place::At(..)
@@ -77,7 +78,8 @@ impl<'e> EventInput<'e> {
             ABSENT => None,
             at => Some(Ok(Value::Node(document, at as usize))),
         };
-        let Envelope { event_type, event_id, timestamp, data, data_start, data_end, .. } = *self.envelope;
+        let Envelope { event_type, event_id, timestamp, data, data_start, data_end, .. } =
+            *self.envelope;
         match place {
             Place::At(Root::Data, slot, _) => node(self.document, slots[*slot]),
             Place::At(Root::Message, slot, _) => node(self.document, self.found.message[*slot]),

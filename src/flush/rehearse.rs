@@ -23,8 +23,8 @@ use crate::offsets::TopicPartition;
 use crate::reject::{Code, Reject};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
-use std::hash::{BuildHasher, RandomState};
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 

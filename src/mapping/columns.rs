@@ -24,11 +24,7 @@ pub(super) struct Rules<'f> {
 }
 
 /// Checks an event type.
-pub(super) fn check_event_type(
-    report: &mut Report<'_>,
-    event: &Spanned<String>,
-    rules: Rules<'_>,
-) {
+pub(super) fn check_event_type(report: &mut Report<'_>, event: &Spanned<String>, rules: Rules<'_>) {
     let text = event.get_ref();
     match rules.contract {
         Some(topic) if decode::is_event_type_of(text, topic) => {}
@@ -107,7 +103,9 @@ pub(super) fn check(
             Err(problem) => Some(problem),
             Ok(place) if is_secret(&place, rules.secrets) && !entry.keep_secret => {
                 let path = path.get_ref();
-                Some(format!("{path} leads through a redacted key; set `keep_secret = true` to keep it"))
+                Some(format!(
+                    "{path} leads through a redacted key; set `keep_secret = true` to keep it"
+                ))
             }
             Ok(place) => wrong_type(&place, spec, &entry.values),
         };
@@ -121,17 +119,22 @@ pub(super) fn check(
         };
         let found = paths.iter().position(|path| is_there(&path));
         if let Some(at) = found.filter(|at| at + 1 < paths.len()) {
-            report.fault(&paths[at], "always has a value, so a path after it would never count; make it the last one");
+            report.fault(
+                &paths[at],
+                "always has a value, so a path after it would never count; make it the last one",
+            );
         }
     }
     check_keeping(report, entry, &spec.ty, rules);
     check_values(report, &entry.values, &spec.ty);
     if let (Some(value), false) = (&entry.value, entry.from.is_empty()) {
-        report.fault(value, "is a constant for all events, so `from` would never count; remove one of the two");
+        report.fault(
+            value,
+            "is a constant for all events, so `from` would never count; remove one of the two",
+        );
     }
-    let has_source = entry.paths().next().is_some()
-        || !entry.value_on.is_empty()
-        || entry.value.is_some();
+    let has_source =
+        entry.paths().next().is_some() || !entry.value_on.is_empty() || entry.value.is_some();
     if entry.required && !has_source {
         report.fault(
             &entry.name,
@@ -140,17 +143,15 @@ pub(super) fn check(
     }
 }
 
-fn check_keeping(
-    report: &mut Report<'_>,
-    entry: &ColumnEntry,
-    ty: &ColumnType,
-    rules: Rules<'_>,
-) {
+fn check_keeping(report: &mut Report<'_>, entry: &ColumnEntry, ty: &ColumnType, rules: Rules<'_>) {
     if !entry.keep_secret {
         return;
     }
     if *ty == ColumnType::Json {
-        report.fault(&entry.name, "is json, which cannot keep a secret: it may hold others; keep single values of it");
+        report.fault(
+            &entry.name,
+            "is json, which cannot keep a secret: it may hold others; keep single values of it",
+        );
     }
     let is_kept = |path: &Spanned<String>| {
         places::read(path.get_ref(), Root::Data).is_ok_and(|place| is_secret(&place, rules.secrets))
@@ -247,7 +248,8 @@ fn wrong_type(place: &Place, spec: &ColumnSpec, values: &Values) -> Option<Strin
         Place::At(..) => None,
         Place::EventType => {
             let is_wide = ty.chars_max().is_none_or(|chars| chars >= EVENT_TYPE_CHARS_MAX);
-            (!ty.is_text() || !is_wide).then(|| format!("$event_type needs varchar({EVENT_TYPE_CHARS_MAX})"))
+            (!ty.is_text() || !is_wide)
+                .then(|| format!("$event_type needs varchar({EVENT_TYPE_CHARS_MAX})"))
         }
         Place::WholeData | Place::WholeMessage if *ty == ColumnType::Json => None,
         Place::WholeData | Place::WholeMessage => needs("a json column"),
@@ -260,7 +262,11 @@ fn wrong_type(place: &Place, spec: &ColumnSpec, values: &Values) -> Option<Strin
             if is_number { None } else { needs("a column of whole numbers") }
         }
         Place::EventId | Place::Topic => {
-            if ty.is_text() { None } else { needs("a text column") }
+            if ty.is_text() {
+                None
+            } else {
+                needs("a text column")
+            }
         }
         // Texts, which the named conversions turn into all else.
         Place::KeyText | Place::Header(_) if *ty == ColumnType::Json && !parses => {

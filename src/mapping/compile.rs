@@ -1,10 +1,11 @@
 //! Mapping files → [`Mapping`]: every name resolved, every fault reported.
 
 use super::columns::Rules;
+use super::declared::Envelope;
 use super::file::{DomainFile, NOT_TOML};
 use super::paths::PathSet;
 use super::patterns::Selector;
-use super::plan::{Cell, Envelope, EventPlan, Label, LabelId, Root, TopicPlan, Tree};
+use super::plan::{Cell, EventPlan, Label, LabelId, Root, TopicPlan, Tree};
 use super::report::Report;
 use super::table::TableId;
 use super::{Mapping, MappingError, coverage, envelope, names, plans};
@@ -23,7 +24,13 @@ pub(super) fn compile<'f>(
         let before = report.count();
         let read = DomainFile::read(text, &mut report);
         let is_whole = report.count() == before;
-        domains.extend(read.map(|file| Read { name, text, secrets: secrets([&file]), file, is_whole }));
+        domains.extend(read.map(|file| Read {
+            name,
+            text,
+            secrets: secrets([&file]),
+            file,
+            is_whole,
+        }));
     }
     let mut mapping = Mapping {
         tables: Vec::new(),
@@ -133,7 +140,12 @@ impl Domain<'_> {
         }
     }
 
-    fn topic_plan(&mut self, topic: &str, entities: &[EntityTables], logs: &[TableId]) -> TopicPlan {
+    fn topic_plan(
+        &mut self,
+        topic: &str,
+        entities: &[EntityTables],
+        logs: &[TableId],
+    ) -> TopicPlan {
         let file = self.file;
         let selectors = plans::selectors(file);
         let mut topic_plan = TopicPlan {
@@ -153,7 +165,9 @@ impl Domain<'_> {
                 Selector::Type(name) => {
                     topic_plan.events.insert(name.to_owned(), event_plan);
                 }
-                Selector::Prefix(prefix) => topic_plan.prefixes.push((prefix.to_owned(), event_plan)),
+                Selector::Prefix(prefix) => {
+                    topic_plan.prefixes.push((prefix.to_owned(), event_plan));
+                }
                 Selector::Tombstone => topic_plan.tombstone = Some(event_plan),
                 Selector::Other => {}
             }

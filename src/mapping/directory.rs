@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 const EXTENSION: &str = "toml";
 
 /// See [`Mapping::with_directory`].
-pub(super) fn compile(
-    directory: &Path,
-    has_built_in: bool,
-) -> Result<Mapping, Vec<MappingError>> {
+pub(super) fn compile(directory: &Path, has_built_in: bool) -> Result<Mapping, Vec<MappingError>> {
     let mut faults = Vec::new();
     let mut own: Vec<(String, String)> = Vec::new();
     for path in files(directory, &mut faults) {

@@ -2,11 +2,12 @@
 
 use super::compile::Domain;
 use super::convert::Convert;
+use super::declared::{Declared, Each, Envelope, IdSource, TypeSource};
 use super::file::DomainFile;
 use super::paths::{self, PathSet};
 use super::patterns::{Selector, TOMBSTONE};
 use super::places;
-use super::plan::{Cell, Declared, Each, Envelope, IdSource, Place, Root, Source, Tree, TypeSource};
+use super::plan::{Cell, Place, Root, Source, Tree};
 use super::plans::{created_by, with_values};
 use super::report::Report;
 use super::source::{EnvelopeEntry, SourceEntry};
@@ -123,7 +124,10 @@ fn check_paths<'p>(
             Err(problem) => report.fault(path, &problem),
             Ok(place) if !allows(&place) => report.fault(path, &format!("is not {wanted}")),
             Ok(place) if is_secret(&place, secrets) => {
-                report.fault(path, "leads through a redacted key, which leaves no trace in ids, keys and times");
+                report.fault(
+                    path,
+                    "leads through a redacted key, which leaves no trace in ids, keys and times",
+                );
             }
             Ok(_) => {}
         }
@@ -175,29 +179,51 @@ fn check_keys(report: &mut Report<'_>, file: &DomainFile, envelope: &EnvelopeEnt
 
 /// A message without a value has nothing but its key, its headers and its place.
 fn check_tombstones(report: &mut Report<'_>, file: &DomainFile, envelope: &EnvelopeEntry) {
-    let takes = |entity: &&super::file::EntityEntry| created_by(entity, Selector::Tombstone).is_some();
+    let takes =
+        |entity: &&super::file::EntityEntry| created_by(entity, Selector::Tombstone).is_some();
     let entities: Vec<_> = file.entities.iter().filter(takes).collect();
     let logs: Vec<_> =
         file.log.iter().filter(|log| Selector::Tombstone.best(&log.events).is_some()).collect();
     if entities.is_empty() && logs.is_empty() {
         return;
     }
-    if !is_name(&envelope.id, CONTENT) && !is_name(&envelope.id, POSITION) && is_of_value(&envelope.id) {
-        report.fault(&envelope.id.at, &format!("is in the message, but {TOMBSTONE} has none; use \"$position\""));
+    if !is_name(&envelope.id, CONTENT)
+        && !is_name(&envelope.id, POSITION)
+        && is_of_value(&envelope.id)
+    {
+        report.fault(
+            &envelope.id.at,
+            &format!("is in the message, but {TOMBSTONE} has none; use \"$position\""),
+        );
     }
     if is_of_value(&envelope.time) {
-        report.fault(&envelope.time.at, &format!("is in the message, but {TOMBSTONE} has none; add \"$kafka_timestamp\" to the list"));
+        report.fault(
+            &envelope.time.at,
+            &format!(
+                "is in the message, but {TOMBSTONE} has none; add \"$kafka_timestamp\" to the list"
+            ),
+        );
     }
     let own = entities.iter().map(|entity| &entity.key).chain(logs.iter().map(|log| &log.key));
     for key in own {
         let entry = key.as_ref().or(file.key.as_ref());
         let source = entry.and_then(|entry| entry.source.as_ref()).or(envelope.key.as_ref());
         if let Some(source) = source.filter(|source| is_of_value(source)) {
-            report.fault(&source.at, &format!("is in the message, but {TOMBSTONE} has none; use \"$key\", or a path of it"));
+            report.fault(
+                &source.at,
+                &format!(
+                    "is in the message, but {TOMBSTONE} has none; use \"$key\", or a path of it"
+                ),
+            );
         }
     }
-    for column in entities.iter().flat_map(|entity| &entity.columns).filter(|column| column.required) {
-        report.fault(&column.name, &format!("is required, but {TOMBSTONE} has no value for it; remove `required`"));
+    for column in
+        entities.iter().flat_map(|entity| &entity.columns).filter(|column| column.required)
+    {
+        report.fault(
+            &column.name,
+            &format!("is required, but {TOMBSTONE} has no value for it; remove `required`"),
+        );
     }
 }
 
@@ -271,5 +297,5 @@ fn each(path: &Spanned<String>) -> Each {
     };
     let mut set = PathSet::at(Root::Message);
     set.add(&path);
-    Each::Path(set.build().into_tree(), path)
+    Each::Path(Box::new(set.build().into_tree()), path)
 }

@@ -160,7 +160,8 @@ fn topics(keys: &mut Keys<'_, '_, '_>) -> Vec<Spanned<String>> {
     let (one, several) = (keys.get("topic").is_some(), keys.texts("topics"));
     match (one, several.as_slice()) {
         (true, [first, ..]) => {
-            keys.report.fault(first, "is in `topics`, but there is `topic` as well; keep one of the two");
+            keys.report
+                .fault(first, "is in `topics`, but there is `topic` as well; keep one of the two");
         }
         (false, []) => keys.missing("topic"),
         _ => {}
@@ -301,11 +302,14 @@ impl ColumnEntry {
     pub(super) fn paths(&self) -> impl Iterator<Item = &Spanned<String>> {
         self.from.iter().chain(self.from_on.iter().flat_map(|(_, paths)| paths))
     }
-
 }
 
 /// One path or several.
-pub(super) fn paths(value: &Spanned<DeValue<'_>>, key: &str, report: &mut Report<'_>) -> Vec<Spanned<String>> {
+pub(super) fn paths(
+    value: &Spanned<DeValue<'_>>,
+    key: &str,
+    report: &mut Report<'_>,
+) -> Vec<Spanned<String>> {
     match value.get_ref() {
         DeValue::Array(list) if list.is_empty() => {
             report.fault_at(value.span().start, key, "is empty; give a path, or remove it");

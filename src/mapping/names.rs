@@ -29,7 +29,10 @@ pub(super) fn check_topic(report: &mut Report<'_>, topic: &Spanned<String>, is_c
     }
     if !is_contract {
         if name.len() > TOPIC_CHARS_MAX {
-            report.fault(topic, &format!("is too long: a topic has at most {TOPIC_CHARS_MAX} characters"));
+            report.fault(
+                topic,
+                &format!("is too long: a topic has at most {TOPIC_CHARS_MAX} characters"),
+            );
         }
         return;
     }

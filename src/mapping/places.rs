@@ -38,7 +38,9 @@ pub(super) fn read(text: &str, root: Root) -> Result<Place, String> {
             match text.strip_prefix(HEADER) {
                 Some("") => return Err("names no header; write $header.NAME".to_owned()),
                 Some(name) => Place::Header(name.to_owned()),
-                None if text.starts_with('$') => return Err(format!("is unknown; there are {NAMES}")),
+                None if text.starts_with('$') => {
+                    return Err(format!("is unknown; there are {NAMES}"));
+                }
                 None => return at(root, text),
             }
         }
@@ -61,11 +63,15 @@ fn check(path: &str) -> Result<(), String> {
             ));
         }
         if path.contains(['\'', '\\']) || path.starts_with('/') {
-            return Err(format!("{path:?} is not a dotted path; write plain keys, such as \"a.b\""));
+            return Err(format!(
+                "{path:?} is not a dotted path; write plain keys, such as \"a.b\""
+            ));
         }
     }
     if keys.iter().any(|key| key.contains('"')) {
-        return Err(format!("{path:?} has a quote within a key; put the whole key in quotes: a.\"b.c\""));
+        return Err(format!(
+            "{path:?} has a quote within a key; put the whole key in quotes: a.\"b.c\""
+        ));
     }
     Ok(())
 }
@@ -79,13 +85,27 @@ mod tests {
         let read = |text: &str| read(text, Root::Data);
         let at = |root, path: &str| Ok(Place::At(root, 0, path.to_owned()));
         assert_eq!(read("a.b"), at(Root::Data, "a.b"));
-        assert_eq!(read(r#"attributes."service.name".x"#), at(Root::Data, r#"attributes."service.name".x"#));
+        assert_eq!(
+            read(r#"attributes."service.name".x"#),
+            at(Root::Data, r#"attributes."service.name".x"#)
+        );
         assert_eq!(read(r#""plain""#), at(Root::Data, "plain"));
         assert_eq!(read("$message.source"), at(Root::Message, "source"));
         assert_eq!(read("$key.payload.id"), at(Root::Key, "payload.id"));
         assert_eq!(read("$key"), Ok(Place::KeyText));
         assert_eq!(read("$header.X-Topic.v1"), Ok(Place::Header("X-Topic.v1".to_owned())));
-        for wrong in ["", "a..b", "a[0].b", ".a", "$messages", "$key.", "$header.", "a.\"b", "/a", "$tombstone"] {
+        for wrong in [
+            "",
+            "a..b",
+            "a[0].b",
+            ".a",
+            "$messages",
+            "$key.",
+            "$header.",
+            "a.\"b",
+            "/a",
+            "$tombstone",
+        ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,6 +1,7 @@
 //! The plan of each event type, every name resolved to an index.
 
 use super::convert::Convert;
+use super::declared::Envelope;
 use super::table::TableId;
 use crate::redact::{KeyFilter, Secrets};
 use rustc_hash::FxHashMap;
@@ -47,60 +48,6 @@ impl TopicPlan {
             let longest = prefixes.find(|(prefix, _)| event_type.starts_with(prefix));
             longest.map_or(&self.other, |(_, plan)| plan)
         })
-    }
-}
-
-/// Where the facts of an event are: its type, its id, its time and its values.
-#[derive(Debug)]
-pub enum Envelope {
-    /// The five fields of the platform's contract.
-    Contract,
-    /// As a file's `[envelope]` says.
-    Declared(Box<Declared>),
-}
-
-#[derive(Debug)]
-pub struct Declared {
-    pub each: Option<Each>,
-    /// The wanted values of the message, or of the element.
-    pub facts: Tree,
-    pub event_type: TypeSource,
-    pub id: IdSource,
-    pub time: Cell,
-    /// The first of these places that is not null.
-    pub data: Vec<Place>,
-}
-
-/// The array whose elements are events of their own.
-#[derive(Debug)]
-pub enum Each {
-    /// The message itself; one that is no array is one event.
-    Message,
-    /// At this path of the message.
-    Path(Tree, String),
-}
-
-#[derive(Debug)]
-pub enum TypeSource {
-    Constant(String),
-    Value(Cell),
-    /// Joined by dots.
-    Join(Vec<Cell>),
-}
-
-#[derive(Debug)]
-pub enum IdSource {
-    Value(Cell),
-    /// A hash of the key and the message without its secrets.
-    Content,
-    /// The message's place in Kafka, with the topic's name where events of several topics meet.
-    Position { has_topic: bool },
-}
-
-impl IdSource {
-    #[must_use]
-    pub const fn is_content(&self) -> bool {
-        matches!(self, Self::Content)
     }
 }
 
@@ -319,7 +266,8 @@ impl EventPlan {
     }
 
     pub(super) fn cells_mut(&mut self) -> impl Iterator<Item = &mut Cell> {
-        let lines = self.lines.iter_mut().flat_map(|lines| lines.cells.iter_mut().map(Cell::innermost));
+        let lines =
+            self.lines.iter_mut().flat_map(|lines| lines.cells.iter_mut().map(Cell::innermost));
         self.rows.iter_mut().flat_map(|row| &mut row.cells).chain(lines)
     }
 }
@@ -338,35 +286,6 @@ impl LinesPlan {
             Source::Key(cell) => Some(cell),
             _ => None,
         }
-    }
-}
-
-impl Declared {
-    /// Of its facts.
-    pub(super) fn cells(&self) -> impl Iterator<Item = &Cell> {
-        let of_type = match &self.event_type {
-            TypeSource::Constant(_) => &[][..],
-            TypeSource::Value(cell) => std::slice::from_ref(cell),
-            TypeSource::Join(cells) => cells,
-        };
-        let id = match &self.id {
-            IdSource::Value(cell) => Some(cell),
-            IdSource::Content | IdSource::Position { .. } => None,
-        };
-        of_type.iter().chain(id).chain([&self.time])
-    }
-
-    pub(super) fn cells_mut(&mut self) -> impl Iterator<Item = &mut Cell> {
-        let of_type = match &mut self.event_type {
-            TypeSource::Constant(_) => &mut [][..],
-            TypeSource::Value(cell) => std::slice::from_mut(cell),
-            TypeSource::Join(cells) => cells,
-        };
-        let id = match &mut self.id {
-            IdSource::Value(cell) => Some(cell),
-            IdSource::Content | IdSource::Position { .. } => None,
-        };
-        of_type.iter_mut().chain(id).chain([&mut self.time])
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::compile::{Domain, EntityTables};
 use super::constants;
-use super::file::{ChangeEntry, ChangingEntry, ColumnEntry, DomainFile, EntityEntry, LinesEntry, Values};
+use super::file::{
+    ChangeEntry, ChangingEntry, ColumnEntry, DomainFile, EntityEntry, LinesEntry, Values,
+};
 use super::paths::PathSet;
 use super::patterns::{ANY, Closeness, Selector};
 use super::places;
@@ -31,7 +33,8 @@ impl Domain<'_> {
             if takes(created) && (created == Some(Closeness::MAX) || changed.is_empty()) {
                 plan.rows.push(self.creation(entry, *entity, selector));
                 let lines = entry.lines.iter().zip(lines);
-                plan.lines.extend(lines.map(|(lines, table)| self.lines_plan(entry, lines, *table)));
+                plan.lines
+                    .extend(lines.map(|(lines, table)| self.lines_plan(entry, lines, *table)));
             } else {
                 plan.rows.extend(self.change(entry, *entity, &changed));
             }
@@ -110,7 +113,11 @@ impl Domain<'_> {
             path: super::paths::canonical(entry.each.get_ref()),
             paths: PathNode::default(),
             slots: 0,
-            cells: framed(Cell::of(Source::Key(Box::new(self.key_cell(owner.key.as_ref())))), cells, Vec::new()),
+            cells: framed(
+                Cell::of(Source::Key(Box::new(self.key_cell(owner.key.as_ref())))),
+                cells,
+                Vec::new(),
+            ),
         }
     }
 
@@ -181,7 +188,8 @@ pub(super) fn created_by(entry: &EntityEntry, selector: Selector<'_>) -> Option<
 /// What an event type changes: the changing columns' indexes, and how.
 fn changes<'e>(entry: &'e EntityEntry, selector: Selector<'_>) -> Vec<(usize, &'e ChangeEntry)> {
     let change = |(index, changing): (usize, &'e ChangingEntry)| {
-        let named = |change: &&ChangeEntry| Some(change.event.get_ref().as_str()) == selector.name();
+        let named =
+            |change: &&ChangeEntry| Some(change.event.get_ref().as_str()) == selector.name();
         Some((index, changing.on.iter().find(named)?))
     };
     entry.changing.iter().enumerate().filter_map(change).collect()

@@ -69,7 +69,13 @@ impl SourceEntry {
         let at = Spanned::new(value.span(), name.to_owned());
         if !matches!(value.get_ref(), DeValue::Table(_)) {
             let from = paths(value, name, keys.report);
-            return Some(Self { at, from, values: Values::default(), value: None, join: Vec::new() });
+            return Some(Self {
+                at,
+                from,
+                values: Values::default(),
+                value: None,
+                join: Vec::new(),
+            });
         }
         keys.one(name, "a source", |keys| Some(Self::of_table(keys, at.clone())))
     }
@@ -135,10 +141,7 @@ impl KeyEntry {
 }
 
 /// One string, or a list of them; empty if missing.
-pub(super) fn one_or_more(
-    keys: &mut Keys<'_, '_, '_>,
-    name: &'static str,
-) -> Vec<Spanned<String>> {
+pub(super) fn one_or_more(keys: &mut Keys<'_, '_, '_>, name: &'static str) -> Vec<Spanned<String>> {
     match keys.get(name) {
         Some(value) if value.get_ref().is_array() => keys.texts(name),
         Some(value) => scalar(value, name, keys.report).into_iter().collect(),

@@ -82,7 +82,10 @@ impl Domain<'_> {
         };
         let is_contract = self.file.envelope.is_none();
         if is_contract && (entry.ty.is_some() || entry.source.is_some()) {
-            self.report.fault(&entry.name, "is the envelope's entity_id; a key of your own needs [envelope]");
+            self.report.fault(
+                &entry.name,
+                "is the envelope's entity_id; a key of your own needs [envelope]",
+            );
         }
         let ty = match &entry.ty {
             _ if is_contract => ColumnType::Id,
@@ -91,7 +94,8 @@ impl Domain<'_> {
                 Ok(ColumnType::Varchar(chars)) => ColumnType::Key(chars),
                 Ok(int @ ColumnType::Int(_)) => int,
                 Ok(_) => {
-                    self.report.fault(ty, "cannot be a key; a key is a varchar(N) or a whole number");
+                    self.report
+                        .fault(ty, "cannot be a key; a key is a varchar(N) or a whole number");
                     ColumnType::Key(NAME_CHARS)
                 }
                 Err(problem) => {

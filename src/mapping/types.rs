@@ -238,9 +238,9 @@ impl FromStr for ColumnType {
         };
         let length = |longest: usize, unit: &str| {
             let length = arguments.and_then(|length| length.parse().ok());
-            length.filter(|length| (1..=longest).contains(length)).ok_or_else(|| {
-                format!("{text:?}: {name} takes a length of 1 to {longest} {unit}")
-            })
+            length
+                .filter(|length| (1..=longest).contains(length))
+                .ok_or_else(|| format!("{text:?}: {name} takes a length of 1 to {longest} {unit}"))
         };
         match (name, arguments) {
             ("char", _) => Ok(Self::Char(length(CHAR_CHARS_MAX, "characters")?)),
@@ -270,8 +270,7 @@ fn unknown(text: &str) -> String {
 fn enum_of(text: &str, values: &str) -> Result<ColumnType, String> {
     let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
     let is_word = |value: &String| {
-        !value.is_empty()
-            && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+        !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
     };
     match values.iter().all(is_word) {
         true => Ok(ColumnType::Enum(values)),

@@ -7,8 +7,8 @@ use crate::datetime::{Micros, is_storable};
 use crate::dead_letter::{DeadLetter, KEY_BYTES_MAX, TEXT_CHARS_MAX};
 use crate::decode::{EVENT_TYPE_CHARS_MAX, ID_CHARS_MAX};
 use crate::flatten::{Faulty, Flattener, Loaded, key_without_secrets};
-use crate::message::Message;
 use crate::mapping::Mapping;
+use crate::message::Message;
 use crate::offsets::Origin;
 use crate::redact::Secrets;
 use crate::reject::{Code, Reject};
@@ -112,7 +112,8 @@ fn letter(
     if let Some((end, _)) = reject.text.char_indices().nth(TEXT_CHARS_MAX) {
         reject.text.truncate(end);
     }
-    let fitting = |text: Option<String>, max: usize| text.filter(|text| text.chars().count() <= max);
+    let fitting =
+        |text: Option<String>, max: usize| text.filter(|text| text.chars().count() <= max);
     DeadLetter {
         topic: Arc::clone(topic),
         partition: message.partition,

@@ -9,12 +9,12 @@
 //! everything else of the batch is written.
 
 use super::intake::Intake;
-use crate::message::Message;
 use super::{Now, Setup};
 use crate::buffer::Batch;
 use crate::consume::{Wanted, reread};
 use crate::flush::{NO_PARTITION, NotWritten, Refused, RefusedRow, Writer, Written};
 use crate::mapping::{Mapping, Table};
+use crate::message::Message;
 use crate::offsets::{OffsetRange, Origin, Source};
 use crate::reject::{Code, Reject};
 use rdkafka::Message as _;

@@ -41,7 +41,9 @@ pub(super) fn mapped(table: &Table, live: &LiveTable, mismatches: &mut Vec<Misma
                 let takes_null = ddl::takes_null(table, spec);
                 let problem = match takes_null {
                     true => "the column does not exist",
-                    false => "the column does not exist, and the rows that are there have no value for it",
+                    false => {
+                        "the column does not exist, and the rows that are there have no value for it"
+                    }
                 };
                 (problem.to_owned(), added, takes_null)
             }
@@ -160,7 +162,9 @@ fn holds_range((least, greatest): (i128, i128), live: &LiveColumn) -> bool {
     live.data_type == "decimal"
         && (least >= 0 || !is_unsigned)
         && live.digits.is_some_and(|(digits, scale)| {
-            [least, greatest].into_iter().all(|number| digits_of(number).is_ok_and(|n| n <= digits - scale))
+            [least, greatest]
+                .into_iter()
+                .all(|number| digits_of(number).is_ok_and(|n| n <= digits - scale))
         })
 }
 
@@ -246,14 +250,10 @@ pub(super) fn wider(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<S
         | ColumnType::Key(_)
         | ColumnType::Char(_)
         | ColumnType::Varchar(_)
-        | ColumnType::Enum(_) => {
-            wider_text(chars_of(ty), live, others)
-        }
+        | ColumnType::Enum(_) => wider_text(chars_of(ty), live, others),
         ColumnType::MediumText => {
-            let is_text = matches!(
-                data_type,
-                "varchar" | "char" | "tinytext" | "text" | "enum" | "set"
-            );
+            let is_text =
+                matches!(data_type, "varchar" | "char" | "tinytext" | "text" | "enum" | "set");
             is_text.then(|| "MEDIUMTEXT".to_owned())
         }
         ColumnType::Varbinary(_) | ColumnType::Blob => wider_bytes(ty, live, others),
@@ -291,8 +291,7 @@ fn wider_number(int: IntType, live: &LiveColumn) -> Option<String> {
     if let Some(found) = int_of(live) {
         let ((least, greatest), (from, to)) = (int.range(), found.range());
         let both = (least.min(from), greatest.max(to));
-        let sizes =
-            [IntSize::Tiny, IntSize::Small, IntSize::Medium, IntSize::Int, IntSize::Big];
+        let sizes = [IntSize::Tiny, IntSize::Small, IntSize::Medium, IntSize::Int, IntSize::Big];
         let mut types = sizes
             .into_iter()
             .flat_map(|size| [false, true].map(|is_unsigned| IntType { size, is_unsigned }));

@@ -136,7 +136,8 @@ impl Replay {
             let kept = store::kept(connection, &letter.name).await.map_err(said)?;
             let Some(kept) = kept else { continue };
             let address = &letter.name.address;
-            let (topic, message) = (self.config.kafka.mapped_name(&address.topic), kept.message(address));
+            let (topic, message) =
+                (self.config.kafka.mapped_name(&address.topic), kept.message(address));
             self.probe.clear();
             let loaded_now = self.flattener.load(&message, topic, &mut self.probe);
             match loaded_now.map(|_| ()).map_err(|faulty| faulty.reject.code) {

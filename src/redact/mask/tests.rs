@@ -8,7 +8,8 @@ use serde::de::IgnoredAny;
 const VALUE: &str = "S3CR3T";
 
 fn masked(text: &str) -> String {
-    String::from_utf8_lossy(&mask(text.as_bytes(), &Secrets::with(CONTRACT_KEYS.into_iter()))).into_owned()
+    String::from_utf8_lossy(&mask(text.as_bytes(), &Secrets::with(CONTRACT_KEYS.into_iter())))
+        .into_owned()
 }
 
 fn check(text: &str, expected: &str) {
@@ -124,7 +125,12 @@ fn other_encodings_are_not_understood_at_all() {
     let avro = b"\x00\x00\x00\x00\x07\x0cS3CR3T".to_vec();
     let base64 = b"eyJwYXNzd29yZCI6ICJTM0NSM1QifQ==".to_vec();
     for bytes in [wide(u16::to_be_bytes), utf_32, packed, avro, base64] {
-        assert!(mask(&bytes, &Secrets::with(CONTRACT_KEYS.into_iter())).iter().all(|byte| *byte == b'*'), "{bytes:?}");
+        assert!(
+            mask(&bytes, &Secrets::with(CONTRACT_KEYS.into_iter()))
+                .iter()
+                .all(|byte| *byte == b'*'),
+            "{bytes:?}"
+        );
     }
     // The first byte is a bracket that any JSON may begin with.
     let little = mask(&wide(u16::to_le_bytes), &Secrets::with(CONTRACT_KEYS.into_iter()));
@@ -136,7 +142,11 @@ fn other_encodings_are_not_understood_at_all() {
 #[test]
 fn keys_stay_if_they_are_ids() {
     let key = |text: &str| {
-        String::from_utf8_lossy(&mask_key(text.as_bytes(), &Secrets::with(CONTRACT_KEYS.into_iter()))).into_owned()
+        String::from_utf8_lossy(&mask_key(
+            text.as_bytes(),
+            &Secrets::with(CONTRACT_KEYS.into_iter()),
+        ))
+        .into_owned()
     };
     for id in ["u1", "677ed49836ca092b1852e6bf", "eu-1:order/17", "a@b.c", "", r#"{"id": 7}"#] {
         assert_eq!(key(id), id);

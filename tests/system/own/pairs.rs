@@ -53,7 +53,8 @@ impl Pairs {
         let mut by_place = BTreeSet::new();
         for mapping in files("mappings").iter().map(|path| text(path)) {
             if mapping.contains("\"$position\"") {
-                let topic = mapping.lines().find_map(|line| line.strip_prefix("topic = \"")).unwrap();
+                let topic =
+                    mapping.lines().find_map(|line| line.strip_prefix("topic = \"")).unwrap();
                 by_place.insert(topic.split('"').next().unwrap().to_owned());
             }
         }
@@ -61,7 +62,8 @@ impl Pairs {
         for messages in files("messages").iter().map(|path| text(path)) {
             lines.extend(messages.lines().map(Line::read));
         }
-        let expected: Value = serde_json::from_str(&text(&directory.join("expected.json"))).unwrap();
+        let expected: Value =
+            serde_json::from_str(&text(&directory.join("expected.json"))).unwrap();
         Self { lines, by_place, expected: tables_of(expected), directory }
     }
 
@@ -111,9 +113,9 @@ fn tables_of(expected: Value) -> BTreeMap<String, Value> {
         match value {
             value if is_table(&value) => drop(tables.insert(name, value)),
             Value::Object(case) => {
-                let of_case = case.into_iter().filter(|(name, value)| {
-                    is_table(value) && !remarks.contains(&name.as_str())
-                });
+                let of_case = case
+                    .into_iter()
+                    .filter(|(name, value)| is_table(value) && !remarks.contains(&name.as_str()));
                 tables.extend(of_case);
             }
             other => panic!("{other}"),
@@ -162,9 +164,9 @@ impl Line {
             topic: text("topic").unwrap(),
             key: text("key"),
             value: Some(line["value"].get().to_owned()).filter(|value| value != "null"),
-            headers: line.get("headers").map_or_else(BTreeMap::new, |headers| {
-                serde_json::from_str(headers.get()).unwrap()
-            }),
+            headers: line
+                .get("headers")
+                .map_or_else(BTreeMap::new, |headers| serde_json::from_str(headers.get()).unwrap()),
         }
     }
 }
