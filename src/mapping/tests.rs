@@ -380,3 +380,18 @@ fn a_directory_without_mapping_files_is_a_fault() {
         }
     }
 }
+
+/// Every whole file in the documentation compiles.
+#[test]
+fn the_documented_files_compile() {
+    let mut files = 0;
+    for text in [include_str!("../../docs/mapping.md"), include_str!("../../README.md")] {
+        for block in text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            if block.starts_with("topic") {
+                check(block, &[]);
+                files += 1;
+            }
+        }
+    }
+    assert_eq!(files, 2);
+}
