@@ -233,3 +233,6 @@ impl Scratch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

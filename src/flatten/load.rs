@@ -61,12 +61,17 @@ pub(super) fn identities(
     let Some(plan) = plan else { return found };
     // What cannot be read is left out.
     let _ = look_at_key(input, plan, &mut scratch.key);
-    let _ = facts::each(input.document, declared.each.as_ref(), |part, element| {
+    let _ = facts::each(input.document, array(input, declared), |part, element| {
         let _ = identify(input, plan, declared, (part, element), scratch);
         found.push(scratch.texts.identity());
         Ok(())
     });
     found
+}
+
+/// The array whose elements are events. A message without a value has none, and is one event.
+fn array<'d>(input: &Input<'_>, declared: &'d Declared) -> Option<&'d mapping::Each> {
+    declared.each.as_ref().filter(|_| input.message.payload.is_some())
 }
 
 /// A message on its way into a batch.
@@ -88,7 +93,7 @@ impl Load<'_> {
 
     fn declared(&mut self, declared: &Declared) -> Result<(), Reject> {
         look_at_key(self.input, self.plan, &mut self.scratch.key)?;
-        facts::each(self.input.document, declared.each.as_ref(), |part, element| {
+        facts::each(self.input.document, array(self.input, declared), |part, element| {
             self.element(declared, part, element)
         })
     }

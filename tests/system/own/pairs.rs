@@ -24,11 +24,11 @@ const DIRECTORY: &str = "SLUICEGATE_OWN_EVENTS";
 
 /// The message of a line.
 #[derive(Debug, Clone)]
-struct Line {
-    topic: String,
-    key: Option<String>,
-    value: Option<String>,
-    headers: BTreeMap<String, String>,
+pub(super) struct Line {
+    pub(super) topic: String,
+    pub(super) key: Option<String>,
+    pub(super) value: Option<String>,
+    pub(super) headers: BTreeMap<String, String>,
 }
 
 struct Pairs {
@@ -172,7 +172,7 @@ impl Line {
 }
 
 /// Sends messages, each partition in their order.
-async fn send(world: &World, lines: Vec<Line>) {
+pub(super) async fn send(world: &World, lines: Vec<Line>) {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &world.kafka).set("partitioner", "murmur2_random");
     let producer: BaseProducer = config.create().unwrap();
