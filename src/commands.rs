@@ -8,6 +8,7 @@ mod output;
 pub mod progress;
 pub mod run;
 pub mod status;
+pub mod trial;
 
 use crate::config::{Config, ConfigError};
 use crate::dead_letter;

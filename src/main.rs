@@ -5,7 +5,7 @@ mod cli;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
-use sluicegate::commands::{Usage, check, config_error, dead_letters, demo, progress, run, status};
+use sluicegate::commands::{Usage, check, config_error, dead_letters, demo, progress, run, status, trial};
 use sluicegate::config::{Config, ConfigError, Effective, Log, Sources};
 use sluicegate::http;
 use sluicegate::status::Recent;
@@ -60,12 +60,24 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             finish(runtime()?.block_on(run::run(config, options, metrics, recent)))
         }
         Command::Migrate { dry_run } => migrate(settings, dry_run),
-        Command::Check => {
+        Command::Check { offline } => {
             let (config, _) = load(settings)?;
             start_logging(&Log { json: false, filter: "warn".to_owned() });
             let is_usable = config.is_ok();
-            let found = report(&runtime()?.block_on(check::check(config)))?;
+            let findings = match offline {
+                true => check::check_offline(config),
+                false => runtime()?.block_on(check::check(config)),
+            };
+            let found = report(&findings)?;
             Ok(if is_usable { found } else { ExitCode::from(USAGE) })
+        }
+        Command::Try(options) => {
+            let (config, _) = usable(settings)?;
+            let differences = trial::execute(&config, &options)?;
+            for difference in &differences {
+                let _ = writeln!(std::io::stderr(), "difference: {difference}");
+            }
+            Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Config => {
             let (config, effective) = load(settings)?;

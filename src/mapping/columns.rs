@@ -63,6 +63,7 @@ pub(super) fn check_entity(report: &mut Report<'_>, entry: &EntityEntry, rules: 
     for event in entry.deleted.iter().flat_map(|deleted| &deleted.on) {
         check_pattern(report, event, rules);
     }
+    check_required(report, entry);
     for lines in &entry.lines {
         check_place(report, &lines.each, rules);
         let each = lines.each.get_ref();
@@ -78,6 +79,23 @@ pub(super) fn check_entity(report: &mut Report<'_>, entry: &EntityEntry, rules: 
         }
         for event in lines.columns.iter().flat_map(events_of_column) {
             report.fault(event, "only the creation event has lines; use `from`");
+        }
+    }
+}
+
+/// A change may come before the creation. A required text is empty until then; other types have no such
+/// value that would not be a lie.
+fn check_required(report: &mut Report<'_>, entry: &EntityEntry) {
+    if entry.changing.is_empty() {
+        return;
+    }
+    for column in entry.columns.iter().filter(|column| column.required) {
+        if column.ty.get_ref().parse().is_ok_and(|ty: ColumnType| !ty.is_text()) {
+            let problem = format!(
+                "is required, but a change may come before the creation, and {} has no empty value for \"not yet\"; remove `required`",
+                column.ty.get_ref()
+            );
+            report.fault(&column.name, &problem);
         }
     }
 }

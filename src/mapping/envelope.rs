@@ -22,7 +22,7 @@ pub(super) const POSITION: &str = "$position";
 const MESSAGE: &str = "$message";
 
 /// What an id may come from, as an error explains it.
-const IDS: &str = "an event needs an id, or what is delivered twice is stored twice. Name a field that has one; or \"$content\", a hash of key and message: the same message is the same event; or \"$position\", the place in Kafka: two equal messages are two events";
+pub(super) const IDS: &str = "an event needs an id, or what is delivered twice is stored twice. Name a field that has one; or \"$content\", a hash of key and message: the same message is the same event; or \"$position\", the place in Kafka: two equal messages are two events";
 
 /// Checks `[envelope]` and what follows from it.
 pub(super) fn check(domain: &mut Domain<'_>) {
@@ -299,3 +299,6 @@ fn each(path: &Spanned<String>) -> Each {
     set.add(&path);
     Each::Path(Box::new(set.build().into_tree()), path)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! `[envelope]` and keys as typed: where the facts of an event come from.
 
+use super::envelope::IDS;
 use super::file::{Values, paths};
 use super::tree::{Keys, scalar, text, wrong_type};
 use toml::Spanned;
@@ -44,7 +45,11 @@ pub(super) struct EnvelopeEntry {
 impl EnvelopeEntry {
     pub(super) fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
         let each = keys.text("each");
-        let (event_type, id) = (required(keys, "type"), required(keys, "id"));
+        let event_type = required(keys, "type");
+        if keys.get("id").is_none() {
+            keys.missing_because("id", &format!("; {IDS}"));
+        }
+        let id = SourceEntry::read(keys, "id");
         let time = required(keys, "time");
         let key = SourceEntry::read(keys, "key");
         if keys.get("data").is_none() {

@@ -2,6 +2,7 @@
 
 use super::columns;
 use super::compile::{Domain, EntityTables};
+use super::convert::Convert;
 use super::file::{ColumnEntry, EntityEntry, LogEntry, Values};
 use super::names;
 use super::source::{KeyEntry, SourceEntry};
@@ -11,6 +12,8 @@ use toml::Spanned;
 
 /// Longest key of an entity and longest id of an event that a path gives, in characters, unless the file says less.
 const NAME_CHARS: usize = 255;
+/// Longest key that fits an index beside the number of a line.
+const KEY_CHARS_MAX: usize = 760;
 /// Longest id that has a topic's name in it.
 const PLACE_CHARS: usize = 300;
 
@@ -91,6 +94,11 @@ impl Domain<'_> {
             _ if is_contract => ColumnType::Id,
             None => ColumnType::Key(NAME_CHARS),
             Some(ty) => match ty.get_ref().parse() {
+                Ok(ColumnType::Varchar(chars)) if chars > KEY_CHARS_MAX => {
+                    let problem = format!("is too long for a key, which has to fit an index; use at most varchar({KEY_CHARS_MAX})");
+                    self.report.fault(ty, &problem);
+                    ColumnType::Key(NAME_CHARS)
+                }
                 Ok(ColumnType::Varchar(chars)) => ColumnType::Key(chars),
                 Ok(int @ ColumnType::Int(_)) => int,
                 Ok(_) => {
@@ -104,6 +112,14 @@ impl Domain<'_> {
                 }
             },
         };
+        let source = entry.source.as_ref();
+        let source = source.or(self.file.envelope.as_ref().and_then(|envelope| envelope.key.as_ref()));
+        if let Some(convert) = source.and_then(|source| source.values.convert.as_ref())
+            && convert.get_ref().parse().is_ok_and(|known: Convert| !known.gives(&ty))
+        {
+            let problem = format!("does not give a {}, which the key of {} is", ty.sql(), table.get_ref());
+            self.report.fault(convert, &problem);
+        }
         ColumnSpec::new(entry.name.get_ref(), ty, true, Bounds::default()).as_key()
     }
 

@@ -384,8 +384,10 @@ fn a_directory_without_mapping_files_is_a_fault() {
 /// Every whole file in the documentation compiles.
 #[test]
 fn the_documented_files_compile() {
+    let (reference, way) =
+        (include_str!("../../docs/mapping.md"), include_str!("../../docs/your-own-events.md"));
     let mut files = 0;
-    for text in [include_str!("../../docs/mapping.md"), include_str!("../../README.md")] {
+    for text in [reference, way, include_str!("../../README.md")] {
         for block in text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
             if block.starts_with("topic") {
                 check(block, &[]);
@@ -393,5 +395,5 @@ fn the_documented_files_compile() {
             }
         }
     }
-    assert_eq!(files, 2);
+    assert_eq!(files, 5);
 }

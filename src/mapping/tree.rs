@@ -56,7 +56,12 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
     }
 
     pub(super) fn missing(&mut self, key: &'static str) {
-        let problem = format!("is missing in {}", self.name);
+        self.missing_because(key, "");
+    }
+
+    /// Reports a missing key; `why` is what follows the sentence.
+    pub(super) fn missing_because(&mut self, key: &'static str, why: &str) {
+        let problem = format!("is missing in {}{why}", self.name);
         self.report.fault_at(self.span.start, key, &problem);
     }
 
