@@ -5,7 +5,9 @@ mod cli;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
-use sluicegate::commands::{Usage, check, config_error, dead_letters, demo, progress, run, status, trial};
+use sluicegate::commands::{
+    Usage, check, config_error, dead_letters, demo, progress, run, status, trial,
+};
 use sluicegate::config::{Config, ConfigError, Effective, Log, Sources};
 use sluicegate::http;
 use sluicegate::status::Recent;

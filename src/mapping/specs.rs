@@ -95,7 +95,9 @@ impl Domain<'_> {
             None => ColumnType::Key(NAME_CHARS),
             Some(ty) => match ty.get_ref().parse() {
                 Ok(ColumnType::Varchar(chars)) if chars > KEY_CHARS_MAX => {
-                    let problem = format!("is too long for a key, which has to fit an index; use at most varchar({KEY_CHARS_MAX})");
+                    let problem = format!(
+                        "is too long for a key, which has to fit an index; use at most varchar({KEY_CHARS_MAX})"
+                    );
                     self.report.fault(ty, &problem);
                     ColumnType::Key(NAME_CHARS)
                 }
@@ -113,11 +115,13 @@ impl Domain<'_> {
             },
         };
         let source = entry.source.as_ref();
-        let source = source.or(self.file.envelope.as_ref().and_then(|envelope| envelope.key.as_ref()));
+        let source =
+            source.or(self.file.envelope.as_ref().and_then(|envelope| envelope.key.as_ref()));
         if let Some(convert) = source.and_then(|source| source.values.convert.as_ref())
             && convert.get_ref().parse().is_ok_and(|known: Convert| !known.gives(&ty))
         {
-            let problem = format!("does not give a {}, which the key of {} is", ty.sql(), table.get_ref());
+            let problem =
+                format!("does not give a {}, which the key of {} is", ty.sql(), table.get_ref());
             self.report.fault(convert, &problem);
         }
         ColumnSpec::new(entry.name.get_ref(), ty, true, Bounds::default()).as_key()

@@ -35,7 +35,9 @@ pub(super) fn missing(mapping: &Mapping, lines: &[Line]) -> Vec<String> {
         }
         for (root, roots, path) in wanted {
             let seen = if root == "$key" { &keys } else { &values };
-            let full = |base: &String| if base.is_empty() { path.clone() } else { format!("{base}.{path}") };
+            let full = |base: &String| {
+                if base.is_empty() { path.clone() } else { format!("{base}.{path}") }
+            };
             if roots.iter().any(|base| seen.paths.contains_key(&full(base))) {
                 continue;
             }

@@ -36,9 +36,8 @@ fn is_current(mapping: &Mapping, batch: &Batch, table: &Table, rows: &Rows, row:
         (at, rows.column(table.event_id()).text(row).map(str::to_owned))
     };
     let own = version(table, rows, row);
-    (0..owners.len()).any(|at| {
-        owners.column(Table::KEY).text(at) == key && version(owner, owners, at) == own
-    })
+    (0..owners.len())
+        .any(|at| owners.column(Table::KEY).text(at) == key && version(owner, owners, at) == own)
 }
 
 fn values(table: &Table, rows: &Rows, row: usize) -> Row {
@@ -109,7 +108,9 @@ fn compare(table: &str, rows: &[Row], expected: &[Value], differences: &mut Vec<
             continue;
         };
         let is_it = |row: &&Row| {
-            columns.iter().all(|(name, value)| row.get(name).is_some_and(|found| is_same(found, value)))
+            columns
+                .iter()
+                .all(|(name, value)| row.get(name).is_some_and(|found| is_same(found, value)))
         };
         match left.iter().position(is_it) {
             Some(at) => drop(left.remove(at)),

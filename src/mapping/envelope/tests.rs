@@ -6,7 +6,8 @@ fn file(envelope: &str, tables: &str) -> String {
 }
 
 const LOG: &str = "[[log]]\ntable = 'l'\nevents = ['*']\ncolumns = []";
-const ENVELOPE: &str = "[envelope]\ntype = 'type'\nid = 'id'\ntime = 'time'\nkey = 'key'\ndata = 'data'";
+const ENVELOPE: &str =
+    "[envelope]\ntype = 'type'\nid = 'id'\ntime = 'time'\nkey = 'key'\ndata = 'data'";
 
 #[track_caller]
 fn check(text: &str, expected: &[&str]) {
@@ -30,10 +31,15 @@ fn check_envelope(from: &str, to: &str, expected: &[&str]) {
 #[test]
 fn the_choice_of_an_id_is_explained() {
     check(&file(ENVELOPE, LOG), &[]);
-    check_envelope("id = 'id'", "", &["x.toml:3: id: is missing in [envelope]; an event needs an id"]);
+    check_envelope(
+        "id = 'id'",
+        "",
+        &["x.toml:3: id: is missing in [envelope]; an event needs an id"],
+    );
     for choice in ["$content", "$position"] {
         check_envelope("id = 'id'", &format!("id = '{choice}'"), &[]);
-        let faults = Mapping::compile([("x.toml", file(&ENVELOPE.replace("id = 'id'", ""), LOG).as_str())]);
+        let faults =
+            Mapping::compile([("x.toml", file(&ENVELOPE.replace("id = 'id'", ""), LOG).as_str())]);
         assert!(faults.unwrap_err()[0].problem.contains(choice), "{choice}");
     }
     check_envelope("id = 'id'", "id = { value = '1' }", &["is the same for every event"]);
@@ -43,15 +49,33 @@ fn the_choice_of_an_id_is_explained() {
 #[test]
 fn facts_are_checked_where_they_stand() {
     check_envelope("'type'", "{ value = '' }", &["x.toml:4: : is no event type"]);
-    check_envelope("'type'", "{ from = 'a', value = 'b' }", &["x.toml:4: type: needs one of `from`, `value` and `join`"]);
+    check_envelope(
+        "'type'",
+        "{ from = 'a', value = 'b' }",
+        &["x.toml:4: type: needs one of `from`, `value` and `join`"],
+    );
     check_envelope("'type'", "7", &["x.toml:4: type: expected a path or a list of paths"]);
     check_envelope("'time'", "'$event_id'", &["x.toml:6: $event_id: is not a time"]);
-    check_envelope("'time'", "{ from = 'a', convert = 'text' }", &["x.toml:6: text: gives no time"]);
-    check_envelope("'time'", "{ from = 'a', convert = 'secs' }", &["x.toml:6: secs: is no conversion"]);
+    check_envelope(
+        "'time'",
+        "{ from = 'a', convert = 'text' }",
+        &["x.toml:6: text: gives no time"],
+    );
+    check_envelope(
+        "'time'",
+        "{ from = 'a', convert = 'secs' }",
+        &["x.toml:6: secs: is no conversion"],
+    );
     check_envelope("'key'", "'a[0]'", &["x.toml:7: a[0]: \"a[0]\" points into an array"]);
     check_envelope("'data'", "'$key'", &["x.toml:8: $key: is not a path in the message"]);
     check_envelope("'data'", "['a', '$message']", &[]);
-    check(&file("[envelope]\ntype = 'a'\neach = 'a..b'\nid = 'i'\ntime = 't'\nkey = 'k'\ndata = 'd'", LOG), &["x.toml:5: a..b"]);
+    check(
+        &file(
+            "[envelope]\ntype = 'a'\neach = 'a..b'\nid = 'i'\ntime = 't'\nkey = 'k'\ndata = 'd'",
+            LOG,
+        ),
+        &["x.toml:5: a..b"],
+    );
 }
 
 /// In every place of the envelope and of keys.
@@ -107,14 +131,21 @@ fn a_tombstone_has_nothing_but_its_place() {
 
 #[test]
 fn contracts_have_one_topic_and_one_kind() {
-    let entity = |name: &str| format!("[[entity]]\ntable = '{name}'\ncreated_by = 't.made'\ncolumns = []\n");
+    let entity =
+        |name: &str| format!("[[entity]]\ntable = '{name}'\ncreated_by = 't.made'\ncolumns = []\n");
     let two = format!("{}{}{LOG}", entity("a"), entity("b"));
     check(&file("", &two), &["b: is a second kind of entity, which needs [envelope]"]);
     check(&file(ENVELOPE, &two), &[]);
     let topics = file("", LOG).replace("topic = 't'", "topics = ['t', 'u']");
     check(&topics, &["u: is a second topic, which needs [envelope]"]);
-    check(&file("", &format!("{}{LOG}", entity("a").replace("'t.made'", "'*'"))), &["*: creates with every event"]);
-    check(&file("", &LOG.replace("table", "key = { name = 'x', from = 'y' }\ntable")), &["a key of your own needs [envelope]"]);
+    check(
+        &file("", &format!("{}{LOG}", entity("a").replace("'t.made'", "'*'"))),
+        &["*: creates with every event"],
+    );
+    check(
+        &file("", &LOG.replace("table", "key = { name = 'x', from = 'y' }\ntable")),
+        &["a key of your own needs [envelope]"],
+    );
     check(&file("", &LOG.replace("'*'", "'*', 't.*'")), &["t.*: is not an event type"]);
 }
 
@@ -133,7 +164,9 @@ fn the_closest_name_of_a_type_counts() {
         [entity]\ntable = 'e'\ncreated_by = ['a.*', '*']\ncolumns = []\n\
         [[entity.changing]]\nname = 'c'\ntype = 'int'\nfrom = 'c'\non = [{ event = 'a.c', from = 'c' }]\n\
         [[log]]\ntable = 'l'\nevents = ['a.c', '*']\ncolumns = [{ name = 'k2', type = 'text', from = '$key.x' }]";
-    let mapping = Mapping::compile([("x.toml", format!("topic = 't'\nkey = 'k'\n{tables}").as_str())]).unwrap();
+    let mapping =
+        Mapping::compile([("x.toml", format!("topic = 't'\nkey = 'k'\n{tables}").as_str())])
+            .unwrap();
     let topic = &mapping.topics["t"];
     let rows = |event: &str| -> Vec<&str> {
         let tables = topic.plan(event).rows.iter().map(|row| row.table);
@@ -146,6 +179,9 @@ fn the_closest_name_of_a_type_counts() {
     assert_eq!(rows("other"), ["e", "l"]);
     assert!(topic.tombstone.is_none());
     assert_eq!(topic.key.slots, 1);
-    let cell = topic.plan("a.b").rows[1].cells.iter().find(|cell| matches!(cell.source, Source::Places(_)));
+    let cell = topic.plan("a.b").rows[1]
+        .cells
+        .iter()
+        .find(|cell| matches!(cell.source, Source::Places(_)));
     assert!(cell.is_some());
 }

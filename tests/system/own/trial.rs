@@ -48,17 +48,30 @@ fn a_misspelt_path_a_difference_and_a_fault_are_told() {
         columns = [{ name = 'due', type = 'int', from = 'amont_due' }, { name = 'city', type = 'text', from = 'to.city' }]\n";
     write(mapping);
     let line = |id: u32| {
-        format!("{{\"id\": \"{id}\", \"at\": \"2026-01-01T00:00:00Z\", \"bill\": \"b\", \"amount_due\": 5, \"to\": {{\"city\": \"x\"}}}}\n")
+        format!(
+            "{{\"id\": \"{id}\", \"at\": \"2026-01-01T00:00:00Z\", \"bill\": \"b\", \"amount_due\": 5, \"to\": {{\"city\": \"x\"}}}}\n"
+        )
     };
-    std::fs::write(place.path().join("bills.jsonl"), format!("{}{}{{\"id\": 3}}\n", line(1), line(2))).unwrap();
+    std::fs::write(
+        place.path().join("bills.jsonl"),
+        format!("{}{}{{\"id\": 3}}\n", line(1), line(2)),
+    )
+    .unwrap();
     let arguments = ["try", "--file", "bills.jsonl", "--topic", "bills"];
     let output = run(place.path(), &arguments);
     let said_now = said(&output);
     assert_eq!(output.status.code(), Some(0), "{said_now}");
-    assert!(said_now.contains("bills: amont_due: in none of 3 messages; amount_due is in 2"), "{said_now}");
+    assert!(
+        said_now.contains("bills: amont_due: in none of 3 messages; amount_due is in 2"),
+        "{said_now}"
+    );
     assert!(!said_now.contains("to.city: in none"), "{said_now}");
     assert!(said_now.contains("\"error_code\":\"envelope_field_type\""), "{said_now}");
-    std::fs::write(place.path().join("rows.json"), "{\"bills\": [{\"bill\": \"b\", \"due\": 5}], \"dead_letters\": 0}").unwrap();
+    std::fs::write(
+        place.path().join("rows.json"),
+        "{\"bills\": [{\"bill\": \"b\", \"due\": 5}], \"dead_letters\": 0}",
+    )
+    .unwrap();
     let output = run(place.path(), &[&arguments[..], &["--expect", "rows.json"]].concat());
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("difference: bills lacks"), "{}", said(&output));
