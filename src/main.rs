@@ -73,14 +73,7 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             let found = report(&findings)?;
             Ok(if is_usable { found } else { ExitCode::from(USAGE) })
         }
-        Command::Try(options) => {
-            let (config, _) = usable(settings)?;
-            let differences = trial::execute(&config, &options)?;
-            for difference in &differences {
-                let _ = writeln!(std::io::stderr(), "difference: {difference}");
-            }
-            Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        }
+        Command::Try(options) => attempt(settings, &options),
         Command::Config => {
             let (config, effective) = load(settings)?;
             say(effective.to_toml().trim_end())?;
@@ -122,6 +115,15 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             finish(put(&page))
         }
     }
+}
+
+fn attempt(settings: Settings, options: &trial::Options) -> anyhow::Result<ExitCode> {
+    let (config, _) = usable(settings)?;
+    let differences = trial::execute(&config, options)?;
+    for difference in &differences {
+        let _ = writeln!(std::io::stderr(), "difference: {difference}");
+    }
+    Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn migrate(settings: Settings, dry_run: bool) -> anyhow::Result<ExitCode> {

@@ -143,7 +143,7 @@ pub fn statement(bytes: &[u8]) -> Vec<Written> {
     }
     statements.dead_letters(&[letter(bytes.to_vec(), &text)], 0, LIMITS, &mut statement);
     let row = literals_of(&statement).remove(0);
-    for (column, value) in [(5, bytes), (6, bytes), (12, text.as_bytes())] {
+    for (column, value) in [(5, bytes), (7, bytes), (13, text.as_bytes())] {
         assert_eq!(value_of(row[column]).as_deref(), Some(value));
         written.push(Written { value: value.to_vec(), literal: row[column].to_owned() });
     }
