@@ -131,7 +131,8 @@ impl Flattener {
         let Self { mapping, limits, message_limits, decoders, scratch, loaded } = self;
         let (limits, message_limits) = (*limits, *message_limits);
         loaded.clear();
-        let (plan, secrets) = (mapping.topics.get(topic), mapping.secrets_of(topic));
+        let plan = mapping.topics.get(topic);
+        let secrets = plan.map_or(&mapping.secrets, |plan| &plan.secrets);
         if message.payload.is_none() && plan.is_none_or(|plan| plan.tombstone.is_none()) {
             return Ok(loaded);
         }

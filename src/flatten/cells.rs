@@ -56,7 +56,7 @@ impl<'p> Destination<'p> {
     }
 
     pub(super) fn is_json(&self) -> bool {
-        self.spec().ty == ColumnType::Json
+        matches!(self.spec().ty, ColumnType::Json)
     }
 
     /// Appends the value at `at`. Returns false if there is none, or it means null.

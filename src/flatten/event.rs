@@ -5,7 +5,7 @@ use super::cuts;
 use super::limits::MessageLimits;
 use super::measure;
 use super::values::Value;
-use super::walk::Found;
+use super::walk::{ABSENT, Found};
 use crate::buffer::{Batch, Rows};
 use crate::decode::{Document, Envelope};
 use crate::mapping::{
@@ -165,23 +165,46 @@ impl EventInput<'_> {
             Source::Key(key) => {
                 return self.append_cell(key, To { slots: &self.found.slots, ..to }, rows);
             }
-            Source::Slots(places) => {
-                let is_json = table.columns[column].ty == ColumnType::Json;
-                let in_data = |path| Destination { table, column, cell, root: "data.", path };
-                for (slot, path) in places {
-                    let is_found = match is_json {
-                        true => self.push_json(in_data(path), slots[*slot], rows)?,
-                        false => in_data(path).push(self.document, slots[*slot], rows)?,
-                    };
-                    if is_found {
-                        return Ok(());
-                    }
-                }
-                append_absent(in_data(&places[0].1), rows)?;
-            }
+            Source::Slots(places) => self.append_in_data(places, cell, to, rows)?,
             Source::Places(places) => self.append_first(places, cell, to, rows)?,
         }
         Ok(())
+    }
+
+    /// Appends the first of several values in `data` that is not null.
+    fn append_in_data(
+        &self,
+        places: &[(usize, String)],
+        cell: &Cell,
+        to: To<'_>,
+        rows: &mut Rows,
+    ) -> Result<(), Reject> {
+        let To { table, column, slots, .. } = to;
+        let ty = &table.columns[column].ty;
+        let in_data = |path| Destination { table, column, cell, root: "data.", path };
+        for (slot, path) in places {
+            let at = slots[*slot];
+            match (self.document.tape[at as usize], ty) {
+                // Most values are this, and no text has more characters than bytes.
+                (Node::String(text), ColumnType::Varchar(max))
+                    if at != ABSENT && text.len() <= *max && cell.is_plain() =>
+                {
+                    rows.push_text(column, Some(text));
+                    return Ok(());
+                }
+                (_, ColumnType::Json) => {
+                    if self.push_json(in_data(path), at, rows)? {
+                        return Ok(());
+                    }
+                }
+                _ => {
+                    if in_data(path).push(self.document, at, rows)? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        append_absent(in_data(&places[0].1), rows)
     }
 
     /// Appends the first of several values that is not null.

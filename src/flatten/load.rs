@@ -88,7 +88,7 @@ impl Load<'_> {
         let Input { document, topic, .. } = *self.input;
         let envelope = document.envelope(topic)?;
         let plan = self.plan.plan(envelope.event_type);
-        append(self, plan, &envelope, facts::whole(document))
+        append(self, plan, &envelope, Part { at: 0, start: 0, end: document.source.len() })
     }
 
     fn declared(&mut self, declared: &Declared) -> Result<(), Reject> {
@@ -219,12 +219,12 @@ fn append(
     if !plan.rows.is_empty() {
         let secrets = &topic_plan.secrets;
         walk::walk(document, envelope.data, plan, secrets, (limits, message_limits.rows), found)?;
-        found.message.clear();
-        found.message.resize(plan.message.slots, ABSENT);
-        if plan.message.slots > 0
-            && let Some(way) = locate(document, part.at, &plan.message.root, &mut found.message)
-        {
-            return Err(not_an_object("$message", &way));
+        if plan.message.slots > 0 {
+            found.message.clear();
+            found.message.resize(plan.message.slots, ABSENT);
+            if let Some(way) = locate(document, part.at, &plan.message.root, &mut found.message) {
+                return Err(not_an_object("$message", &way));
+            }
         }
         let event_input = EventInput {
             document,

@@ -335,6 +335,12 @@ impl Cell {
         })
     }
 
+    /// Whether it takes texts as they are.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.convert.is_none() && self.nulls.is_empty()
+    }
+
     /// A cell without further rules.
     #[must_use]
     pub fn of(source: Source) -> Self {
