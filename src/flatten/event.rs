@@ -152,7 +152,7 @@ impl EventInput<'_> {
     }
 
     fn append_cell(&self, cell: &Cell, to: To<'_>, rows: &mut Rows) -> Result<(), Reject> {
-        let To { table, column, slots, line } = to;
+        let To { column, line, .. } = to;
         match &cell.source {
             Source::Null => rows.push_null(column),
             Source::Constant(value) => push_constant(column, value, rows),
