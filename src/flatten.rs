@@ -136,6 +136,8 @@ impl Flattener {
         if message.payload.is_none() && plan.is_none_or(|plan| plan.tombstone.is_none()) {
             return Ok(loaded);
         }
+        let kept = kept_key(message, plan);
+        let message = &Message { key: kept.as_deref().or(message.key), ..*message };
         let done = decoders.decode(message, plan, |document, key| {
             let input = Input { document, key, message, topic, mapping, limits, message_limits };
             load::load(&input, plan, scratch, loaded, batch).map_err(|reject| {
@@ -193,12 +195,21 @@ impl Flattener {
         let Self { mapping, limits, message_limits, decoders, scratch, .. } = self;
         let (limits, message_limits) = (*limits, *message_limits);
         let plan = mapping.topics.get(topic);
+        let kept = kept_key(message, plan);
+        let message = &Message { key: kept.as_deref().or(message.key), ..*message };
         let found = decoders.decode(message, plan, |document, key| {
             let input = Input { document, key, message, topic, mapping, limits, message_limits };
             load::identities(&input, plan, scratch)
         });
         found.unwrap_or_default()
     }
+}
+
+/// The key without its secrets, where all of it is wanted as a text and it is JSON.
+fn kept_key(message: &Message<'_>, plan: Option<&TopicPlan>) -> Option<Vec<u8>> {
+    let (plan, key) = (plan?, message.key?);
+    let is_json = matches!(key.first(), Some(b'{' | b'['));
+    (plan.has_whole_key && is_json).then(|| key_without_secrets(key, &plan.secrets))
 }
 
 impl Decoders {

@@ -29,3 +29,36 @@ fn an_id_of_the_content_knows_no_secret() {
         |token: &str| ids(&format!(r#"{{"id":"a","token":"{token}"}}"#), r#"{"at": 1}"#);
     assert_eq!(with_token("x"), with_token("yy"));
 }
+
+#[test]
+fn a_key_as_text_has_no_secret() {
+    let with_key = READINGS.replace("from = 'size' }", "from = 'size' }, { name = 'whole', type = 'text', from = '$key' }");
+    let mapping = Arc::new(Mapping::compile([("t.toml", with_key.as_str())]).unwrap());
+    let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
+    let mut batch = Batch::new(&mapping);
+    let key = br#"{"id":"a","Password":"hunter2"}"#;
+    let message = Message { key: Some(key), ..Message::bare("t", br#"{"at": 1}"#) };
+    flattener.load(&message, "t", &mut batch).unwrap();
+    let text = |column: usize| batch.rows(0).column(column).text(0).unwrap();
+    assert_eq!((text(0), text(2)), (r#"{"id":"a"}"#, r#"{"id":"a"}"#));
+}
+
+/// A value that is no object has no members; where none are wanted, it may be any.
+#[test]
+fn data_of_another_kind_is_named() {
+    let file = "topic = 't'\n[envelope]\ntype = 'type'\nid = 'id'\ntime = 'at'\nkey = 'id'\ndata = ['data', '$message']\n\
+        [[log]]\ntable = 'l'\nkey = 'k'\nevents = ['a']\ncolumns = [{ name = 'x', type = 'int', from = 'x' }]\n\
+        [[log]]\ntable = 'm'\nkey = 'k'\nevents = ['b']\ncolumns = [{ name = 'x', type = 'json', from = '$data' }]";
+    let mapping = Arc::new(Mapping::compile([("t.toml", file)]).unwrap());
+    let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
+    let mut batch = Batch::new(&mapping);
+    let mut load = |event: &str| {
+        let text = format!(r#"{{"id": "1", "at": "2026-01-01T00:00:00Z", {event}}}"#);
+        let loaded = flattener.load_value("t", text.as_bytes(), &mut batch);
+        loaded.map(<[Loaded]>::len).map_err(|faulty| faulty.reject.text)
+    };
+    assert_eq!(load(r#""type": "a", "data": "x""#).unwrap_err(), "data is a string, not an object");
+    assert_eq!(load(r#""type": "a", "data": null"#), Ok(1));
+    assert_eq!(load(r#""type": "b", "data": [1]"#), Ok(1));
+    assert!(load(r#""type": "c""#).unwrap_err().contains("has no table for events of this type"));
+}

@@ -345,7 +345,9 @@ fn key_too_long(key: &str, max: usize) -> Reject {
 }
 
 fn not_a(path: &str, node: &Node<'_>, wanted: &str) -> Reject {
-    Reject::new(Code::ValueType, format!("data.{path} is {}, not {wanted}", kind(Some(node))))
+    let dot = if path.is_empty() { "" } else { "." };
+    let kind = kind(Some(node));
+    Reject::new(Code::ValueType, format!("data{dot}{path} is {kind}, not {wanted}"))
 }
 
 fn skip_blanks(source: &[u8], at: usize) -> usize {

@@ -110,8 +110,11 @@ pub(super) fn check(
     spec: &ColumnSpec,
     rules: Rules<'_>,
 ) {
-    for event in events_of_column(entry).filter(|event| event.get_ref() != TOMBSTONE) {
-        check_event_type(report, event, rules);
+    let is_tombstone = |event: &Spanned<String>| event.get_ref() == TOMBSTONE;
+    for event in events_of_column(entry) {
+        if rules.contract.is_some() || !is_tombstone(event) {
+            check_event_type(report, event, rules);
+        }
     }
     for constant in entry.value_on.iter().map(|(_, constant)| constant).chain(&entry.value) {
         check_constant(report, constant, spec);

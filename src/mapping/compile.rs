@@ -5,7 +5,7 @@ use super::declared::Envelope;
 use super::file::{DomainFile, NOT_TOML};
 use super::paths::PathSet;
 use super::patterns::Selector;
-use super::plan::{Cell, EventPlan, Label, LabelId, Root, TopicPlan, Tree};
+use super::plan::{Cell, EventPlan, Label, LabelId, Place, Root, TopicPlan, Tree};
 use super::report::Report;
 use super::table::TableId;
 use super::{Mapping, MappingError, coverage, envelope, names, plans};
@@ -157,6 +157,7 @@ impl Domain<'_> {
             tombstone: None,
             key: Tree::default(),
             headers: Vec::new(),
+            has_whole_key: false,
             secrets: self.secrets.clone(),
         };
         for selector in selectors {
@@ -168,6 +169,8 @@ impl Domain<'_> {
                 Selector::Prefix(prefix) => {
                     topic_plan.prefixes.push((prefix.to_owned(), event_plan));
                 }
+                // One that only a column's sources name is skipped like any other.
+                Selector::Tombstone if event_plan.is_unknown => {}
                 Selector::Tombstone => topic_plan.tombstone = Some(event_plan),
                 Selector::Other => {}
             }
@@ -216,6 +219,8 @@ fn resolve_key(topic_plan: &mut TopicPlan) {
     set.add_cells(cells.iter().copied());
     let headers: BTreeSet<&str> = cells.iter().flat_map(|cell| cell.headers()).collect();
     topic_plan.headers = headers.into_iter().map(str::to_owned).collect();
+    let is_whole = |cell: &&Cell| cell.places().contains(&Place::KeyText);
+    topic_plan.has_whole_key = cells.iter().any(is_whole);
     let tree = set.build();
     for plan in plans {
         tree.resolve(plan.cells_mut());

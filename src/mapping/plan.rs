@@ -35,6 +35,8 @@ pub struct TopicPlan {
     pub key: Tree,
     /// Names of the headers that are wanted.
     pub headers: Vec<String>,
+    /// Whether the message's key is wanted as a text.
+    pub has_whole_key: bool,
     /// Keys to redact.
     pub secrets: Secrets,
 }
@@ -323,13 +325,17 @@ impl Cell {
         }
     }
 
+    /// Where its value may be beside `data`.
+    pub(super) fn places(&self) -> &[Place] {
+        match &self.source {
+            Source::Places(places) => places,
+            _ => &[],
+        }
+    }
+
     /// Names of the headers that it reads.
     pub(super) fn headers(&self) -> impl Iterator<Item = &str> {
-        let places = match &self.source {
-            Source::Places(places) => places.as_slice(),
-            _ => &[],
-        };
-        places.iter().filter_map(|place| match place {
+        self.places().iter().filter_map(|place| match place {
             Place::Header(name) => Some(name.as_str()),
             _ => None,
         })
