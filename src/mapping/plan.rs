@@ -42,6 +42,16 @@ pub struct TopicPlan {
 }
 
 impl TopicPlan {
+    /// Whether rows depend on the message's key.
+    #[must_use]
+    pub fn reads_key(&self) -> bool {
+        let is_hashed = match &self.envelope {
+            Envelope::Declared(declared) => declared.id.is_content(),
+            Envelope::Contract => false,
+        };
+        is_hashed || self.has_whole_key || self.key.slots > 0
+    }
+
     /// What an event of this type writes.
     #[must_use]
     pub fn plan(&self, event_type: &str) -> &EventPlan {

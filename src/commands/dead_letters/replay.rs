@@ -10,7 +10,8 @@ use crate::flatten::Flattener;
 use crate::flush::Writer;
 use crate::flush::WriterMetrics;
 use crate::health::Health;
-use crate::mapping::{Mapping, TableKind};
+use crate::dead_letter::KEY_BYTES_MAX;
+use crate::mapping::{Mapping, TableKind, TopicPlan};
 use crate::pipeline::Stop;
 use crate::reject::Code;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
@@ -32,7 +33,7 @@ pub struct Outcome {
     pub already_loaded: usize,
     /// Still faulty, by code.
     pub still_faulty: BTreeMap<String, usize>,
-    /// Skipped: only the message's first bytes were kept.
+    /// Skipped: only the first bytes of the message, or of its key, were kept.
     pub cut: usize,
     /// Ctrl-C came before the last letter.
     pub interrupted: bool,
@@ -135,6 +136,10 @@ impl Replay {
             }
             let kept = store::kept(connection, &letter.name).await.map_err(said)?;
             let Some(kept) = kept else { continue };
+            if self.lacks_key(letter, &kept) {
+                self.outcome.cut += 1;
+                continue;
+            }
             let address = &letter.name.address;
             let (topic, message) =
                 (self.config.kafka.mapped_name(&address.topic), kept.message(address));
@@ -195,6 +200,13 @@ impl Replay {
         }
         self.outcome.loaded += done.len();
         store::mark_replayed(connection, &done).await.map_err(said)
+    }
+
+    /// Whether the mapping needs the message's key, of which perhaps only the beginning was kept.
+    fn lacks_key(&self, letter: &Stored, kept: &store::Kept) -> bool {
+        let topic = self.config.kafka.mapped_name(&letter.name.address.topic);
+        let is_cut = kept.key.as_ref().is_some_and(|key| key.len() >= KEY_BYTES_MAX);
+        is_cut && self.mapping.topics.get(topic).is_some_and(TopicPlan::reads_key)
     }
 
     fn is_still_faulty(&mut self, code: Code) {
