@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use sluicegate::commands::{dead_letters, demo, progress, status};
+use sluicegate::commands::{dead_letters, demo, progress, status, trial};
 use std::path::PathBuf;
 
 /// Moves JSON domain events from Kafka into MySQL tables.
@@ -35,11 +35,23 @@ const RUN_EXAMPLES: &str = "Examples:
 Exits with 0 after SIGTERM or Ctrl-C once everything in flight is durable and committed; with 1 if that
 took longer than stop.timeout, or if something needs a person.";
 
-const MIGRATE_EXAMPLES: &str = "Example:
-  sluicegate migrate --set mysql.user=sluicegate_migrate";
+const MIGRATE_EXAMPLES: &str = "Examples:
+  sluicegate migrate --dry-run          print the SQL, change nothing
+  sluicegate migrate --set mysql.user=sluicegate_migrate
 
-const CHECK_EXAMPLES: &str = "Example:
+It creates tables, adds columns that may be NULL, widens types, appends to ENUMs and adds the unique
+key that it needs: nothing that could lose data. All else is for you; `sluicegate check` prints it.";
+
+const TRY_EXAMPLES: &str = "Examples:
+  sluicegate try --file sample.jsonl --set mapping.directory=mapping --set mapping.built_in=false
+  sluicegate try --file values.jsonl --topic orders --expect rows.json
+
+Prints rows and verdicts as JSON lines, and on standard error the mapped paths that no message had. Exits
+with 1 if the rows differ from the expected ones, with 2 if the mapping is wrong.";
+
+const CHECK_EXAMPLES: &str = "Examples:
   sluicegate check && systemctl start sluicegate
+  sluicegate check --offline            the configuration and the mapping files alone
 
 Exits with 1 if it finds a problem, with 2 if the configuration is wrong. It changes nothing.";
 
@@ -111,12 +123,23 @@ pub(crate) enum Command {
         #[arg(long)]
         no_migrate: bool,
     },
-    /// Apply pending migrations, then exit
+    /// Apply pending migrations, make and grow the tables of the mapping, then exit
     #[command(after_help = MIGRATE_EXAMPLES)]
-    Migrate,
+    Migrate {
+        /// Print the SQL instead of running it
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Check configuration, mapping, schema, Kafka, MySQL and grants
     #[command(after_help = CHECK_EXAMPLES)]
-    Check,
+    Check {
+        /// Only the configuration and the mapping files, without a server
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Show what the mapping makes of messages in a file, without a server
+    #[command(after_help = TRY_EXAMPLES)]
+    Try(trial::Options),
     /// Print the effective configuration and where each value comes from
     #[command(after_help = CONFIG_EXAMPLES)]
     Config,

@@ -8,12 +8,14 @@ mod output;
 pub mod progress;
 pub mod run;
 pub mod status;
+pub mod trial;
 
 use crate::config::{Config, ConfigError};
 use crate::dead_letter;
 use crate::flush::NO_PARTITION;
 use crate::flush::rehearse::{self, Refusal};
 use crate::mapping::{Mapping, MappingError, TableId};
+use crate::migrate;
 use crate::mysql::Class;
 use crate::mysql::without_values;
 use crate::mysql::{ServerFacts, close, server_facts};
@@ -39,9 +41,14 @@ pub fn mapping(config: &Config) -> anyhow::Result<Mapping> {
 
 fn load_mapping(config: &Config) -> Result<Mapping, Vec<MappingError>> {
     match &config.mapping_directory {
-        Some(directory) => Mapping::with_directory(directory),
+        Some(directory) => Mapping::with_directory(directory, config.has_built_in_mapping),
         None => Mapping::built_in(),
     }
+}
+
+/// The tables that the configuration asks for.
+fn wanted<'m>(config: &Config, mapping: &'m Mapping) -> migrate::Wanted<'m> {
+    migrate::Wanted { mapping, has_built_in: config.has_built_in_mapping }
 }
 
 /// All faults of a configuration as one error.
@@ -166,7 +173,8 @@ fn refused_rehearsal(mapping: &Mapping, live: &LiveSchema, refusal: &Refusal) ->
     };
     let problem =
         format!("the server refuses sluicegate's test row (to {step}, rolled back): {text}{hint}");
-    Mismatch { severity: Severity::Refused, place: table.to_owned(), problem, fix }
+    let severity = Severity::Refused;
+    Mismatch { severity, place: table.to_owned(), problem, fix, is_growth: false }
 }
 
 impl Inspected {

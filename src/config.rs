@@ -37,6 +37,8 @@ pub struct Config {
     pub server: Server,
     pub batch: Limits,
     pub flush: Flush,
+    /// Whether the built-in topics are mapped.
+    pub has_built_in_mapping: bool,
     pub mapping_directory: Option<PathBuf>,
     /// For the whole process, in bytes.
     pub memory_limit: usize,

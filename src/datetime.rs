@@ -9,6 +9,8 @@ pub type Micros = i64;
 
 /// Length of `YYYY-MM-DD HH:MM:SS.ffffff`.
 pub const TEXT_LEN: usize = 26;
+/// Length of `YYYY-MM-DD`.
+const DATE_LEN: usize = 10;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -28,6 +30,8 @@ pub fn is_storable(micros: Micros) -> bool {
 pub enum DateTimeError {
     #[error("is not ISO 8601 (YYYY-MM-DDTHH:MM:SS, up to 9 fraction digits, Z or ±HH:MM)")]
     Shape,
+    #[error("is not a date (YYYY-MM-DD)")]
+    DateShape,
     /// A field is out of its range, such as February 30 or second 60.
     #[error("names a day or a time of day that does not exist")]
     NoSuchTime,
@@ -94,6 +98,60 @@ pub fn format(micros: Micros) -> [u8; TEXT_LEN] {
     put(&mut text[17..19], of_day % 60);
     put(&mut text[20..26], fraction);
     text
+}
+
+/// Reads `2025-01-06` as days since 1970.
+///
+/// # Errors
+/// If the text has another shape, names no real day, or one outside the years 1000 to 9999.
+pub fn parse_date(text: &str) -> Result<i64, DateTimeError> {
+    let b = text.as_bytes();
+    if b.len() != 10 || b[4] != b'-' || b[7] != b'-' {
+        return Err(DateTimeError::DateShape);
+    }
+    let number = |at: usize, len: usize| digits(&b[at..at + len]).ok_or(DateTimeError::DateShape);
+    let (year, month, day) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
+    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+        return Err(DateTimeError::NoSuchTime);
+    }
+    let days = days_from_civil(year, month, day);
+    if is_storable_date(days) { Ok(days) } else { Err(DateTimeError::Year) }
+}
+
+/// Whether `DATE` can hold a day, counted from 1970.
+#[must_use]
+pub fn is_storable_date(days: i64) -> bool {
+    days.checked_mul(SECONDS_PER_DAY * MICROS_PER_SECOND).is_some_and(is_storable)
+}
+
+/// The text that `DATE` takes, of days since 1970: `YYYY-MM-DD`.
+#[must_use]
+pub fn format_date(days: i64) -> [u8; DATE_LEN] {
+    let (year, month, day) = civil_from_days(days);
+    let mut text = *b"0000-00-00";
+    put(&mut text[0..4], year);
+    put(&mut text[5..7], month);
+    put(&mut text[8..10], day);
+    text
+}
+
+/// The day of a time.
+#[must_use]
+pub const fn day_of(micros: Micros) -> i64 {
+    micros.div_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND)
+}
+
+/// When a day begins; `None` if it is too far away.
+#[must_use]
+pub const fn start_of(days: i64) -> Option<Micros> {
+    days.checked_mul(SECONDS_PER_DAY * MICROS_PER_SECOND)
+}
+
+/// A time without the digits of its second after the first ones.
+#[must_use]
+pub const fn cut(micros: Micros, digits: u8) -> Micros {
+    let unit = 10_i64.pow(6_u32.saturating_sub(digits as u32));
+    micros - micros.rem_euclid(unit)
 }
 
 /// Writes the last digits of a part of a time, all of which are below a million.

@@ -8,6 +8,7 @@ mod adopt;
 use crate::datetime::Micros;
 use crate::offsets::Origin;
 use crate::reject::Reject;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use adopt::adopt;
@@ -15,13 +16,14 @@ pub use adopt::adopt;
 /// The table of dead letters.
 pub const TABLE: &str = "dead_letters";
 /// The columns that a dead letter fills.
-pub(crate) const COLUMNS: [&str; 15] = [
+pub(crate) const COLUMNS: [&str; 16] = [
     "topic",
     "kafka_partition",
     "kafka_offset",
     "topic_id",
     "cluster_id",
     "message_key",
+    "message_headers",
     "payload",
     "payload_bytes",
     "payload_cut",
@@ -51,6 +53,8 @@ pub struct DeadLetter {
     pub origin: Origin,
     /// The Kafka key, masked and cut.
     pub key: Option<Vec<u8>>,
+    /// The headers that the mapping reads, by name.
+    pub headers: BTreeMap<String, String>,
     /// The message without its secrets.
     pub payload: Vec<u8>,
     /// Size of the message as it came.
@@ -69,9 +73,17 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
+    /// The headers as a JSON object; `None` if it has none.
+    #[must_use]
+    pub fn headers_text(&self) -> Option<String> {
+        (!self.headers.is_empty()).then(|| serde_json::json!(self.headers).to_string())
+    }
+
     /// Bytes that it takes in a batch.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.payload.len() + self.key.as_ref().map_or(0, Vec::len) + self.reject.text.len() + 128
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
+        let key = self.key.as_ref().map_or(0, Vec::len);
+        self.payload.len() + key + headers.sum::<usize>() + self.reject.text.len() + 128
     }
 }

@@ -47,6 +47,30 @@ impl Document<'_> {
     pub fn offset_of(&self, key: &str) -> usize {
         key.as_ptr() as usize - self.base
     }
+
+    /// Where the text of a member's value starts and ends in the message, given its place on the tape.
+    ///
+    /// # Panics
+    /// If no key comes before it.
+    #[must_use]
+    pub fn value_range(&self, at: usize) -> (usize, usize) {
+        let Node::String(key) = self.tape[at - 1] else {
+            panic!("a member's value follows its key")
+        };
+        let start = after_colon(self.source, self.offset_of(key) - 1);
+        (start, skip_value(self.source, start))
+    }
+
+    /// The text of a member's value as it arrived.
+    ///
+    /// # Panics
+    /// As [`Self::value_range`].
+    #[must_use]
+    pub fn value_text(&self, at: usize) -> &str {
+        let (start, end) = self.value_range(at);
+        // simd-json has checked that the whole message is UTF-8.
+        std::str::from_utf8(&self.source[start..end]).unwrap_or_default()
+    }
 }
 
 impl Default for Decoder {
@@ -198,4 +222,31 @@ pub fn skip_string(source: &[u8], mut at: usize) -> usize {
         at += 2;
     }
     source.len()
+}
+
+/// The index after the value that starts at `at`, in a valid document.
+#[must_use]
+pub fn skip_value(source: &[u8], mut at: usize) -> usize {
+    let mut open = 0_usize;
+    loop {
+        match source[at] {
+            b'"' => at = skip_string(source, at),
+            b'{' | b'[' => {
+                open += 1;
+                at += 1;
+            }
+            b'}' | b']' => {
+                open -= 1;
+                at += 1;
+            }
+            _ if open > 0 => at += 1,
+            _ => {
+                let ends = |b: &u8| b",]} \t\n\r".contains(b);
+                return source[at..].iter().position(ends).map_or(source.len(), |len| at + len);
+            }
+        }
+        if open == 0 {
+            return at;
+        }
+    }
 }

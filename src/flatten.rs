@@ -1,40 +1,81 @@
 //! Tape + plan → columns.
 //!
-//! Takes a decoded event and appends its rows to a batch. Holds true: an event is loaded whole or
+//! Takes a message and appends the rows of its events to a batch. Holds true: a message is loaded whole or
 //! not at all, and a row that leaves here fits its table. Fails with a [`Reject`] that names
 //! field, column and limit. Absent: IO, the clock, SQL.
 
 mod cells;
+mod content;
 mod cuts;
+mod event;
+mod facts;
+mod json;
 mod limits;
+mod load;
+mod locate;
 mod measure;
 mod numbers;
+mod texts;
+mod values;
 mod walk;
 
-use crate::buffer::{Batch, Rows};
+use crate::buffer::Batch;
 use crate::datetime::Micros;
-use crate::decode::{self, Decoder, Document, Envelope, Identity};
-use crate::mapping::{
-    Cell, EventPlan, LabelId, LinesPlan, Mapping, Role, RowPlan, Source, Table, TableId,
-};
+use crate::decode::{self, Decoder, Document, Identity};
+use crate::mapping::{Envelope, LabelId, Mapping, TableId, TopicPlan};
+use crate::message::Message;
 use crate::mysql::JsonLimits;
 use crate::redact::mask;
-use crate::reject::{Code, Reject};
-use cells::Destination;
+use crate::reject::Reject;
+use facts::Texts;
 use simd_json::Node;
 use std::sync::Arc;
-use walk::{ABSENT, Found};
+use walk::Found;
 
+pub use content::key_without_secrets;
 pub use limits::MessageLimits;
+
+/// What stands for the value of a message without one.
+const NO_VALUE: &[u8] = b"null";
 
 /// Turns messages into rows of a batch. Its scratch space is reused from message to message.
 pub struct Flattener {
     mapping: Arc<Mapping>,
     limits: JsonLimits,
     message_limits: MessageLimits,
-    decoder: Decoder,
+    decoders: Decoders,
+    scratch: Scratch,
+    loaded: Vec<Loaded>,
+}
+
+#[derive(Default)]
+struct Decoders {
+    value: Decoder,
+    key: Decoder,
+}
+
+#[derive(Default)]
+struct Scratch {
     found: Found,
+    /// Places of the envelope's facts.
+    facts: Vec<u32>,
+    /// Places in the message's key.
+    key: Vec<u32>,
+    texts: Texts,
+    /// How long each table was before the message.
     undo: Vec<(TableId, usize)>,
+}
+
+/// A message, parsed.
+struct Input<'i> {
+    document: &'i Document<'i>,
+    /// The message's key, if it is JSON and something of it is wanted.
+    key: Option<&'i Document<'i>>,
+    message: &'i Message<'i>,
+    topic: &'i str,
+    mapping: &'i Mapping,
+    limits: JsonLimits,
+    message_limits: MessageLimits,
 }
 
 /// An event whose rows are in the batch, or that the mapping ignores.
@@ -63,271 +104,136 @@ impl Flattener {
             mapping,
             limits,
             message_limits: MessageLimits::NONE,
-            decoder: Decoder::default(),
-            found: Found::default(),
-            undo: Vec::new(),
+            decoders: Decoders::default(),
+            scratch: Scratch::default(),
+            loaded: Vec::new(),
         }
     }
 
     /// The same flattener with limits on the memory for one message.
     #[must_use]
     pub fn within(self, message_limits: MessageLimits) -> Self {
-        Self { message_limits, decoder: Decoder::within(message_limits.decode), ..self }
+        let decoder = || Decoder::within(message_limits.decode);
+        Self { message_limits, decoders: Decoders { value: decoder(), key: decoder() }, ..self }
     }
 
-    /// Appends the rows of a message of `topic` to `batch`, or leaves the batch as it was.
+    /// Appends the rows of a message of `topic`, as the mapping calls it, to `batch`, or leaves the batch as
+    /// it was. Gives its events: none of a tombstone that the mapping does not know.
     ///
     /// # Errors
     /// The verdict on a faulty message, and what its dead letter keeps of it.
     pub fn load(
         &mut self,
+        message: &Message<'_>,
         topic: &str,
-        message: &[u8],
         batch: &mut Batch,
-    ) -> Result<Loaded, Box<Faulty>> {
-        let Self { mapping, limits, message_limits, decoder, found, undo } = self;
+    ) -> Result<&[Loaded], Box<Faulty>> {
+        let Self { mapping, limits, message_limits, decoders, scratch, loaded } = self;
         let (limits, message_limits) = (*limits, *message_limits);
-        let decoded = decoder.decode(message, |document| {
-            let load = &mut Load { document, mapping, limits, message_limits, found, undo, batch };
-            load_document(load, topic).map_err(|reject| {
+        loaded.clear();
+        let plan = mapping.topics.get(topic);
+        let secrets = plan.map_or(&mapping.secrets, |plan| &plan.secrets);
+        if message.payload.is_none() && plan.is_none_or(|plan| plan.tombstone.is_none()) {
+            return Ok(loaded);
+        }
+        let done = decoders.decode(message, plan, |document, key| {
+            let input = Input { document, key, message, topic, mapping, limits, message_limits };
+            load::load(&input, plan, scratch, loaded, batch).map_err(|reject| {
+                loaded.clear();
+                let identity = scratch.identity(document, plan);
                 // Only objects and arrays have keys to redact by.
                 let payload = match document.tape[0] {
+                    _ if message.payload.is_none() => Vec::new(),
                     Node::Object { .. } | Node::Array { .. } => {
-                        cuts::without_secrets(document, &mapping.secrets, found)
+                        cuts::without_secrets(document, secrets, &mut scratch.found)
                     }
-                    _ => mask(document.source, &mapping.secrets),
+                    _ => mask(document.source, secrets),
                 };
-                Box::new(Faulty { reject, identity: document.identity(), payload })
+                Box::new(Faulty { reject, identity, payload })
             })
         });
-        if message.len() >= decode::LARGE {
+        let value = message.payload.unwrap_or_default();
+        if value.len() >= decode::LARGE {
             // Or the small messages that follow would keep all that memory.
-            *found = Found::default();
+            scratch.found = Found::default();
         }
-        decoded.unwrap_or_else(|reject| {
-            let payload = mask(message, &mapping.secrets);
+        done.unwrap_or_else(|reject| {
+            let payload = mask(value, secrets);
             Err(Box::new(Faulty { reject, identity: Identity::default(), payload }))
-        })
+        })?;
+        Ok(loaded)
+    }
+
+    /// Loads a message of which there is nothing but its value.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_value(
+        &mut self,
+        topic: &str,
+        value: &[u8],
+        batch: &mut Batch,
+    ) -> Result<&[Loaded], Box<Faulty>> {
+        self.load(&Message::bare(topic, value), topic, batch)
     }
 
     /// What a dead letter keeps of a valid message that the server refused.
-    pub fn refuse(&mut self, message: &[u8], reject: Reject) -> Faulty {
-        let Self { mapping, found, decoder, .. } = self;
-        let kept = decoder.decode(message, |document| {
-            (document.identity(), cuts::without_secrets(document, &mapping.secrets, found))
+    pub fn refuse(&mut self, message: &Message<'_>, topic: &str, reject: Reject) -> Faulty {
+        let identity = self.identities(message, topic).into_iter().next().unwrap_or_default();
+        let Self { mapping, decoders, scratch, .. } = self;
+        let (secrets, value) = (mapping.secrets_of(topic), message.payload.unwrap_or_default());
+        let kept = decoders
+            .value
+            .decode(value, |document| cuts::without_secrets(document, secrets, &mut scratch.found));
+        Faulty { reject, identity, payload: kept.unwrap_or_else(|_| mask(value, secrets)) }
+    }
+
+    /// The types and ids of a message's events, as far as they can be read.
+    pub fn identities(&mut self, message: &Message<'_>, topic: &str) -> Vec<Identity> {
+        let Self { mapping, limits, message_limits, decoders, scratch, .. } = self;
+        let (limits, message_limits) = (*limits, *message_limits);
+        let plan = mapping.topics.get(topic);
+        let found = decoders.decode(message, plan, |document, key| {
+            let input = Input { document, key, message, topic, mapping, limits, message_limits };
+            load::identities(&input, plan, scratch)
         });
-        let (identity, payload) =
-            kept.unwrap_or_else(|_| (Identity::default(), mask(message, &mapping.secrets)));
-        Faulty { reject, identity, payload }
-    }
-
-    /// What can be read of a message's envelope.
-    pub fn identify(&mut self, message: &[u8]) -> Identity {
-        self.decoder.decode(message, |document| document.identity()).unwrap_or_default()
+        found.unwrap_or_default()
     }
 }
 
-/// A document on its way into a batch.
-struct Load<'l, 'd> {
-    document: &'l Document<'d>,
-    mapping: &'l Mapping,
-    limits: JsonLimits,
-    message_limits: MessageLimits,
-    found: &'l mut Found,
-    undo: &'l mut Vec<(TableId, usize)>,
-    batch: &'l mut Batch,
-}
-
-fn load_document(load: &mut Load<'_, '_>, topic: &str) -> Result<Loaded, Reject> {
-    let topic_plan = load.mapping.topics.get(topic).ok_or_else(|| {
-        Reject::new(Code::TopicUnknown, format!("no mapping file covers the topic {topic}"))
-    })?;
-    let envelope = load.document.envelope(topic)?;
-    let plan = topic_plan.events.get(envelope.event_type).unwrap_or(&topic_plan.other);
-    let loaded =
-        |is_ignored| Loaded { label: plan.label, timestamp: envelope.timestamp, is_ignored };
-    if plan.rows.is_empty() {
-        return Ok(loaded(true));
-    }
-    let limits = (load.limits, load.message_limits.rows);
-    walk::walk(load.document, envelope.data, plan, &load.mapping.secrets, limits, load.found)?;
-    load.undo.clear();
-    if let Err(reject) = append(load, plan, &envelope) {
-        for &(table, len) in load.undo.iter() {
-            load.batch.rows_mut(table).truncate(len);
-        }
-        return Err(reject);
-    }
-    // Only now, because folding cannot be undone.
-    for row in plan.rows.iter().filter(|row| row.role != Role::Log) {
-        if load.undo.iter().any(|&(table, _)| table == row.table) {
-            load.batch.fold_last(row.table, &load.mapping.tables[row.table]);
-        }
-    }
-    // A change without values gives no row either; if the mapping does not log it, it is ignored, too.
-    Ok(loaded(load.undo.is_empty()))
-}
-
-fn append(
-    load: &mut Load<'_, '_>,
-    plan: &EventPlan,
-    envelope: &Envelope<'_>,
-) -> Result<(), Reject> {
-    let Load { document, mapping, found, undo, batch, .. } = load;
-    let event = EventInput { document, envelope, found };
-    measure::make_room(&event, plan, load.message_limits, batch)?;
-    for row in &plan.rows {
-        if !event.changes_something(row, &mapping.tables[row.table]) {
-            continue;
-        }
-        undo.push((row.table, batch.rows(row.table).len()));
-        event.append_row(row, &mapping.tables[row.table], batch.rows_mut(row.table))?;
-    }
-    for (index, lines) in plan.lines.iter().enumerate() {
-        undo.push((lines.table, batch.rows(lines.table).len()));
-        let rows = batch.rows_mut(lines.table);
-        event.append_lines(index, lines, &mapping.tables[lines.table], rows)?;
-    }
-    Ok(())
-}
-
-/// An event whose values have been found.
-struct EventInput<'e, 'd> {
-    document: &'e Document<'d>,
-    envelope: &'e Envelope<'d>,
-    found: &'e Found,
-}
-
-impl EventInput<'_, '_> {
-    /// Whether to write a row at all: a change whose values are all absent changes nothing.
-    fn changes_something(&self, row: &RowPlan, table: &Table) -> bool {
-        match &row.role {
-            Role::Creation | Role::Log => true,
-            Role::Change(changed) => changed
-                .iter()
-                .any(|&index| !self.leaves_unchanged(&row.cells[table.changing()[index].value])),
-        }
-    }
-
-    fn leaves_unchanged(&self, cell: &Cell) -> bool {
-        let is_null = |at: u32| {
-            at == ABSENT
-                || self.document.tape[at as usize] == Node::Static(simd_json::StaticNode::Null)
-        };
-        cell.if_present
-            && match &cell.source {
-                Source::Slots(places) => {
-                    places.iter().all(|(slot, _)| is_null(self.found.slots[*slot]))
-                }
-                _ => false,
-            }
-    }
-
-    fn append_row(&self, row: &RowPlan, table: &Table, rows: &mut Rows) -> Result<(), Reject> {
-        let unchanged = |column: usize| {
-            table.changing().iter().any(|changing| {
-                [changing.value, changing.at, changing.by].contains(&column)
-                    && self.leaves_unchanged(&row.cells[changing.value])
-            })
-        };
-        let may_leave = row.cells.iter().any(|cell| cell.if_present);
-        for (column, cell) in row.cells.iter().enumerate() {
-            if may_leave && unchanged(column) {
-                rows.push_null(column);
-            } else {
-                self.append_cell(
-                    cell,
-                    Place { table, column, slots: &self.found.slots, line: 0 },
-                    rows,
-                )?;
-            }
-        }
-        rows.end_row();
-        Ok(())
-    }
-
-    fn append_lines(
-        &self,
-        index: usize,
-        plan: &LinesPlan,
-        table: &Table,
-        rows: &mut Rows,
-    ) -> Result<(), Reject> {
-        let elements = &self.found.lines[index];
-        for line in 0..elements.count {
-            let slots = &elements.slots[line * plan.slots..][..plan.slots];
-            for (column, cell) in plan.cells.iter().enumerate() {
-                let place = Place { table, column, slots, line: line + 1 };
-                self.append_cell(cell, place, rows).map_err(|reject| Reject {
-                    text: format!("{} (line {} of data.{})", reject.text, line + 1, plan.path),
+impl Decoders {
+    /// Parses a message, and its key if something of that is wanted.
+    fn decode<R>(
+        &mut self,
+        message: &Message<'_>,
+        plan: Option<&TopicPlan>,
+        read: impl FnOnce(&Document<'_>, Option<&Document<'_>>) -> R,
+    ) -> Result<R, Reject> {
+        let value = message.payload.unwrap_or(NO_VALUE);
+        match message.key.filter(|_| plan.is_some_and(|plan| plan.key.slots > 0)) {
+            None => self.value.decode(value, |document| read(document, None)),
+            Some(key) => {
+                let Self { value: decoder, key: key_decoder } = self;
+                let done = key_decoder
+                    .decode(key, |key| decoder.decode(value, |document| read(document, Some(key))));
+                done.map_err(|reject| Reject {
+                    text: format!("{} (the key of the message)", reject.text),
                     ..reject
-                })?;
-            }
-            rows.end_row();
-        }
-        Ok(())
-    }
-
-    fn append_cell(&self, cell: &Cell, place: Place<'_>, rows: &mut Rows) -> Result<(), Reject> {
-        let Place { table, column, slots, line } = place;
-        let to = |path| Destination { table, column, path };
-        match &cell.source {
-            Source::Null => rows.push_null(column),
-            Source::Constant(value) => rows.push_text(column, Some(value)),
-            Source::EntityId => rows.push_text(column, Some(self.envelope.entity_id)),
-            Source::EventId => rows.push_text(column, Some(self.envelope.event_id)),
-            Source::EventType => rows.push_text(column, Some(self.envelope.event_type)),
-            Source::EventTimestamp => rows.push_number(column, self.envelope.timestamp),
-            Source::LineNumber => rows.push_number(column, i64::try_from(line).unwrap_or(i64::MAX)),
-            Source::Data => self.append_data(column, rows),
-            Source::Length(slot, path) => {
-                if !to(path).push_length(self.document, slots[*slot], rows)? {
-                    self.append_absent(cell, to(path), rows)?;
-                }
-            }
-            Source::Slots(places) => {
-                for (slot, path) in places {
-                    if to(path).push(self.document, slots[*slot], rows)? {
-                        return Ok(());
-                    }
-                }
-                self.append_absent(cell, to(&places[0].1), rows)?;
+                })?
             }
         }
-        Ok(())
-    }
-
-    fn append_absent(
-        &self,
-        cell: &Cell,
-        to: Destination<'_>,
-        rows: &mut Rows,
-    ) -> Result<(), Reject> {
-        match &cell.default {
-            Some(default) => rows.push_text(to.column, Some(default)),
-            None if cell.required => {
-                return Err(to.reject(Code::ValueMissing, "is missing or null, but required"));
-            }
-            None => rows.push_null(to.column),
-        }
-        Ok(())
-    }
-
-    /// The text of `data` as it arrived, less the secrets.
-    fn append_data(&self, column: usize, rows: &mut Rows) {
-        let Envelope { data_start, data_end, .. } = *self.envelope;
-        // simd-json has checked that the whole message is UTF-8.
-        let source = &self.document.source[data_start..data_end];
-        let source = std::str::from_utf8(source).unwrap_or_default();
-        rows.push_parts(column, cuts::pieces(source, data_start, &self.found.cuts));
     }
 }
 
-/// Where a cell goes, and where its values were found.
-#[derive(Clone, Copy)]
-struct Place<'p> {
-    table: &'p Table,
-    column: usize,
-    slots: &'p [u32],
-    line: usize,
+impl Scratch {
+    /// What can be said of the event that was looked at last.
+    fn identity(&self, document: &Document<'_>, plan: Option<&TopicPlan>) -> Identity {
+        match plan.map(|plan| &plan.envelope) {
+            Some(Envelope::Declared(_)) => self.texts.identity(),
+            _ => document.identity(),
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

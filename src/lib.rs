@@ -41,6 +41,7 @@ pub mod commit;
 pub mod config;
 // TOML files → tables and the plan of each event.
 pub mod mapping;
+pub mod message;
 // Tables of the live server: read, compared, and what would fix them.
 pub mod schema;
 // The migrations that come with the program.
@@ -62,6 +63,8 @@ pub mod offsets;
 pub mod ledger;
 // Times in microseconds.
 pub mod datetime;
+pub mod exact;
+pub mod literal;
 // The only place that reads the clocks.
 pub mod clock;
 // Whether the process can do its work.

@@ -5,7 +5,9 @@ mod cli;
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
-use sluicegate::commands::{Usage, check, config_error, dead_letters, demo, progress, run, status};
+use sluicegate::commands::{
+    Usage, check, config_error, dead_letters, demo, progress, run, status, trial,
+};
 use sluicegate::config::{Config, ConfigError, Effective, Log, Sources};
 use sluicegate::http;
 use sluicegate::status::Recent;
@@ -59,19 +61,19 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             let options = run::Options { until_end, no_migrate };
             finish(runtime()?.block_on(run::run(config, options, metrics, recent)))
         }
-        Command::Migrate => {
-            let (config, _) = usable(settings)?;
-            start_logging(&config.log);
-            let applied = runtime()?.block_on(run::migrate(&config))?;
-            finish(say(&format!("{applied} migrations applied")))
-        }
-        Command::Check => {
+        Command::Migrate { dry_run } => migrate(settings, dry_run),
+        Command::Check { offline } => {
             let (config, _) = load(settings)?;
             start_logging(&Log { json: false, filter: "warn".to_owned() });
             let is_usable = config.is_ok();
-            let found = report(&runtime()?.block_on(check::check(config)))?;
+            let findings = match offline {
+                true => check::check_offline(config),
+                false => runtime()?.block_on(check::check(config)),
+            };
+            let found = report(&findings)?;
             Ok(if is_usable { found } else { ExitCode::from(USAGE) })
         }
+        Command::Try(options) => attempt(settings, &options),
         Command::Config => {
             let (config, effective) = load(settings)?;
             say(effective.to_toml().trim_end())?;
@@ -113,6 +115,33 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             finish(put(&page))
         }
     }
+}
+
+fn attempt(settings: Settings, options: &trial::Options) -> anyhow::Result<ExitCode> {
+    let (config, _) = usable(settings)?;
+    let differences = trial::execute(&config, options)?;
+    for difference in &differences {
+        let _ = writeln!(std::io::stderr(), "difference: {difference}");
+    }
+    Ok(if differences.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn migrate(settings: Settings, dry_run: bool) -> anyhow::Result<ExitCode> {
+    let (config, _) = usable(settings)?;
+    if dry_run {
+        start_logging(&Log { json: false, filter: "warn".to_owned() });
+        let statements = runtime()?.block_on(run::preview(&config))?;
+        let ended = |sql: &String| format!("{};", sql.trim_end().trim_end_matches(';'));
+        let text: Vec<String> = statements.iter().map(ended).collect();
+        return finish(if text.is_empty() { Ok(()) } else { say(&text.join("\n\n")) });
+    }
+    start_logging(&config.log);
+    let run::Applied { files, statements } = runtime()?.block_on(run::migrate(&config))?;
+    let tables = match statements {
+        0 => String::new(),
+        _ => format!("; {statements} statements made or grew tables of the mapping"),
+    };
+    finish(say(&format!("{files} migrations applied{tables}")))
 }
 
 fn finish(done: anyhow::Result<()>) -> anyhow::Result<ExitCode> {

@@ -7,23 +7,38 @@
 
 mod columns;
 mod compile;
+mod constants;
+mod convert;
 mod coverage;
+mod declared;
 mod directory;
+mod envelope;
 mod file;
 mod names;
 mod paths;
+mod patterns;
+mod places;
 pub mod plan;
+mod plans;
 mod report;
+mod source;
+mod specs;
 pub mod table;
 mod tree;
+pub mod types;
 
 use rustc_hash::FxHashMap;
 use std::path::Path;
 
+pub use convert::Convert;
+pub use declared::{Declared, Each, Envelope, IdSource, TypeSource};
+pub use patterns::TOMBSTONE;
 pub use plan::{
-    Cell, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
+    Cell, Constant, EventPlan, Label, LabelId, LinesPlan, PathNode, Place, Role, Root, RowPlan,
+    Source, TopicPlan, Tree,
 };
-pub use table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
+pub use table::{Bound, Bounds, Changing, ColumnSpec, Table, TableId, TableKind};
+pub use types::{ColumnType, IntSize, IntType, Storage};
 
 /// The built-in domains: file name and text.
 pub const BUILT_IN: [(&str, &str); 7] = [
@@ -45,7 +60,7 @@ pub struct Mapping {
     pub topics: FxHashMap<String, TopicPlan>,
     /// The labels under which events are counted.
     pub labels: Vec<Label>,
-    /// Keys to redact.
+    /// Keys that some topic redacts: for messages of a topic that no file maps.
     pub secrets: crate::redact::Secrets,
 }
 
@@ -68,13 +83,13 @@ impl Mapping {
         Self::compile(BUILT_IN)
     }
 
-    /// The built-in domains and the `*.toml` files of `directory`, which win where the topic is the
-    /// same.
+    /// The `*.toml` files of `directory`, and the built-in domains if wanted; the files win where the topic is
+    /// the same.
     ///
     /// # Errors
     /// Every fault in the files and in their names.
-    pub fn with_directory(directory: &Path) -> Result<Self, Vec<MappingError>> {
-        directory::compile(directory)
+    pub fn with_directory(directory: &Path, has_built_in: bool) -> Result<Self, Vec<MappingError>> {
+        directory::compile(directory, has_built_in)
     }
 
     /// Compiles files, each given as name and text.
@@ -85,6 +100,12 @@ impl Mapping {
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
     ) -> Result<Self, Vec<MappingError>> {
         compile::compile(files)
+    }
+
+    /// The keys to redact in messages of this topic.
+    #[must_use]
+    pub fn secrets_of(&self, topic: &str) -> &crate::redact::Secrets {
+        self.topics.get(topic).map_or(&self.secrets, |plan| &plan.secrets)
     }
 
     /// Sorted.

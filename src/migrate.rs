@@ -7,18 +7,22 @@
 //!
 //! The records are sqlx's (`_sqlx_migrations`), so that its command-line tool reads them.
 
+mod files;
+
 use crate::clock;
-use crate::ledger;
+use crate::mapping::Mapping;
 use crate::mysql::without_values;
 use crate::mysql::{Backoff, number_of};
 use crate::mysql::{Server, close};
-use sqlx::migrate::{Migration, Migrator};
+use crate::schema;
+use files::{Pending, files, forget_later_state, is_recorded, pending, record};
+use sqlx::migrate::Migrator;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::RangeInclusive;
 use std::time::Duration;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
@@ -44,6 +48,9 @@ const IN_THE_WAY: [u16; 12] =
 /// one of them is missing.
 const OWN_TABLES: i64 = 9;
 
+/// The migrations that create the tables of the built-in topics.
+const BUILT_IN_TABLES: RangeInclusive<i64> = 1..=7;
+
 /// The table of records, as sqlx creates it.
 const RECORDS: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     version BIGINT PRIMARY KEY,
@@ -63,6 +70,8 @@ pub enum Error {
     Server(sqlx::Error),
     #[error("migration {version} ({name}): {}", without_values(.error))]
     Migration { version: i64, name: String, error: sqlx::Error },
+    #[error("{}: {statement}", without_values(.error))]
+    Table { statement: String, error: sqlx::Error },
     /// The applied migration has another text than this version's.
     #[error(
         "migration {0} was applied by a sluicegate that has another text for it; use the version that created the tables, or restore the database"
@@ -85,18 +94,39 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// Creates the database if it does not exist, and applies what is pending. Returns how many were
-/// applied.
-pub async fn migrate(server: &Server) -> Result<usize, Error> {
-    migrate_as(server, true).await
+/// What to bring up to date.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'m> {
+    /// Its tables are made and grown.
+    pub mapping: &'m Mapping,
+    /// Whether the tables of the built-in topics are made.
+    pub has_built_in: bool,
+}
+
+/// What was done.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// SQL files.
+    pub files: usize,
+    /// Statements that made or grew tables of the mapping.
+    pub statements: usize,
+}
+
+/// Creates the database if it does not exist, and applies what is pending.
+pub async fn migrate(server: &Server, wanted: Wanted<'_>) -> Result<Applied, Error> {
+    migrate_as(server, wanted, true).await
 }
 
 /// [`migrate`] without the lock, as between two nodes of a cluster.
-pub async fn migrate_without_lock(server: &Server) -> Result<usize, Error> {
-    migrate_as(server, false).await
+pub async fn migrate_without_lock(server: &Server, wanted: Wanted<'_>) -> Result<Applied, Error> {
+    migrate_as(server, wanted, false).await
 }
 
-async fn migrate_as(server: &Server, with_lock: bool) -> Result<usize, Error> {
+async fn migrate_as(
+    server: &Server,
+    wanted: Wanted<'_>,
+    with_lock: bool,
+) -> Result<Applied, Error> {
     if let Err(error) = server.connect().await {
         if !NO_DATABASE.contains(&number_of(&error)) {
             return Err(error.into());
@@ -106,9 +136,9 @@ async fn migrate_as(server: &Server, with_lock: bool) -> Result<usize, Error> {
     let mut connection = server.connect().await?;
     let lock = with_lock.then(|| lock_name(&server.database));
     let deadline = clock::now() + PATIENCE;
-    let (mut applied, mut attempt) = (0, 0);
+    let (mut applied, mut attempt) = (Applied::default(), 0);
     let result = loop {
-        match turn(&mut connection, lock.as_deref(), &mut applied).await {
+        match turn(&mut connection, wanted, lock.as_deref(), &mut applied).await {
             Ok(Turn::Done) => break Ok(applied),
             Err(error) if !error.is_in_the_way() => break Err(error),
             _ if clock::now() > deadline => break Err(Error::Locked),
@@ -124,8 +154,8 @@ async fn migrate_as(server: &Server, with_lock: bool) -> Result<usize, Error> {
         }
     };
     close(connection).await;
-    if applied > 0 && result.is_ok() {
-        info!(applied, "migrations applied");
+    if applied.files > 0 && result.is_ok() {
+        info!(applied = applied.files, "migrations applied");
     }
     result
 }
@@ -140,11 +170,13 @@ enum Turn {
 /// Applies what is pending, under the lock if there is one.
 async fn turn(
     connection: &mut MySqlConnection,
+    wanted: Wanted<'_>,
     lock: Option<&str>,
-    applied: &mut usize,
+    applied: &mut Applied,
 ) -> Result<Turn, Error> {
     // Takes the lock only if needed: behind ProxySQL it ends the sharing of connections.
-    if pending(connection).await?.is_empty() {
+    let is_current = pending(connection, wanted.has_built_in).await?.is_empty();
+    if is_current && growth(connection, wanted.mapping).await?.is_empty() {
         return Ok(Turn::Done);
     }
     let taken = match lock {
@@ -154,7 +186,7 @@ async fn turn(
     if matches!(taken, Lock::Held) {
         return Ok(Turn::Locked);
     }
-    let done = apply(connection, applied).await;
+    let done = apply(connection, wanted, applied).await;
     if let (Lock::Taken, Some(name)) = (taken, lock) {
         // Also released by closing; a failed release is not a failed migration.
         let release = format!("SELECT RELEASE_LOCK('{name}')");
@@ -192,9 +224,13 @@ fn lock_name(database: &str) -> String {
     plain.take(64).collect()
 }
 
-async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<(), Error> {
+async fn apply(
+    connection: &mut MySqlConnection,
+    wanted: Wanted<'_>,
+    applied: &mut Applied,
+) -> Result<(), Error> {
     connection.execute(RECORDS).await?;
-    for Pending { migration, is_again } in pending(connection).await? {
+    for Pending { migration, is_again } in pending(connection, wanted.has_built_in).await? {
         let started = clock::now();
         let done = connection.execute(migration.sql.clone()).await;
         done.map_err(|error| Error::Migration {
@@ -203,77 +239,36 @@ async fn apply(connection: &mut MySqlConnection, applied: &mut usize) -> Result<
             error,
         })?;
         if is_again {
-            *applied += 1;
+            applied.files += 1;
             continue;
         }
         if migration.version == OWN_TABLES && !is_recorded(connection, migration).await? {
             forget_later_state(connection).await?;
         }
         if record(connection, migration, started.elapsed()).await? {
-            *applied += 1;
+            applied.files += 1;
         }
     }
-    Ok(())
-}
-
-async fn is_recorded(
-    connection: &mut MySqlConnection,
-    migration: &Migration,
-) -> Result<bool, Error> {
-    let select = sqlx::query("SELECT 1 FROM _sqlx_migrations WHERE version = ? AND success");
-    Ok(!connection.fetch_all(select.bind(migration.version)).await?.is_empty())
-}
-
-/// A backup of before sluicegate recorded anything may be restored over tables that record what a later
-/// state held: what they say is not true of this one.
-async fn forget_later_state(connection: &mut MySqlConnection) -> Result<(), Error> {
-    let mut rows = 0;
-    for table in [ledger::PROGRESS, ledger::WRITERS, ledger::TOPICS] {
-        let delete = AssertSqlSafe(format!("DELETE FROM `{table}`"));
-        rows += connection.execute(delete).await?.rows_affected();
-    }
-    if rows > 0 {
-        warn!(
-            rows,
-            "migrations: sluicegate's own tables are newer than this database, so an older backup was restored over it; emptied them. The next start reads every partition from its first offset; to say where the backup was: sluicegate progress set --all --to-time"
-        );
+    for statement in growth(connection, wanted.mapping).await? {
+        info!(statement, "migrations: changing a table of the mapping");
+        let done = connection.execute(AssertSqlSafe(statement.clone())).await;
+        done.map_err(|error| Error::Table { statement, error })?;
+        applied.statements += 1;
     }
     Ok(())
 }
 
-/// Records a migration as applied. Returns false if another instance did so first.
-async fn record(
-    connection: &mut MySqlConnection,
-    migration: &Migration,
-    took: Duration,
-) -> Result<bool, Error> {
-    // A record that an earlier version left unfinished.
-    sqlx::query("DELETE FROM _sqlx_migrations WHERE version = ? AND success = 0")
-        .bind(migration.version)
-        .execute(&mut *connection)
-        .await?;
-    let recorded = sqlx::query(
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (?, ?, 1, ?, ?)",
-    )
-    .bind(migration.version)
-    .bind(&*migration.description)
-    .bind(&*migration.checksum)
-    .bind(i64::try_from(took.as_nanos()).unwrap_or(i64::MAX))
-    .execute(&mut *connection)
-    .await;
-    match recorded {
-        Ok(_) => Ok(true),
-        Err(error) if number_of(&error) == 1062 => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+/// What makes and grows the tables of the mapping.
+async fn growth(connection: &mut MySqlConnection, mapping: &Mapping) -> Result<Vec<String>, Error> {
+    let live = schema::read(connection, mapping).await?;
+    Ok(schema::growth(mapping, &live))
 }
 
 /// # Errors
 /// [`Error::Pending`] if migrations are pending.
-pub async fn refuse_pending(server: &Server) -> Result<(), Error> {
+pub async fn refuse_pending(server: &Server, has_built_in: bool) -> Result<(), Error> {
     let mut connection = server.connect().await?;
-    let pending = pending_on(&mut connection).await?;
+    let pending = pending_on(&mut connection, has_built_in).await?;
     close(connection).await;
     if pending == 0 { Ok(()) } else { Err(Error::Pending(pending)) }
 }
@@ -282,60 +277,43 @@ pub async fn refuse_pending(server: &Server) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Changed`], too.
-pub async fn pending_on(connection: &mut MySqlConnection) -> Result<usize, Error> {
-    Ok(pending(connection).await?.len())
+pub async fn pending_on(
+    connection: &mut MySqlConnection,
+    has_built_in: bool,
+) -> Result<usize, Error> {
+    Ok(pending(connection, has_built_in).await?.len())
 }
 
-/// A migration to apply.
-struct Pending {
-    migration: &'static Migration,
-    /// It was applied, and a table that it creates is missing.
-    is_again: bool,
-}
-
-async fn pending(connection: &mut MySqlConnection) -> Result<Vec<Pending>, Error> {
-    let applied = "SELECT version, checksum FROM _sqlx_migrations WHERE success";
-    let rows = match connection.fetch_all(applied).await {
-        Ok(rows) => rows,
-        Err(error) if number_of(&error) == NO_SUCH_TABLE => Vec::new(),
-        Err(error) => return Err(error.into()),
-    };
-    let mut checksums: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
-    for row in rows {
-        checksums.insert(row.try_get(0)?, row.try_get(1)?);
-    }
-    let mut pending = Vec::new();
-    for migration in MIGRATOR.iter() {
-        match checksums.remove(&migration.version) {
-            None => pending.push(Pending { migration, is_again: false }),
-            Some(checksum) if checksum == *migration.checksum => {
-                if migration.version == OWN_TABLES && lacks_own_tables(connection).await? {
-                    pending.push(Pending { migration, is_again: true });
-                }
-            }
-            Some(_) => return Err(Error::Changed(migration.version)),
+/// The SQL that [`migrate`] would run.
+///
+/// # Errors
+/// If the server cannot be reached or queried.
+pub async fn preview(server: &Server, wanted: Wanted<'_>) -> Result<Vec<String>, Error> {
+    let mut statements = Vec::new();
+    let mut connection = match server.connect().await {
+        Err(error) if NO_DATABASE.contains(&number_of(&error)) => {
+            statements.push(server.create_database_text());
+            let files =
+                files(wanted.has_built_in).map(|migration| migration.sql.as_str().to_owned());
+            statements.extend(files);
+            let empty = schema::LiveSchema::empty();
+            statements.extend(schema::growth(wanted.mapping, &empty));
+            return Ok(statements);
         }
-    }
-    // The rest is of a newer version; the schema check tells whether its tables fit.
-    Ok(pending)
-}
-
-/// Whether a table of [`OWN_TABLES`] was dropped.
-async fn lacks_own_tables(connection: &mut MySqlConnection) -> Result<bool, Error> {
-    let own = [ledger::PROGRESS, ledger::WRITERS, ledger::TOPICS];
-    let count = format!(
-        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME IN ('{}')",
-        own.join("', '")
-    );
-    let count: i64 = connection.fetch_one(AssertSqlSafe(count)).await?.try_get(0)?;
-    Ok(usize::try_from(count).is_ok_and(|count| count < own.len()))
+        connected => connected?,
+    };
+    let pending = pending(&mut connection, wanted.has_built_in).await?;
+    statements.extend(pending.iter().map(|pending| pending.migration.sql.as_str().to_owned()));
+    statements.extend(growth(&mut connection, wanted.mapping).await?);
+    close(connection).await;
+    Ok(statements)
 }
 
 impl Error {
     /// Whether another instance's migration may have caused it.
     fn is_in_the_way(&self) -> bool {
         match self {
-            Self::Server(error) | Self::Migration { error, .. } => {
+            Self::Server(error) | Self::Migration { error, .. } | Self::Table { error, .. } => {
                 IN_THE_WAY.contains(&number_of(error))
             }
             _ => false,

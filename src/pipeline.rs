@@ -59,8 +59,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tracing::info;
 
+pub use crate::message::Message;
 pub use begin::NoBegin;
-pub use intake::Message;
 pub use metrics::PipelineMetrics;
 pub use pump::{Port, Pump};
 

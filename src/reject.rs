@@ -18,8 +18,10 @@ pub enum Code {
     EnvelopeFieldMissing,
     /// One of them has the wrong JSON type.
     EnvelopeFieldType,
-    /// `event_type` is not `<topic>.<action>`.
+    /// `event_type` is not `<topic>.<action>`; or, with an envelope of its own, not 1 to 100 characters.
     EventTypeInvalid,
+    /// The mapping has no table for the event type and does not ignore it.
+    EventTypeUnknown,
     /// The topic part of `event_type` is not the Kafka topic.
     TopicMismatch,
     /// No mapping knows the Kafka topic.
@@ -50,7 +52,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for documentation and for metrics that start at zero.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::JsonInvalid,
         Self::JsonLimit,
         Self::EventTooLarge,
@@ -58,6 +60,7 @@ impl Code {
         Self::EnvelopeFieldMissing,
         Self::EnvelopeFieldType,
         Self::EventTypeInvalid,
+        Self::EventTypeUnknown,
         Self::TopicMismatch,
         Self::TopicUnknown,
         Self::EventIdInvalid,
@@ -84,6 +87,7 @@ impl Code {
             Self::EnvelopeFieldMissing => "envelope_field_missing",
             Self::EnvelopeFieldType => "envelope_field_type",
             Self::EventTypeInvalid => "event_type_invalid",
+            Self::EventTypeUnknown => "event_type_unknown",
             Self::TopicMismatch => "topic_mismatch",
             Self::TopicUnknown => "topic_unknown",
             Self::EventIdInvalid => "event_id_invalid",

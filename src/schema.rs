@@ -48,6 +48,8 @@ pub struct Mismatch {
     /// The statement that fixes it, or what to do where no statement would; `None` if there is nothing
     /// to do.
     pub fix: Option<String>,
+    /// Whether the fix is SQL that cannot lose anything, so that `sluicegate migrate` runs it.
+    pub is_growth: bool,
 }
 
 impl Mismatch {
@@ -57,7 +59,13 @@ impl Mismatch {
         fix: impl Into<String>,
     ) -> Self {
         let (place, problem, fix) = (place.into(), problem.into(), Some(fix.into()));
-        Self { severity: Severity::Refused, place, problem, fix }
+        Self { severity: Severity::Refused, place, problem, fix, is_growth: false }
+    }
+
+    /// The same, whose fix cannot lose anything.
+    #[must_use]
+    fn growing(self, is_growth: bool) -> Self {
+        Self { is_growth, ..self }
     }
 
     pub fn warning(
@@ -65,7 +73,8 @@ impl Mismatch {
         problem: impl Into<String>,
         fix: Option<String>,
     ) -> Self {
-        Self { severity: Severity::Warning, place: place.into(), problem: problem.into(), fix }
+        let (place, problem) = (place.into(), problem.into());
+        Self { severity: Severity::Warning, place, problem, fix, is_growth: false }
     }
 
     /// Whether it is about this table or one of its columns.
@@ -179,7 +188,7 @@ pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
             Some(found) => {
                 table::check(&Wanted::of(table), found, &live.server, &mut mismatches);
             }
-            None => mismatches.push(missing(&table.name, create(table))),
+            None => mismatches.push(missing_mapped(table)),
         }
     }
     match live.tables.get(dead_letter::TABLE) {
@@ -232,17 +241,29 @@ impl LiveSchema {
 const MIGRATE: &str = "sluicegate migrate";
 
 fn missing(name: &str, fix: String) -> Mismatch {
-    Mismatch::refused(
-        name,
-        "the table does not exist (`sluicegate migrate` creates the built-in ones)",
-        fix,
-    )
+    Mismatch::refused(name, "the table does not exist (`sluicegate migrate` creates it)", fix)
 }
 
-fn create(table: &Table) -> String {
-    let is_built_in =
-        Mapping::built_in().is_ok_and(|built_in| built_in.table(&table.name).is_some());
-    if is_built_in { MIGRATE.to_owned() } else { ddl::create_table(&Wanted::of(table), table) }
+fn missing_mapped(table: &Table) -> Mismatch {
+    match is_built_in(table) {
+        true => missing(&table.name, MIGRATE.to_owned()),
+        false => missing(&table.name, ddl::create_table(&Wanted::of(table), table)).growing(true),
+    }
+}
+
+/// Whether the SQL files of the migrations make the table as it is mapped.
+fn is_built_in(table: &Table) -> bool {
+    Mapping::built_in().is_ok_and(|built_in| built_in.tables.contains(table))
+}
+
+/// The statements that make and grow the tables of the mapping that no SQL file makes, in this order. None of
+/// them can lose anything.
+#[must_use]
+pub fn growth(mapping: &Mapping, live: &LiveSchema) -> Vec<String> {
+    let own: Vec<&Table> = mapping.tables.iter().filter(|table| !is_built_in(table)).collect();
+    let mismatches = check(mapping, live).into_iter().filter(|mismatch| mismatch.is_growth);
+    let of_own = mismatches.filter(|mismatch| own.iter().any(|table| mismatch.is_of(&table.name)));
+    of_own.filter_map(|mismatch| mismatch.fix).collect()
 }
 
 fn quoted(name: &str) -> String {

@@ -41,7 +41,7 @@ impl Events {
     pub(crate) fn load(&self, flattener: &mut Flattener, batch: &mut Batch) {
         batch.clear();
         for (offset, (topic, message)) in (0_i64..).zip(&self.messages) {
-            flattener.load(topic, message, batch).unwrap();
+            flattener.load_value(topic, message, batch).unwrap();
             batch.cover(0, offset, None);
         }
         assert_eq!(batch.messages(), self.messages.len());

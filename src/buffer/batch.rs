@@ -60,12 +60,15 @@ impl Batch {
         &mut self.tables[table]
     }
 
-    /// Folds the last row of an entity's table; see [`Rows::fold_last`].
+    /// Folds the rows of an entity's table from `first` on; see [`Rows::fold_since`].
     ///
     /// # Panics
-    /// As [`Rows::fold_last`].
-    pub fn fold_last(&mut self, id: TableId, table: &Table) {
-        self.folded += usize::from(self.tables[id].fold_last(table));
+    /// As [`Rows::fold_since`].
+    pub fn fold_since(&mut self, id: TableId, table: &Table, first: usize) {
+        let rows = &mut self.tables[id];
+        let before = rows.len();
+        rows.fold_since(table, first);
+        self.folded += before - rows.len();
     }
 
     /// A copy without these rows and without offsets, for messages that cannot be read again.

@@ -38,6 +38,7 @@ impl TextColumn {
     ///
     /// # Panics
     /// If the arena would exceed 4 GiB; the batch limits seal it long before.
+    #[inline]
     pub fn push(&mut self, value: Option<&str>) -> usize {
         let Some(value) = value else {
             self.ranges.push(TextRange { start: 0, len: NULL_LEN });

@@ -28,16 +28,26 @@ use crate::mapping::{Changing, Table};
 type Version<'r> = Option<(i64, bool, &'r str)>;
 
 impl Rows {
-    /// Folds the last row into the earlier row of the same entity, if there is one. Returns whether it
-    /// did.
+    /// Folds each row from `first` on into the earlier row of the same entity, if there is one.
     ///
     /// # Panics
-    /// If this is not an entity's table or has no row.
-    pub fn fold_last(&mut self, table: &Table) -> bool {
-        let Some(row) = self.earlier_row_of_last_key() else {
-            return false;
-        };
-        let last = self.len() - 1;
+    /// If this is not an entity's table.
+    pub fn fold_since(&mut self, table: &Table, first: usize) {
+        let mut kept = first;
+        for row in first..self.len() {
+            if row != kept {
+                self.copy_row(row, kept);
+            }
+            match self.earlier_row_of_key(kept) {
+                Some(earlier) => self.fold(table, kept, earlier),
+                None => kept += 1,
+            }
+        }
+        self.truncate(kept);
+    }
+
+    /// Folds row `last` into row `row`.
+    fn fold(&mut self, table: &Table, last: usize, row: usize) {
         // A changing column's version may be the creation, so these come before the creation part.
         for changing in table.changing() {
             if self.version(table, changing, last) > self.version(table, changing, row) {
@@ -53,8 +63,6 @@ impl Rows {
                 }
             }
         }
-        self.truncate(last);
-        true
     }
 
     fn creation(&self, table: &Table, row: usize) -> Version<'_> {
@@ -133,7 +141,7 @@ mod tests {
             }
         }
         rows.end_row();
-        rows.fold_last(table);
+        rows.fold_since(table, rows.len() - 1);
     }
 
     fn folded(table: &Table, events: &[PostEvent]) -> String {
@@ -141,7 +149,7 @@ mod tests {
         events.iter().for_each(|event| push(&mut rows, table, event));
         assert_eq!(rows.len(), 1);
         let cell = |column: usize| {
-            if table.columns[column].ty.is_number() {
+            if table.columns[column].storage == crate::mapping::Storage::Number {
                 rows.column(column).number(0).to_string()
             } else {
                 format!("{:?}", rows.column(column).text(0))

@@ -1,7 +1,7 @@
 //! The rows of one table in one batch.
 
 use super::column::{CELL_BYTES, Column, NULL, TextColumn};
-use crate::mapping::{Table, TableKind};
+use crate::mapping::{ColumnSpec, Storage, Table, TableKind};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
@@ -23,15 +23,12 @@ pub struct Rows {
 impl Rows {
     #[must_use]
     pub fn new(table: &Table) -> Self {
-        let column = |ty: &crate::mapping::ColumnType| {
-            if ty.is_number() {
-                Column::Number(Vec::new())
-            } else {
-                Column::Text(TextColumn::default())
-            }
+        let column = |spec: &ColumnSpec| match spec.storage {
+            Storage::Number => Column::Number(Vec::new()),
+            Storage::Text | Storage::Literal => Column::Text(TextColumn::default()),
         };
         Self {
-            columns: table.columns.iter().map(|spec| column(&spec.ty)).collect(),
+            columns: table.columns.iter().map(column).collect(),
             len: 0,
             bytes: 0,
             by_key: matches!(table.kind, TableKind::Entity { .. }).then(HashTable::new),
@@ -157,13 +154,12 @@ impl Rows {
         self.columns.iter().map(Column::capacity_bytes).sum::<usize>() + index
     }
 
-    /// The earlier row with the same key as the last one. If there is none, notes the last row as the row
-    /// of its key.
+    /// The earlier row with the same key as row `last`. If there is none, notes this row as the row of its
+    /// key. The rows after it have not been looked at yet.
     ///
     /// # Panics
-    /// If this is not an entity's table or has no row.
-    pub(super) fn earlier_row_of_last_key(&mut self) -> Option<usize> {
-        let last = self.len - 1;
+    /// If this is not an entity's table or has no such row.
+    pub(super) fn earlier_row_of_key(&mut self, last: usize) -> Option<usize> {
         let Self { columns, by_key: Some(by_key), .. } = self else {
             panic!("only rows of entities have keys");
         };
@@ -179,6 +175,11 @@ impl Rows {
                 None
             }
         }
+    }
+
+    /// Copies row `from` to row `to`.
+    pub(super) fn copy_row(&mut self, from: usize, to: usize) {
+        self.columns.iter_mut().for_each(|column| column.copy(from, to));
     }
 
     /// Copies the value of row `from` in `column` to row `to`.

@@ -35,14 +35,24 @@ impl Findings {
     }
 }
 
-/// Checks configuration, mapping, Kafka, MySQL, schema and grants.
-pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
+/// Checks configuration and mapping, without a server.
+#[must_use]
+pub fn check_offline(config: Result<Config, Vec<ConfigError>>) -> Findings {
     let mut findings = Findings::default();
+    look_at_files(config, &mut findings);
+    findings
+}
+
+/// What the configuration and the mapping files say, if they are right.
+fn look_at_files(
+    config: Result<Config, Vec<ConfigError>>,
+    findings: &mut Findings,
+) -> Option<(Config, Mapping)> {
     let config = match config {
         Ok(config) => config,
         Err(faults) => {
             findings.problems.extend(faults.iter().map(|fault| format!("configuration: {fault}")));
-            return findings;
+            return None;
         }
     };
     findings.fine("configuration");
@@ -50,7 +60,7 @@ pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
         Ok(mapping) => mapping,
         Err(faults) => {
             findings.problems.extend(faults.iter().map(|fault| format!("mapping: {fault}")));
-            return findings;
+            return None;
         }
     };
     findings.fine(format!(
@@ -58,6 +68,13 @@ pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
         mapping.topics.len(),
         mapping.tables.len()
     ));
+    Some((config, mapping))
+}
+
+/// Checks configuration, mapping, Kafka, MySQL, schema and grants.
+pub async fn check(config: Result<Config, Vec<ConfigError>>) -> Findings {
+    let mut findings = Findings::default();
+    let Some((config, mapping)) = look_at_files(config, &mut findings) else { return findings };
     check_mysql(&config, &mapping, &mut findings).await;
     let topics = config.kafka.subscription(&mapping.topic_names());
     let asked = config.clone();
@@ -105,7 +122,7 @@ async fn check_mysql(config: &Config, mapping: &Mapping, findings: &mut Findings
         Ok(inspected) => check_inspected(&mut connection, server, inspected, findings).await,
         Err(error) => findings.problem(format!("MySQL: {}", without_values(&error))),
     }
-    match migrate::pending_on(&mut connection).await {
+    match migrate::pending_on(&mut connection, config.has_built_in_mapping).await {
         Ok(0) => findings.fine("migrations: all applied"),
         Ok(pending) => findings.problem(format!(
             "migrations: {pending} pending; apply them with `sluicegate migrate`, or let `run` do it (without --no-migrate)"

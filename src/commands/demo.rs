@@ -7,7 +7,6 @@ use super::{inspect_now, mapping, run};
 use crate::clock;
 use crate::config::{Config, OffsetReset};
 use crate::health::Health;
-use crate::migrate;
 use crate::mysql::{Server, close};
 use crate::pipeline::{self, PipelineError, Progress, Stop};
 use anyhow::{Context, anyhow};
@@ -74,7 +73,7 @@ pub async fn demo(
         };
         Some(private)
     };
-    let migrated = migrate::migrate(&config.server).await;
+    let migrated = super::run::migrate(&config).await;
     migrated.with_context(|| format!("migrating {}", config.server.address()))?;
     let loaded = load(&options, config.clone()).await?;
     report(&config.server, &loaded).await?;

@@ -11,6 +11,7 @@ use crate::http;
 use crate::ledger::Ledger;
 use crate::mapping::Mapping;
 use crate::migrate;
+pub use crate::migrate::Applied;
 use crate::mysql::Class;
 use crate::mysql::without_values;
 use crate::pipeline::PipelineMetrics;
@@ -50,13 +51,25 @@ pub struct Options {
     pub no_migrate: bool,
 }
 
-/// Applies pending migrations.
+/// Applies pending migrations, and makes and grows the tables of the mapping.
 ///
 /// # Errors
-/// If the server cannot be reached or a migration fails.
-pub async fn migrate(config: &Config) -> anyhow::Result<usize> {
-    let address = config.server.address();
-    migrate::migrate(&config.server).await.with_context(|| format!("migrating {address}"))
+/// If the mapping is invalid, the server cannot be reached or a migration fails.
+pub async fn migrate(config: &Config) -> anyhow::Result<Applied> {
+    let (mapping, address) = (super::mapping(config)?, config.server.address());
+    let wanted = super::wanted(config, &mapping);
+    migrate::migrate(&config.server, wanted).await.with_context(|| format!("migrating {address}"))
+}
+
+/// The SQL that [`migrate()`] would run, statement by statement.
+///
+/// # Errors
+/// If the mapping is invalid, or the server cannot be reached.
+pub async fn preview(config: &Config) -> anyhow::Result<Vec<String>> {
+    let (mapping, address) = (super::mapping(config)?, config.server.address());
+    let wanted = super::wanted(config, &mapping);
+    let preview = migrate::preview(&config.server, wanted).await;
+    preview.with_context(|| format!("looking at {address}"))
 }
 
 /// Consumes until told to stop.
@@ -191,11 +204,11 @@ async fn prepare(
                     return fit;
                 }
             },
-            Err(migrate::Error::Server(error) | migrate::Error::Migration { error, .. })
-                if is_retried(&error) =>
-            {
-                error
-            }
+            Err(
+                migrate::Error::Server(error)
+                | migrate::Error::Migration { error, .. }
+                | migrate::Error::Table { error, .. },
+            ) if is_retried(&error) => error,
             Err(error) => return Err(error).context(PREPARING),
         };
         let pause = config.flush.backoff.pause(attempt, RandomState::new().hash_one(attempt));
@@ -217,9 +230,9 @@ async fn try_to_prepare(
     options: Options,
 ) -> Result<Inspected, migrate::Error> {
     if options.no_migrate {
-        migrate::refuse_pending(&config.server).await?;
+        migrate::refuse_pending(&config.server, config.has_built_in_mapping).await?;
     } else {
-        migrate::migrate(&config.server).await?;
+        migrate::migrate(&config.server, super::wanted(config, mapping)).await?;
     }
     Ok(inspect(config, mapping).await?)
 }

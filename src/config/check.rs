@@ -114,12 +114,19 @@ impl<'c> Check<'c> {
                 ),
             );
         }
+        if !raw.mapping.built_in && raw.mapping.directory.is_empty() {
+            self.fault(
+                "mapping.built_in",
+                "is false, so there is no mapping at all; name the directory of your own files in mapping.directory".to_owned(),
+            );
+        }
         batch.bytes = batch.bytes.min(shares.batch.max(1));
         Config {
             kafka: self.kafka(&raw.kafka, shares.queue),
             server: self.server(raw),
             batch,
             flush,
+            has_built_in_mapping: raw.mapping.built_in,
             mapping_directory: path(&raw.mapping.directory),
             memory_limit: limit,
             message_limits: MessageLimits { decode: shares.decode, rows: shares.batch },

@@ -115,6 +115,7 @@ impl Layers {
     pub(super) fn set_text(&mut self, key: String, text: &str, origin: Origin) {
         let value = match defaults().get(&key) {
             Some(Value::Integer(_)) => text.trim().parse().map(Value::Integer).ok(),
+            Some(Value::Boolean(_)) => text.trim().parse().map(Value::Boolean).ok(),
             Some(Value::Array(_)) => {
                 let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
                 Some(Value::Array(words.map(|word| Value::String(word.to_owned())).collect()))

@@ -145,9 +145,12 @@ pub(super) struct Memory {
     pub(super) limit: String,
 }
 
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Mapping {
+    /// Whether the seven built-in topics are mapped.
+    #[default = true]
+    pub(super) built_in: bool,
     /// Directory with `*.toml` files that replace or extend the built-in mapping.
     pub(super) directory: String,
 }

@@ -18,15 +18,20 @@ pub(super) fn pieces<'s>(
     starts.zip(ends).map(|(start, end)| &source[start..end])
 }
 
+/// Finds the secrets in the value at `root`.
+pub(super) fn find(document: &Document<'_>, root: usize, secrets: &Secrets, found: &mut Found) {
+    let plan = EventPlan::default();
+    let walked = walk(document, root, &plan, secrets, (JsonLimits::NONE, usize::MAX), found);
+    debug_assert!(walked.is_ok(), "without wanted values and limits, a walk cannot fail");
+}
+
 /// The whole document without its secrets, otherwise as it arrived.
 pub(super) fn without_secrets(
     document: &Document<'_>,
     secrets: &Secrets,
     found: &mut Found,
 ) -> Vec<u8> {
-    let plan = EventPlan::default();
-    let walked = walk(document, 0, &plan, secrets, (JsonLimits::NONE, usize::MAX), found);
-    debug_assert!(walked.is_ok(), "without wanted values and limits, a walk cannot fail");
+    find(document, 0, secrets, found);
     let mut text = Vec::with_capacity(document.source.len());
     let mut from = 0;
     for &(start, end) in &found.cuts {
@@ -62,7 +67,7 @@ mod tests {
         check(r#"{"token": "x\"}", "PassWord" : {"a":[1,"}"]} , "b": 3}"#, r#"{"b": 3}"#);
         check(r#"{ "token": null }"#, r#"{  }"#);
         check(r#"{"a":1 , "token":[[]]}"#, r#"{"a":1 }"#);
-        check(r#"{"a":{"secret":{"token":1}},"token":1,"audit":2}"#, r#"{"a":{}}"#);
+        check(r#"{"a":{"secret":{"token":1}},"token":1,"secret":2}"#, r#"{"a":{}}"#);
         check(r#"[{"tok\u0065n":1,"b":[{"api_key":2}]}]"#, r#"[{"b":[{}]}]"#);
         check(r#"{"tokens": 1, "tax_id_country": 2}"#, r#"{"tokens": 1, "tax_id_country": 2}"#);
     }

@@ -3,7 +3,7 @@
 use super::limits::rows_too_large;
 use super::numbers;
 use crate::buffer::CELL_BYTES;
-use crate::decode::{Document, after_colon, kind, skip_string, span};
+use crate::decode::{Document, after_colon, kind, skip_value, span};
 use crate::mapping::{EventPlan, PathNode};
 use crate::mysql::JsonLimits;
 use crate::redact::Secrets;
@@ -18,6 +18,8 @@ pub(super) const ABSENT: u32 = 0;
 pub(crate) struct Found {
     /// Indices on the tape by slot of the event's plan, or [`ABSENT`].
     pub(super) slots: Vec<u32>,
+    /// The same in the message beside `data`.
+    pub(super) message: Vec<u32>,
     /// The same for each array with lines, element by element.
     pub(super) lines: Vec<Elements>,
     /// Byte ranges of the message that hold secrets, in order.
@@ -349,30 +351,4 @@ fn not_a(path: &str, node: &Node<'_>, wanted: &str) -> Reject {
 fn skip_blanks(source: &[u8], at: usize) -> usize {
     let blanks = source[at..].iter().take_while(|b| b" \t\n\r".contains(b)).count();
     at + blanks
-}
-
-/// The index after the value that starts at `at`, in a valid document.
-fn skip_value(source: &[u8], mut at: usize) -> usize {
-    let mut open = 0_usize;
-    loop {
-        match source[at] {
-            b'"' => at = skip_string(source, at),
-            b'{' | b'[' => {
-                open += 1;
-                at += 1;
-            }
-            b'}' | b']' => {
-                open -= 1;
-                at += 1;
-            }
-            _ if open > 0 => at += 1,
-            _ => {
-                let ends = |b: &u8| b",]} \t\n\r".contains(b);
-                return source[at..].iter().position(ends).map_or(source.len(), |len| at + len);
-            }
-        }
-        if open == 0 {
-            return at;
-        }
-    }
 }

@@ -11,10 +11,10 @@ use super::slow::within;
 use super::statement::{StaleLines, StatementLimits, Statements, progress};
 use crate::buffer::{Batch, Rows};
 use crate::clock;
-use crate::datetime::Micros;
+use crate::datetime::{self, Micros};
 use crate::dead_letter::DeadLetter;
 use crate::ledger::{self, HeldByTopic, Identity, Ledger, Record, Topic};
-use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId, TableKind};
+use crate::mapping::{ColumnSpec, ColumnType, Mapping, Storage, Table, TableId, TableKind};
 use crate::mysql::Class;
 use crate::mysql::Dialect;
 use crate::mysql::without_values;
@@ -23,6 +23,7 @@ use crate::offsets::TopicPartition;
 use crate::reject::{Code, Reject};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -212,6 +213,7 @@ impl Rehearsal {
             offset: 0,
             origin: Origin::default(),
             key: None,
+            headers: BTreeMap::new(),
             payload: Vec::new(),
             payload_bytes: 0,
             payload_cut: false,
@@ -244,6 +246,10 @@ impl Rehearsal {
         text
     }
 
+    fn key_of(&self, mapping: &Mapping, table: TableId) -> String {
+        key_text(&mapping.tables[table].columns[Table::KEY], &self.id)
+    }
+
     /// All statements of a table. The row is written twice: the second time it exists already. A line's
     /// owner comes from another creation, so that the line is stale.
     fn steps(
@@ -263,7 +269,7 @@ impl Rehearsal {
                     .into_iter()
                     .map(|look| ("look for stale lines", look)),
             );
-            steps.push(("delete stale lines", stale.delete(&[&self.id])));
+            steps.push(("delete stale lines", stale.delete(&[self.key_of(mapping, stale.table)])));
         }
         steps
     }
@@ -282,7 +288,7 @@ fn push_row(rows: &mut Rows, table: &Table, id: &str, now: Micros) {
     for (column, spec) in table.columns.iter().enumerate() {
         let is_line = matches!(table.kind, TableKind::Lines { .. }) && column == Table::LINE;
         if column == Table::KEY || column == table.event_id() {
-            rows.push_text(column, Some(id));
+            rows.push_text(column, Some(&key_text(spec, id)));
         } else if column == table.event_timestamp() {
             rows.push_number(column, now);
         } else if is_line || spec.required {
@@ -294,14 +300,38 @@ fn push_row(rows: &mut Rows, table: &Table, id: &str, now: Micros) {
     rows.end_row();
 }
 
+/// The rehearsal's id as a column of keys or ids holds it.
+fn key_text(spec: &ColumnSpec, id: &str) -> String {
+    match spec.ty {
+        // No key has a control character, however short its column is.
+        ColumnType::Key(chars) => {
+            let tail = id.len().saturating_sub(chars.saturating_sub(1));
+            format!("\u{1}{}", &id[tail..]).chars().take(chars).collect()
+        }
+        ColumnType::Int(_) => {
+            // As far away from numbers in use as possible, and seldom the same.
+            let random = id.bytes().fold(0_i128, |sum, byte| (sum * 31 + i128::from(byte)) % 100);
+            (spec.range.1 - random).to_string()
+        }
+        _ => id.to_owned(),
+    }
+}
+
 fn push_value(rows: &mut Rows, column: usize, spec: &ColumnSpec, now: Micros) {
     match &spec.ty {
-        ColumnType::Id | ColumnType::Varchar(_) | ColumnType::Text => {
-            rows.push_text(column, Some("x"));
-        }
+        ty if ty.is_text() => rows.push_text(column, Some("x")),
         ColumnType::Enum(values) => rows.push_text(column, values.first().map(String::as_str)),
         ColumnType::Json => rows.push_text(column, Some("{}")),
-        ColumnType::BigInt | ColumnType::Boolean => rows.push_number(column, 1),
-        ColumnType::DateTime => rows.push_number(column, now),
+        ColumnType::DateTime(digits) => rows.push_number(column, datetime::cut(now, *digits)),
+        ColumnType::Date => rows.push_number(column, datetime::day_of(now)),
+        ColumnType::Varbinary(_) | ColumnType::Blob => rows.push_text(column, Some("x'00'")),
+        _ => {
+            let (least, greatest) = spec.range;
+            let number = 1_i128.clamp(least, greatest);
+            match (spec.storage, i64::try_from(number)) {
+                (Storage::Number, Ok(number)) => rows.push_number(column, number),
+                _ => rows.push_text(column, Some(&number.to_string())),
+            }
+        }
     }
 }

@@ -13,7 +13,8 @@ use crate::buffer::{Column, NULL, Rows};
 use crate::datetime;
 use crate::dead_letter::{self, DeadLetter};
 use crate::ledger::{Identity, Record};
-use crate::mapping::{ColumnSpec, ColumnType, Mapping, Table, TableId};
+use crate::literal::push_hex;
+use crate::mapping::{ColumnSpec, ColumnType, Mapping, Storage, Table, TableId};
 use crate::mysql::Dialect;
 
 pub use stale::StaleLines;
@@ -153,6 +154,7 @@ fn write_statement(
 fn push_value(text: &mut String, column: &Column, spec: &ColumnSpec, row: usize) {
     match column {
         Column::Text(values) => match values.get(row) {
+            Some(value) if spec.storage == Storage::Literal => text.push_str(value),
             Some(value) => push_text(text, value),
             // Only an entity without its creation lacks a required value.
             None if spec.is_empty_when_absent() => text.push_str("''"),
@@ -160,7 +162,8 @@ fn push_value(text: &mut String, column: &Column, spec: &ColumnSpec, row: usize)
         },
         Column::Number(values) => match values[row] {
             NULL => text.push_str("NULL"),
-            value if spec.ty == ColumnType::DateTime => push_time(text, value),
+            value if matches!(spec.ty, ColumnType::DateTime(_)) => push_time(text, value),
+            value if spec.ty == ColumnType::Date => push_date(text, value),
             value => text.push_str(itoa::Buffer::new().format(value)),
         },
     }
@@ -188,6 +191,13 @@ fn push_time(text: &mut String, micros: datetime::Micros) {
     text.push('\'');
     // The text is ASCII.
     text.extend(datetime::format(micros).map(char::from));
+    text.push('\'');
+}
+
+fn push_date(text: &mut String, days: i64) {
+    text.push('\'');
+    // The text is ASCII.
+    text.extend(datetime::format_date(days).map(char::from));
     text.push('\'');
 }
 
@@ -232,9 +242,11 @@ fn push_dead_letter(text: &mut String, letter: &DeadLetter) {
     text.push(',');
     push_text(text, &letter.origin.cluster_id);
     text.push(',');
-    push_optional(text, letter.key.as_deref(), push_bytes);
+    push_optional(text, letter.key.as_deref(), push_hex);
     text.push(',');
-    push_bytes(text, &letter.payload);
+    push_optional(text, letter.headers_text().as_deref(), push_text);
+    text.push(',');
+    push_hex(text, &letter.payload);
     text.push(',');
     text.push_str(number.format(letter.payload_bytes));
     text.push_str(if letter.payload_cut { ",1," } else { ",0," });
@@ -257,16 +269,6 @@ fn push_optional<T>(text: &mut String, value: Option<T>, push: impl FnOnce(&mut 
         Some(value) => push(text, value),
         None => text.push_str("NULL"),
     }
-}
-
-/// Writes bytes as a hex literal: they need not be UTF-8, but a statement must be.
-fn push_bytes(text: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    text.push_str("x'");
-    text.extend(bytes.iter().flat_map(|byte| {
-        [DIGITS[usize::from(byte >> 4)] as char, DIGITS[usize::from(byte & 15)] as char]
-    }));
-    text.push('\'');
 }
 
 #[cfg(test)]

@@ -1,21 +1,18 @@
 //! Mapping files → [`Mapping`]: every name resolved, every fault reported.
 
-use super::columns::{self, Rules};
-use super::file::{ANY, ColumnEntry, DomainFile, EntityEntry, LinesEntry, LogEntry, NOT_TOML};
+use super::columns::Rules;
+use super::declared::Envelope;
+use super::file::{DomainFile, NOT_TOML};
 use super::paths::PathSet;
-use super::plan::{
-    Cell, EventPlan, Label, LabelId, LinesPlan, PathNode, Role, RowPlan, Source, TopicPlan,
-};
+use super::patterns::Selector;
+use super::plan::{Cell, EventPlan, Label, LabelId, Root, TopicPlan, Tree};
 use super::report::Report;
-use super::table::{Changing, ColumnSpec, ColumnType, Table, TableId, TableKind};
-use super::{Mapping, MappingError, coverage, names};
+use super::table::TableId;
+use super::{Mapping, MappingError, coverage, envelope, names, plans};
 use crate::redact::Secrets;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 use toml::Spanned;
-
-/// The label of event types that the mapping does not name.
-const OTHER: &str = "other";
 
 pub(super) fn compile<'f>(
     files: impl IntoIterator<Item = (&'f str, &'f str)>,
@@ -27,12 +24,20 @@ pub(super) fn compile<'f>(
         let before = report.count();
         let read = DomainFile::read(text, &mut report);
         let is_whole = report.count() == before;
-        domains.extend(read.map(|file| Read { name, text, file, is_whole }));
+        domains.extend(read.map(|file| Read {
+            name,
+            text,
+            secrets: secrets([&file]),
+            file,
+            is_whole,
+        }));
     }
-    let further = domains.iter().flat_map(|read| &read.file.redact);
-    let secrets = Secrets::with(further.map(|key| key.get_ref().as_str()));
-    let mut mapping =
-        Mapping { tables: Vec::new(), topics: FxHashMap::default(), labels: Vec::new(), secrets };
+    let mut mapping = Mapping {
+        tables: Vec::new(),
+        topics: FxHashMap::default(),
+        labels: Vec::new(),
+        secrets: secrets(domains.iter().map(|read| &read.file)),
+    };
     // Tables are in the order of a flush, entities last. Two batches may share an entity, say an order
     // created in one and completed in the next, so its row is locked as late as possible before the
     // commit that releases it.
@@ -44,14 +49,20 @@ pub(super) fn compile<'f>(
     let mut topics: FxHashMap<&str, &str> = FxHashMap::default();
     for (read, logs) in domains.iter().zip(&logs) {
         let mut domain = read.domain(&mut mapping, &mut faults);
-        if let Some(other) = topics.insert(read.file.topic.get_ref(), read.name) {
-            let problem = format!("{other} already maps this topic; put both into one file");
-            domain.report.fault(&read.file.topic, &problem);
+        let mut is_mapped = false;
+        for topic in &read.file.topics {
+            if let Some(other) = topics.insert(topic.get_ref(), read.name) {
+                let problem = format!("{other} already maps this topic; put both into one file");
+                domain.report.fault(topic, &problem);
+                is_mapped = true;
+            }
+        }
+        if is_mapped {
             continue;
         }
         if read.is_whole {
             // Otherwise the unreadable part may hold what this misses.
-            coverage::check(&read.file, &mut domain.report);
+            domain.check(|report, rules| coverage::check(&read.file, report, rules));
         }
         domain.compile(logs);
     }
@@ -66,16 +77,28 @@ pub(super) fn compile<'f>(
     Err(faults)
 }
 
-/// The topic that a file maps, if it can be read.
-pub(super) fn topic_of(text: &str) -> Option<String> {
+/// The keys that these files redact.
+fn secrets<'f>(files: impl IntoIterator<Item = &'f DomainFile>) -> Secrets {
+    let further = files.into_iter().flat_map(|file| &file.redact);
+    Secrets::with(further.map(|key| key.get_ref().as_str()))
+}
+
+/// The topics that a file maps, as far as it can be read.
+pub(super) fn topics_of(text: &str) -> Vec<String> {
     let (table, _) = toml::de::DeTable::parse_recoverable(text);
-    Some(table.get_ref().get("topic")?.get_ref().as_str()?.to_owned())
+    let get = |key: &str| table.get_ref().get(key).map(Spanned::get_ref);
+    let one = get("topic").and_then(|topic| topic.as_str());
+    let several = get("topics").and_then(|topics| topics.as_array());
+    let several = several.into_iter().flat_map(|topics| topics.iter());
+    let several = several.filter_map(|topic| topic.get_ref().as_str());
+    one.into_iter().chain(several).map(str::to_owned).collect()
 }
 
 struct Read<'f> {
     name: &'f str,
     text: &'f str,
     file: DomainFile,
+    secrets: Secrets,
     /// Whether the whole file could be read.
     is_whole: bool,
 }
@@ -86,309 +109,119 @@ impl Read<'_> {
         mapping: &'a mut Mapping,
         faults: &'a mut Vec<MappingError>,
     ) -> Domain<'a> {
-        Domain { file: &self.file, mapping, report: Report::new(self.name, self.text, faults) }
+        let report = Report::new(self.name, self.text, faults);
+        Domain { file: &self.file, secrets: &self.secrets, mapping, report }
     }
 }
 
 /// A file being compiled.
-struct Domain<'a> {
-    file: &'a DomainFile,
-    mapping: &'a mut Mapping,
-    report: Report<'a>,
+pub(super) struct Domain<'a> {
+    pub(super) file: &'a DomainFile,
+    pub(super) secrets: &'a Secrets,
+    pub(super) mapping: &'a mut Mapping,
+    pub(super) report: Report<'a>,
 }
+
+/// The tables of an entity: its own, then those of its lines.
+pub(super) type EntityTables = Vec<TableId>;
 
 impl Domain<'_> {
     fn compile(mut self, logs: &[TableId]) {
-        let topic = self.file.topic.get_ref();
         let file = self.file;
-        names::check_topic(&mut self.report, &file.topic);
-        let tables = file.entity.as_ref().map_or_else(Vec::new, |entry| self.entity_table(entry));
-        let mut plan = |event: &str| {
-            let plan = self.event_plan(event, &tables, logs);
-            EventPlan { label: self.label(event), ..plan }
+        for topic in &file.topics {
+            names::check_topic(&mut self.report, topic, file.envelope.is_none());
+        }
+        let entities: Vec<EntityTables> =
+            file.entities.iter().map(|entry| self.entity_table(entry)).collect();
+        envelope::check(&mut self);
+        for topic in &file.topics {
+            let plan = self.topic_plan(topic.get_ref(), &entities, logs);
+            self.mapping.topics.insert(topic.get_ref().clone(), plan);
+        }
+    }
+
+    fn topic_plan(
+        &mut self,
+        topic: &str,
+        entities: &[EntityTables],
+        logs: &[TableId],
+    ) -> TopicPlan {
+        let file = self.file;
+        let selectors = plans::selectors(file);
+        let mut topic_plan = TopicPlan {
+            name: topic.to_owned(),
+            envelope: envelope::compile(file),
+            other: self.labelled_plan(topic, Selector::Other, entities, logs),
+            events: FxHashMap::default(),
+            prefixes: Vec::new(),
+            tombstone: None,
+            key: Tree::default(),
+            headers: Vec::new(),
+            secrets: self.secrets.clone(),
         };
-        let other = plan(OTHER);
-        let events =
-            event_types(file).into_iter().map(|event| (event.clone(), plan(&event))).collect();
-        let plan = TopicPlan { name: topic.clone(), events, other };
-        self.mapping.topics.insert(topic.clone(), plan);
+        for selector in selectors {
+            let event_plan = self.labelled_plan(topic, selector, entities, logs);
+            match selector {
+                Selector::Type(name) => {
+                    topic_plan.events.insert(name.to_owned(), event_plan);
+                }
+                Selector::Prefix(prefix) => {
+                    topic_plan.prefixes.push((prefix.to_owned(), event_plan));
+                }
+                Selector::Tombstone => topic_plan.tombstone = Some(event_plan),
+                Selector::Other => {}
+            }
+        }
+        topic_plan.prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        resolve_key(&mut topic_plan);
+        topic_plan
     }
 
-    /// Adds the entity's table and its lines' tables; returns their ids, the entity's first.
-    fn entity_table(&mut self, entry: &EntityEntry) -> Vec<TableId> {
-        let mut specs = self.creation_columns(&entry.columns);
-        let values = specs.len();
-        for changing in &entry.changing {
-            specs.push(self.column(&changing.name, &changing.ty, false));
-        }
-        let mut versions = Vec::new();
-        for (index, changing) in entry.changing.iter().enumerate() {
-            let name = changing.name.get_ref();
-            let at = specs.len();
-            specs.push(spec(&format!("{name}_changed_at"), ColumnType::DateTime));
-            specs.push(spec(&format!("{name}_changed_by"), ColumnType::Id));
-            versions.push(Changing { value: values + index, at, by: at + 1 });
-            self.check(|report, rules| columns::check_changing(report, changing, rules));
-        }
-        let parent = self.mapping.tables.len();
-        let children = (0..entry.lines.len()).map(|index| parent + 1 + index).collect();
-        let kind = TableKind::Entity { changing: versions, children };
-        let mut ids = vec![self.add_table(&entry.table, specs, kind, false)];
-        for lines in &entry.lines {
-            let mut specs = self.creation_columns(&lines.columns);
-            let number =
-                ColumnSpec { required: true, ..spec(lines.number.get_ref(), ColumnType::BigInt) };
-            specs.insert(Table::LINE, number);
-            ids.push(self.add_table(&lines.table, specs, TableKind::Lines { parent }, true));
-        }
-        self.check(|report, rules| {
-            columns::check_event_type(report, &entry.created_by, rules.topic);
-            check_lines(report, entry, rules);
-        });
-        ids
-    }
-
-    fn log_table(&mut self, entry: &LogEntry) -> TableId {
-        let specs = self.creation_columns(&entry.columns);
-        for event in entry.events.iter().filter(|event| event.get_ref() != ANY) {
-            columns::check_event_type(&mut self.report, event, self.file.topic.get_ref());
-        }
-        self.add_table(&entry.table, specs, TableKind::Log, true)
-    }
-
-    /// The key and the columns of `entries`. Checks their sources on the way.
-    fn creation_columns(&mut self, entries: &[ColumnEntry]) -> Vec<ColumnSpec> {
-        let key = ColumnSpec { required: true, ..spec(self.file.key.get_ref(), ColumnType::Id) };
-        let mut specs = vec![key];
-        for entry in entries {
-            let spec = self.column(&entry.name, &entry.ty, is_required(entry));
-            self.check(|report, rules| columns::check(report, entry, &spec.ty, rules));
-            specs.push(spec);
-        }
-        specs
-    }
-
-    /// Runs `check` with this file's report and rules.
-    fn check(&mut self, check: impl FnOnce(&mut Report<'_>, Rules<'_>)) {
-        let rules =
-            Rules { secrets: &self.mapping.secrets, topic: self.file.topic.get_ref().as_str() };
-        check(&mut self.report, rules);
-    }
-
-    fn column(
+    fn labelled_plan(
         &mut self,
-        name: &Spanned<String>,
-        ty: &Spanned<String>,
-        required: bool,
-    ) -> ColumnSpec {
-        let ty = ty.get_ref().parse().unwrap_or_else(|problem: String| {
-            self.report.fault(ty, &problem);
-            ColumnType::Text
-        });
-        ColumnSpec { name: name.get_ref().clone(), ty, required }
+        topic: &str,
+        selector: Selector<'_>,
+        entities: &[EntityTables],
+        logs: &[TableId],
+    ) -> EventPlan {
+        let label = self.label(topic, selector.label());
+        EventPlan { label, ..self.event_plan(selector, entities, logs) }
     }
 
-    fn add_table(
-        &mut self,
-        name: &Spanned<String>,
-        mut columns: Vec<ColumnSpec>,
-        kind: TableKind,
-        logged: bool,
-    ) -> TableId {
-        columns.push(ColumnSpec { required: logged, ..spec("event_id", ColumnType::Id) });
-        columns
-            .push(ColumnSpec { required: logged, ..spec("event_timestamp", ColumnType::DateTime) });
-        names::check_table(&mut self.report, name, &columns, &self.mapping.tables);
-        self.mapping.tables.push(Table { name: name.get_ref().clone(), columns, kind });
-        self.mapping.tables.len() - 1
-    }
-
-    fn label(&mut self, event: &str) -> LabelId {
-        let topic = self.file.topic.get_ref().clone();
-        self.mapping.labels.push(Label { topic, event_type: event.to_owned() });
+    fn label(&mut self, topic: &str, event_type: String) -> LabelId {
+        self.mapping.labels.push(Label { topic: topic.to_owned(), event_type });
         self.mapping.labels.len() - 1
     }
 
-    fn event_plan(&self, event: &str, tables: &[TableId], logs: &[TableId]) -> EventPlan {
-        let mut plan = EventPlan::default();
-        if let (Some(entry), [entity, lines @ ..]) = (&self.file.entity, tables) {
-            if entry.created_by.get_ref() == event {
-                plan.rows.push(self.creation(entry, *entity));
-                plan.lines = entry
-                    .lines
-                    .iter()
-                    .zip(lines)
-                    .map(|(entry, table)| lines_plan(entry, *table))
-                    .collect();
-            } else {
-                plan.rows.extend(self.change(entry, *entity, event));
-            }
-        }
-        let named = |log: &LogEntry, name| log.events.iter().any(|event| event.get_ref() == name);
-        let by_name = self.file.log.iter().any(|log| named(log, event));
-        // "*" does not include an event that is ignored by name.
-        let is_ignored = self.file.ignore.iter().any(|ignored| ignored.get_ref() == event);
-        for (log, table) in self.file.log.iter().zip(logs).filter(|_| !is_ignored) {
-            if named(log, if by_name { event } else { ANY }) {
-                let cells = log.columns.iter().map(|column| cell(column, event));
-                plan.rows.push(RowPlan {
-                    table: *table,
-                    role: Role::Log,
-                    cells: framed(cells, Vec::new()),
-                });
-            }
-        }
-        resolve(&mut plan);
-        plan
-    }
-
-    fn creation(&self, entry: &EntityEntry, table: TableId) -> RowPlan {
-        let event = entry.created_by.get_ref();
-        let values = entry
-            .changing
-            .iter()
-            .map(|changing| Cell::of(Source::Slots(vec![(0, changing.from.get_ref().clone())])));
-        let cells = entry.columns.iter().map(|column| cell(column, event)).chain(values);
-        let versions = vec![Cell::of(Source::Null); 2 * entry.changing.len()];
-        RowPlan { table, role: Role::Creation, cells: framed(cells, versions) }
-    }
-
-    /// The row of a change; `None` if the event changes nothing.
-    fn change(&self, entry: &EntityEntry, table: TableId, event: &str) -> Option<RowPlan> {
-        let mut cells = vec![Cell::of(Source::Null); self.mapping.tables[table].columns.len()];
-        let mut changed = Vec::new();
-        for (index, changing) in entry.changing.iter().enumerate() {
-            let Some(change) = changing.on.iter().find(|change| change.event.get_ref() == event)
-            else {
-                continue;
-            };
-            let source = match (&change.value, &change.from) {
-                (Some(value), _) => Source::Constant(value.get_ref().clone()),
-                (None, Some(path)) => Source::Slots(vec![(0, path.get_ref().clone())]),
-                (None, None) => Source::Null,
-            };
-            let Changing { value, at, by } = self.mapping.tables[table].changing()[index];
-            cells[value] = Cell {
-                default: change.default.as_ref().map(|default| default.get_ref().clone()),
-                if_present: change.if_present,
-                ..Cell::of(source)
-            };
-            cells[at] = Cell::of(Source::EventTimestamp);
-            cells[by] = Cell::of(Source::EventId);
-            changed.push(index);
-        }
-        cells[Table::KEY] = Cell::of(Source::EntityId);
-        (!changed.is_empty()).then_some(RowPlan { table, role: Role::Change(changed), cells })
+    /// Runs `check` with this file's report and rules.
+    pub(super) fn check(&mut self, check: impl FnOnce(&mut Report<'_>, Rules<'_>)) {
+        let contract = self.file.envelope.is_none().then(|| self.file.topics[0].get_ref().as_str());
+        check(&mut self.report, Rules { secrets: self.secrets, contract });
     }
 }
 
-/// Every event type that the file names.
-fn event_types(file: &DomainFile) -> BTreeSet<String> {
-    let ignored = file.ignore.iter().map(|event| event.get_ref().clone());
-    let mut types: BTreeSet<String> = ignored.filter(|event| event != ANY).collect();
-    if let Some(entity) = &file.entity {
-        types.insert(entity.created_by.get_ref().clone());
-        let changes = entity.changing.iter().flat_map(|changing| &changing.on);
-        types.extend(changes.map(|change| change.event.get_ref().clone()));
-    }
-    for log in &file.log {
-        let by_columns = log.columns.iter().flat_map(|column| {
-            let from_on = column.from_on.iter().map(|(event, _)| event);
-            from_on.chain(column.value_on.iter().map(|(event, _)| event))
-        });
-        let named = log.events.iter().chain(by_columns);
-        types.extend(named.map(|event| event.get_ref().clone()).filter(|event| event != ANY));
-    }
-    types
-}
-
-fn lines_plan(entry: &LinesEntry, table: TableId) -> LinesPlan {
-    let number = std::iter::once(Cell::of(Source::LineNumber));
-    let cells = number.chain(entry.columns.iter().map(|column| cell(column, "")));
-    LinesPlan {
-        table,
-        path: entry.each.get_ref().clone(),
-        paths: PathNode::default(),
-        slots: 0,
-        cells: framed(cells, Vec::new()),
-    }
-}
-
-/// Puts a row's cells between those that every table has.
-fn framed(cells: impl Iterator<Item = Cell>, versions: Vec<Cell>) -> Vec<Cell> {
-    std::iter::once(Cell::of(Source::EntityId))
-        .chain(cells)
-        .chain(versions)
-        .chain([Cell::of(Source::EventId), Cell::of(Source::EventTimestamp)])
-        .collect()
-}
-
-/// The envelope's values are always present, so a column that takes one is NOT NULL for all events.
-fn is_required(entry: &ColumnEntry) -> bool {
-    entry.required || entry.is_of_envelope()
-}
-
-fn cell(entry: &ColumnEntry, event: &str) -> Cell {
-    Cell { required: is_required(entry), ..Cell::of(source(entry, event)) }
-}
-
-fn source(entry: &ColumnEntry, event: &str) -> Source {
-    if let Some((_, value)) = entry.value_on.iter().find(|(name, _)| name.get_ref() == event) {
-        return Source::Constant(value.get_ref().clone());
-    }
-    let from_on = entry.from_on.iter().find(|(name, _)| name.get_ref() == event);
-    match from_on.map_or(&entry.from, |(_, paths)| paths).as_slice() {
-        [] => Source::Null,
-        [path] if path.get_ref() == "$event_type" => Source::EventType,
-        [path] if path.get_ref() == "$data" => Source::Data,
-        [path] if entry.convert.is_some() => Source::Length(0, path.get_ref().clone()),
-        paths => Source::Slots(paths.iter().map(|path| (0, path.get_ref().clone())).collect()),
-    }
-}
-
-/// Checks an entity and its lines against each other.
-fn check_lines(report: &mut Report<'_>, entry: &EntityEntry, rules: Rules<'_>) {
-    for lines in &entry.lines {
-        columns::check_place(report, &lines.each, rules);
-        let each = lines.each.get_ref();
-        let values = entry.columns.iter().flat_map(ColumnEntry::paths);
-        for path in values.chain(entry.changing.iter().map(|changing| &changing.from)) {
-            if path.get_ref().strip_prefix(each.as_str()).is_some_and(|rest| rest.starts_with('.'))
-            {
-                let problem = format!(
-                    "leads into the array {each}, whose elements are lines; make it a column of [[entity.lines]]"
-                );
-                report.fault(path, &problem);
-            }
-        }
-        for column in &lines.columns {
-            let events = column.from_on.iter().map(|(event, _)| event);
-            for event in events.chain(column.value_on.iter().map(|(event, _)| event)) {
-                report.fault(event, "only the creation event has lines; use `from`");
-            }
-        }
-    }
-}
-
-/// Builds the trees of wanted paths and sets every cell's slots.
-fn resolve(plan: &mut EventPlan) {
-    let mut set = PathSet::default();
-    plan.rows.iter().for_each(|row| set.add_cells(&row.cells));
-    for (index, lines) in plan.lines.iter().enumerate() {
-        set.add_lines(&lines.path, index);
-    }
+/// Sets the slots of the key's paths, which all event types share, and notes the headers.
+fn resolve_key(topic_plan: &mut TopicPlan) {
+    let TopicPlan { events, prefixes, other, tombstone, envelope, .. } = topic_plan;
+    let mut plans: Vec<&mut EventPlan> = events.values_mut().collect();
+    plans.extend(prefixes.iter_mut().map(|(_, plan)| plan));
+    plans.extend(std::iter::once(other).chain(tombstone));
+    let mut declared = match envelope {
+        Envelope::Declared(declared) => Some(declared),
+        Envelope::Contract => None,
+    };
+    let facts = declared.iter().flat_map(|declared| declared.cells());
+    let cells: Vec<&Cell> = plans.iter().flat_map(|plan| plan.cells()).chain(facts).collect();
+    let mut set = PathSet::at(Root::Key);
+    set.add_cells(cells.iter().copied());
+    let headers: BTreeSet<&str> = cells.iter().flat_map(|cell| cell.headers()).collect();
+    topic_plan.headers = headers.into_iter().map(str::to_owned).collect();
     let tree = set.build();
-    plan.rows.iter_mut().for_each(|row| tree.resolve(&mut row.cells));
-    (plan.slots, plan.paths) = tree.into_root();
-    for lines in &mut plan.lines {
-        let mut set = PathSet::default();
-        set.add_cells(&lines.cells);
-        let tree = set.build();
-        tree.resolve(&mut lines.cells);
-        (lines.slots, lines.paths) = tree.into_root();
+    for plan in plans {
+        tree.resolve(plan.cells_mut());
     }
-}
-
-fn spec(name: &str, ty: ColumnType) -> ColumnSpec {
-    ColumnSpec { name: name.to_owned(), ty, required: false }
+    if let Some(declared) = &mut declared {
+        tree.resolve(declared.cells_mut());
+    }
+    topic_plan.key = tree.into_tree();
 }

@@ -1,12 +1,14 @@
 //! Every event goes into a table, or is skipped because the mapping says so.
 
-use super::columns::check_event_type;
-use super::file::{ANY, DomainFile};
+use super::columns::{Rules, check_pattern};
+use super::file::DomainFile;
+use super::patterns::ANY;
+
 use super::report::Report;
 use toml::Spanned;
 
 /// Checks that every event type of the topic goes somewhere, and that no table takes an ignored one.
-pub(super) fn check(file: &DomainFile, report: &mut Report<'_>) {
+pub(super) fn check(file: &DomainFile, report: &mut Report<'_>, rules: Rules<'_>) {
     let logs_any = file.log.iter().flat_map(|log| &log.events).any(is_any);
     for event in &file.ignore {
         match (is_any(event), user_of(file, event.get_ref())) {
@@ -21,26 +23,31 @@ pub(super) fn check(file: &DomainFile, report: &mut Report<'_>) {
                 let problem = format!("is ignored, but {user} takes it; remove one of the two");
                 report.fault(event, &problem);
             }
-            (false, None) => check_event_type(report, event, file.topic.get_ref()),
+            (false, None) => check_pattern(report, event, rules),
         }
     }
-    if !logs_any && !file.ignore.iter().any(is_any) {
+    // With an envelope of its own, an event of another type becomes a dead letter.
+    if rules.contract.is_some() && !logs_any && !file.ignore.iter().any(is_any) {
         report.fault(
-            &file.topic,
+            &file.topics[0],
             "event types that this file does not name would go nowhere; add a [[log]] with events = [\"*\"] to keep them, or ignore = [\"*\"] to count and skip them",
         );
     }
 }
 
-/// The table that names this type and takes every event of it. A change `if_present` does not: the
-/// events that it leaves out may be ignored.
+/// The table that names this type, or these types, and takes every event of it. A change `if_present` does
+/// not: the events that it leaves out may be ignored.
 fn user_of<'f>(file: &'f DomainFile, event: &str) -> Option<&'f str> {
     let is_it = |name: &Spanned<String>| name.get_ref() == event;
     let log = file.log.iter().find(|log| log.events.iter().any(is_it)).map(|log| &log.table);
-    let entity = file.entity.as_ref().filter(|entity| {
+    let entity = file.entities.iter().find(|entity| {
         let changes = entity.changing.iter().flat_map(|changing| &changing.on);
         let mut changes = changes.filter(|change| !change.if_present);
-        is_it(&entity.created_by) || changes.any(|change| is_it(&change.event))
+
+        let creates = entity.created_by.iter().any(is_it)
+            || entity.deleted.iter().flat_map(|deleted| &deleted.on).any(is_it);
+
+        creates || changes.any(|change| is_it(&change.event))
     });
     log.or(entity.map(|entity| &entity.table)).map(|table| table.get_ref().as_str())
 }

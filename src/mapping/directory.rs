@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const EXTENSION: &str = "toml";
 
 /// See [`Mapping::with_directory`].
-pub(super) fn compile(directory: &Path) -> Result<Mapping, Vec<MappingError>> {
+pub(super) fn compile(directory: &Path, has_built_in: bool) -> Result<Mapping, Vec<MappingError>> {
     let mut faults = Vec::new();
     let mut own: Vec<(String, String)> = Vec::new();
     for path in files(directory, &mut faults) {
@@ -16,10 +16,10 @@ pub(super) fn compile(directory: &Path) -> Result<Mapping, Vec<MappingError>> {
         }
     }
     own.sort();
-    let topics: Vec<String> = own.iter().filter_map(|(_, text)| compile::topic_of(text)).collect();
+    let topics: Vec<String> = own.iter().flat_map(|(_, text)| compile::topics_of(text)).collect();
     let is_replaced =
-        |text: &str| compile::topic_of(text).is_some_and(|topic| topics.contains(&topic));
-    let built_in = BUILT_IN.into_iter().filter(|(_, text)| !is_replaced(text));
+        |text: &str| compile::topics_of(text).iter().any(|topic| topics.contains(topic));
+    let built_in = BUILT_IN.into_iter().filter(|(_, text)| has_built_in && !is_replaced(text));
     let own = own.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     match compile::compile(built_in.chain(own)) {
         Ok(mapping) if faults.is_empty() => Ok(mapping),

@@ -1,40 +1,50 @@
 //! A mapping file as typed: TOML with the positions of its values, nothing resolved yet.
 
 use super::report::Report;
-use super::tree::{Keys, text, wrong_type};
+use super::source::{EnvelopeEntry, KeyEntry, one_or_more};
+use super::tree::{Keys, scalar, text, wrong_type};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-
-/// In a log table's `events` and in `ignore`: every event that the file does not name elsewhere.
-pub(super) const ANY: &str = "*";
 
 /// The key of a syntax error.
 pub(super) const NOT_TOML: &str = "TOML";
 
-/// One file: one Kafka topic, one kind of entity.
+/// One file: the events of a Kafka topic, or of several that fill the same tables.
 #[derive(Debug)]
 pub(super) struct DomainFile {
-    /// Also the first part of its event types.
-    pub(super) topic: Spanned<String>,
-    /// The column of the envelope's `entity_id` in every table of this file.
-    pub(super) key: Spanned<String>,
+    /// Without `[envelope]` there is one, which is also the first part of its event types.
+    pub(super) topics: Vec<Spanned<String>>,
+    /// The column of the entity's key in every table of this file that has no other.
+    pub(super) key: Option<KeyEntry>,
+    /// `None`: the envelope of the platform's contract.
+    pub(super) envelope: Option<EnvelopeEntry>,
     /// Further keys to drop, at any depth, before anything is stored.
     pub(super) redact: Vec<Spanned<String>>,
     /// Event types, or `"*"`. Their events are counted and skipped unless a table takes them.
     pub(super) ignore: Vec<Spanned<String>>,
-    pub(super) entity: Option<EntityEntry>,
+    pub(super) entities: Vec<EntityEntry>,
     pub(super) log: Vec<LogEntry>,
 }
 
-/// The table with one row per entity.
+/// A table with one row per entity.
 #[derive(Debug)]
 pub(super) struct EntityEntry {
     pub(super) table: Spanned<String>,
-    /// The event type that fills the creation part.
-    pub(super) created_by: Spanned<String>,
+    pub(super) key: Option<KeyEntry>,
+    /// The event types that fill the creation part; see [`Pattern`](super::patterns::Pattern).
+    pub(super) created_by: Vec<Spanned<String>>,
+    pub(super) deleted: Option<DeletedEntry>,
     pub(super) columns: Vec<ColumnEntry>,
     pub(super) changing: Vec<ChangingEntry>,
     pub(super) lines: Vec<LinesEntry>,
+}
+
+/// The column that says whether an entity is deleted.
+#[derive(Debug)]
+pub(super) struct DeletedEntry {
+    pub(super) name: Spanned<String>,
+    /// The event types that delete.
+    pub(super) on: Vec<Spanned<String>>,
 }
 
 /// A column that later events may change.
@@ -44,7 +54,18 @@ pub(super) struct ChangingEntry {
     pub(super) ty: Spanned<String>,
     /// The path in the creation event.
     pub(super) from: Spanned<String>,
+    pub(super) values: Values,
     pub(super) on: Vec<ChangeEntry>,
+}
+
+/// How values are read, and which a column takes.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    pub(super) convert: Option<Spanned<String>>,
+    /// Texts that mean null.
+    pub(super) null: Vec<Spanned<String>>,
+    pub(super) min: Option<Spanned<String>>,
+    pub(super) max: Option<Spanned<String>>,
 }
 
 /// What an event does to a changing column.
@@ -76,6 +97,7 @@ pub(super) struct LinesEntry {
 #[derive(Debug)]
 pub(super) struct LogEntry {
     pub(super) table: Spanned<String>,
+    pub(super) key: Option<KeyEntry>,
     /// Event types, or `["*"]`: every event of the topic that no other log table names.
     pub(super) events: Vec<Spanned<String>>,
     pub(super) columns: Vec<ColumnEntry>,
@@ -90,10 +112,11 @@ pub(super) struct ColumnEntry {
     pub(super) from: Vec<Spanned<String>>,
     /// Replaces `from` for some event types.
     pub(super) from_on: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
+    /// A constant for all event types.
+    pub(super) value: Option<Spanned<String>>,
     /// Constants for some event types.
     pub(super) value_on: Vec<(Spanned<String>, Spanned<String>)>,
-    /// The only conversion is `length`, the number of elements of an array.
-    pub(super) convert: Option<Spanned<String>>,
+    pub(super) values: Values,
     pub(super) required: bool,
     /// This column keeps a key that is redacted everywhere else.
     pub(super) keep_secret: bool,
@@ -108,24 +131,76 @@ impl DomainFile {
             report.fault_at(at, NOT_TOML, error.message());
         }
         let mut keys = Keys::new(table.get_ref(), 0..0, "a mapping file", report);
-        let topic = keys.required("topic");
-        let key = keys.required("key");
+        let topics = topics(&mut keys);
+        let mut key = KeyEntry::read(&mut keys);
         let redact = keys.texts("redact");
         let ignore = keys.texts("ignore");
-        let entity = keys.one("entity", "[entity]", EntityEntry::read);
+        let envelope = keys.one("envelope", "[envelope]", EnvelopeEntry::read);
+        if key.is_none() && envelope.is_none() {
+            keys.missing("key");
+            key = Some(KeyEntry::unread());
+        }
+        let entities = entities(&mut keys);
         let log = keys.each("log", "[[log]]", LogEntry::read);
         keys.end();
-        Some(Self { topic: topic?, key: key?, redact, ignore, entity, log })
+        (!topics.is_empty()).then_some(Self {
+            topics,
+            key,
+            envelope,
+            redact,
+            ignore,
+            entities,
+            log,
+        })
+    }
+}
+
+/// `topic`, or `topics`.
+fn topics(keys: &mut Keys<'_, '_, '_>) -> Vec<Spanned<String>> {
+    let (one, several) = (keys.get("topic").is_some(), keys.texts("topics"));
+    match (one, several.as_slice()) {
+        (true, [first, ..]) => {
+            keys.report
+                .fault(first, "is in `topics`, but there is `topic` as well; keep one of the two");
+        }
+        (false, []) => keys.missing("topic"),
+        _ => {}
+    }
+    keys.text("topic").into_iter().chain(several).collect()
+}
+
+/// `[entity]`, or `[[entity]]` as often as there are kinds.
+fn entities(keys: &mut Keys<'_, '_, '_>) -> Vec<EntityEntry> {
+    match keys.get("entity") {
+        Some(value) if value.get_ref().is_array() => {
+            keys.each("entity", "[[entity]]", EntityEntry::read)
+        }
+        _ => keys.one("entity", "[entity]", EntityEntry::read).into_iter().collect(),
     }
 }
 
 impl EntityEntry {
     fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
-        let (table, created_by) = (keys.required("table"), keys.required("created_by"));
+        let (table, key) = (keys.required("table"), KeyEntry::read(keys));
+        if keys.get("created_by").is_none() {
+            keys.missing("created_by");
+        }
+        let created_by = one_or_more(keys, "created_by");
+        let deleted = keys.one("deleted", "deleted", DeletedEntry::read);
         let columns = columns(keys);
         let changing = keys.each("changing", "[[entity.changing]]", ChangingEntry::read);
         let lines = keys.each("lines", "[[entity.lines]]", LinesEntry::read);
-        Some(Self { table: table?, created_by: created_by?, columns, changing, lines })
+        Some(Self { table: table?, key, created_by, deleted, columns, changing, lines })
+    }
+}
+
+impl DeletedEntry {
+    fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
+        let name = keys.required("name");
+        if keys.get("on").is_none() {
+            keys.missing("on");
+        }
+        Some(Self { name: name?, on: one_or_more(keys, "on") })
     }
 }
 
@@ -137,15 +212,28 @@ impl ChangingEntry {
             keys.missing("on");
         }
         let on = keys.each("on", "an element of on", ChangeEntry::read);
-        Some(Self { name: name?, ty: ty?, from: from?, on })
+        let values = Values::read(keys);
+        Some(Self { name: name?, ty: ty?, from: from?, values, on })
+    }
+}
+
+impl Values {
+    fn read(keys: &mut Keys<'_, '_, '_>) -> Self {
+        let (min, max) = (keys.scalar("min"), keys.scalar("max"));
+        Self { min, max, ..Self::read_conversion(keys) }
+    }
+
+    /// Without limits.
+    pub(super) fn read_conversion(keys: &mut Keys<'_, '_, '_>) -> Self {
+        Self { convert: keys.text("convert"), null: keys.texts("null"), min: None, max: None }
     }
 }
 
 impl ChangeEntry {
     fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
         let event = keys.required("event");
-        let (value, from) = (keys.text("value"), keys.text("from"));
-        let (default, if_present) = (keys.text("default"), keys.flag("if_present"));
+        let (value, from) = (keys.scalar("value"), keys.text("from"));
+        let (default, if_present) = (keys.scalar("default"), keys.flag("if_present"));
         Some(Self { event: event?, value, from, default, if_present })
     }
 }
@@ -161,13 +249,13 @@ impl LinesEntry {
 
 impl LogEntry {
     fn read(keys: &mut Keys<'_, '_, '_>) -> Option<Self> {
-        let table = keys.required("table");
+        let (table, key) = (keys.required("table"), KeyEntry::read(keys));
         if keys.get("events").is_none() {
             keys.missing("events");
         }
         let events = keys.texts("events");
         let columns = columns(keys);
-        Some(Self { table: table?, events, columns })
+        Some(Self { table: table?, key, events, columns })
     }
 }
 
@@ -191,27 +279,37 @@ impl ColumnEntry {
         let value_on = keys.entries("value_on");
         let value_on = value_on
             .into_iter()
-            .filter_map(|(event, value)| Some((event, text(value, "value_on", keys.report)?)));
+            .filter_map(|(event, value)| Some((event, scalar(value, "value_on", keys.report)?)));
         let value_on = value_on.collect();
-        let convert = keys.text("convert");
+        let value = keys.scalar("value");
+        let values = Values::read(keys);
         let (required, keep_secret) = (keys.flag("required"), keys.flag("keep_secret"));
         let from = from.unwrap_or_default();
-        Some(Self { name: name?, ty: ty?, from, from_on, value_on, convert, required, keep_secret })
+        Some(Self {
+            name: name?,
+            ty: ty?,
+            from,
+            from_on,
+            value,
+            value_on,
+            values,
+            required,
+            keep_secret,
+        })
     }
 
     /// The paths for all events.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Spanned<String>> {
         self.from.iter().chain(self.from_on.iter().flat_map(|(_, paths)| paths))
     }
-
-    /// Whether it takes a value of the envelope, which is always present.
-    pub(super) fn is_of_envelope(&self) -> bool {
-        self.from.iter().any(|path| path.get_ref().starts_with('$'))
-    }
 }
 
 /// One path or several.
-fn paths(value: &Spanned<DeValue<'_>>, key: &str, report: &mut Report<'_>) -> Vec<Spanned<String>> {
+pub(super) fn paths(
+    value: &Spanned<DeValue<'_>>,
+    key: &str,
+    report: &mut Report<'_>,
+) -> Vec<Spanned<String>> {
     match value.get_ref() {
         DeValue::Array(list) if list.is_empty() => {
             report.fault_at(value.span().start, key, "is empty; give a path, or remove it");

@@ -12,17 +12,29 @@ const UNIQUE_KEY_PREFIX: &str = "uq_";
 /// sluicegate's own tables, besides those that begin with [`OWN_PREFIX`].
 const OWN_TABLES: [&str; 2] = ["dead_letters", "_sqlx_migrations"];
 const OWN_PREFIX: &str = "sluicegate_";
-/// Columns of every table that the server fills.
+/// Columns of every table of the contract that the server fills.
 const SERVER_COLUMNS: [&str; 2] = ["id", "created_at"];
 /// Names that InnoDB reserves.
 const INNODB_COLUMNS: [&str; 4] = ["DB_ROW_ID", "DB_TRX_ID", "DB_ROLL_PTR", "FTS_DOC_ID"];
 
-/// Checks a topic's name, which is also the first part of its event types.
-pub(super) fn check_topic(report: &mut Report<'_>, topic: &Spanned<String>) {
+/// Longest name of a topic, in characters.
+const TOPIC_CHARS_MAX: usize = 249;
+
+/// Checks a topic's name, which in the contract's envelope is also the first part of its event types.
+pub(super) fn check_topic(report: &mut Report<'_>, topic: &Spanned<String>, is_contract: bool) {
     let name = topic.get_ref();
     let legal = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if name.is_empty() || [".", ".."].contains(&name.as_str()) || !name.bytes().all(legal) {
         report.fault(topic, "is not a Kafka topic name; use letters, digits, '.', '_' and '-'");
+    }
+    if !is_contract {
+        if name.len() > TOPIC_CHARS_MAX {
+            report.fault(
+                topic,
+                &format!("is too long: a topic has at most {TOPIC_CHARS_MAX} characters"),
+            );
+        }
+        return;
     }
     // Leaves room for a dot and an action of one letter.
     let longest = EVENT_TYPE_CHARS_MAX - 2;
@@ -41,6 +53,7 @@ pub(super) fn check_table(
     name: &Spanned<String>,
     columns: &[ColumnSpec],
     tables: &[Table],
+    is_contract: bool,
 ) {
     let table = name.get_ref();
     if let Some(other) = tables.iter().find(|other| other.name.eq_ignore_ascii_case(table)) {
@@ -58,7 +71,7 @@ pub(super) fn check_table(
     for column in columns.iter().map(|column| column.name.as_str()) {
         check_word(report, name, column, IDENTIFIER_CHARS_MAX);
         let is = |reserved: &str| reserved.eq_ignore_ascii_case(column);
-        if SERVER_COLUMNS.into_iter().any(is) {
+        if is_contract && SERVER_COLUMNS.into_iter().any(is) {
             report.fault(name, &format!("column {column} is reserved: the server fills it"));
         } else if INNODB_COLUMNS.into_iter().any(is) {
             report.fault(name, &format!("column {column} is reserved: InnoDB uses it"));

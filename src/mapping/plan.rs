@@ -1,7 +1,9 @@
 //! The plan of each event type, every name resolved to an index.
 
+use super::convert::Convert;
+use super::declared::Envelope;
 use super::table::TableId;
-use crate::redact::KeyFilter;
+use crate::redact::{KeyFilter, Secrets};
 use rustc_hash::FxHashMap;
 
 /// Index into [`super::Mapping::labels`].
@@ -18,16 +20,47 @@ pub struct Label {
 
 #[derive(Debug)]
 pub struct TopicPlan {
-    /// Also the first part of its event types.
+    /// In the contract's envelope also the first part of its event types.
     pub name: String,
+    pub envelope: Envelope,
     /// By event type, for those that the mapping names.
     pub events: FxHashMap<String, EventPlan>,
+    /// For event types that begin so, the longest beginning first.
+    pub prefixes: Vec<(String, EventPlan)>,
     /// For every other event type of the topic.
     pub other: EventPlan,
+    /// For messages without a value; `None`: they are counted and skipped.
+    pub tombstone: Option<EventPlan>,
+    /// The wanted values of a message's key, if that is JSON.
+    pub key: Tree,
+    /// Names of the headers that are wanted.
+    pub headers: Vec<String>,
+    /// Keys to redact.
+    pub secrets: Secrets,
+}
+
+impl TopicPlan {
+    /// What an event of this type writes.
+    #[must_use]
+    pub fn plan(&self, event_type: &str) -> &EventPlan {
+        self.events.get(event_type).unwrap_or_else(|| {
+            let prefixes = &mut self.prefixes.iter();
+            let longest = prefixes.find(|(prefix, _)| event_type.starts_with(prefix));
+            longest.map_or(&self.other, |(_, plan)| plan)
+        })
+    }
+}
+
+/// Wanted values of a document.
+#[derive(Debug, Default, Clone)]
+pub struct Tree {
+    pub root: PathNode,
+    /// How many slots it fills.
+    pub slots: usize,
 }
 
 /// What an event of one type writes.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct EventPlan {
     /// Index into [`super::Mapping::labels`].
     pub label: LabelId,
@@ -35,6 +68,10 @@ pub struct EventPlan {
     pub paths: PathNode,
     /// How many slots `paths` fills.
     pub slots: usize,
+    /// The wanted values of the message, or of the element.
+    pub message: Tree,
+    /// The mapping knows nothing of such events, not even that they are to be ignored.
+    pub is_unknown: bool,
     /// Empty if the mapping ignores the event.
     pub rows: Vec<RowPlan>,
     /// The arrays with one row per element.
@@ -42,7 +79,7 @@ pub struct EventPlan {
 }
 
 /// A wanted place in `data`: a node of the tree of keys that flatten follows along the tape.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct PathNode {
     /// The key in the parent object; empty for the root.
     pub key: String,
@@ -73,7 +110,7 @@ impl PathNode {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RowPlan {
     pub table: TableId,
     pub role: Role,
@@ -91,7 +128,7 @@ pub enum Role {
 }
 
 /// One row per element of an array.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LinesPlan {
     pub table: TableId,
     /// The dotted path of the array.
@@ -108,18 +145,28 @@ pub struct LinesPlan {
 pub struct Cell {
     pub source: Source,
     /// Replaces null.
-    pub default: Option<String>,
+    pub default: Option<Constant>,
+    pub convert: Option<Convert>,
+    /// Texts that mean null.
+    pub nulls: Vec<String>,
     /// Null makes the event a dead letter.
     pub required: bool,
     /// For a changing column: null means that the event does not change it.
     pub if_present: bool,
 }
 
+/// A value that the mapping gives, as a batch keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Constant {
+    Text(String),
+    Number(i64),
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// Always NULL.
     Null,
-    Constant(String),
+    Constant(Constant),
     /// The envelope's `entity_id`.
     EntityId,
     /// The envelope's `event_id`.
@@ -130,18 +177,180 @@ pub enum Source {
     EventType,
     /// The whole of `data` after redaction.
     Data,
+    /// In a line: what the entity's row has as its key.
+    Key(Box<Cell>),
     /// The first of these places in `data` that is not null: slot and path.
     Slots(Vec<(usize, String)>),
-    /// The number of elements of the array in this slot; NULL where there is no array.
-    Length(usize, String),
+    /// The same where not all of them are in `data`.
+    Places(Vec<Place>),
     /// The line's number, from 1.
     LineNumber,
 }
 
+/// Where a value is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A path in a document: its slot, and its text.
+    At(Root, usize, String),
+    /// All of `data`.
+    WholeData,
+    /// All of the message, or of the element.
+    WholeMessage,
+    /// The message's key as text.
+    KeyText,
+    /// The last header of this name.
+    Header(String),
+    Topic,
+    Partition,
+    Offset,
+    /// When the producer or the broker stamped the message.
+    KafkaTimestamp,
+    EventType,
+    EventId,
+    Timestamp,
+}
+
+/// Where a path begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// `data`, or an element that becomes a line.
+    Data,
+    /// The message, or the element of it that is the event.
+    Message,
+    /// The message's key.
+    Key,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::At(Root::Data, _, path) => write!(f, "data.{path}"),
+            Self::At(Root::Message, _, path) => f.write_str(path),
+            Self::At(Root::Key, _, path) => write!(f, "$key.{path}"),
+            Self::Header(name) => write!(f, "$header.{name}"),
+            Self::WholeData => f.write_str("$data"),
+            Self::WholeMessage => f.write_str("$message"),
+            Self::KeyText => f.write_str("$key"),
+            Self::Topic => f.write_str("$topic"),
+            Self::Partition => f.write_str("$partition"),
+            Self::Offset => f.write_str("$offset"),
+            Self::KafkaTimestamp => f.write_str("$kafka_timestamp"),
+            Self::EventType => f.write_str("$event_type"),
+            Self::EventId => f.write_str("$event_id"),
+            Self::Timestamp => f.write_str("$timestamp"),
+        }
+    }
+}
+
+impl Place {
+    /// Whether every event has a value here.
+    #[must_use]
+    pub const fn is_always_there(&self) -> bool {
+        matches!(
+            self,
+            Self::Topic
+                | Self::Partition
+                | Self::Offset
+                | Self::EventType
+                | Self::EventId
+                | Self::Timestamp
+        )
+    }
+}
+
+impl EventPlan {
+    /// Every cell, of rows and lines; of a line's key, the one within.
+    pub fn cells(&self) -> impl Iterator<Item = &Cell> {
+        let lines = self.lines.iter().flat_map(|lines| lines.key().into_iter().chain(&lines.cells));
+        self.rows.iter().flat_map(|row| &row.cells).chain(lines)
+    }
+
+    pub(super) fn cells_mut(&mut self) -> impl Iterator<Item = &mut Cell> {
+        let lines =
+            self.lines.iter_mut().flat_map(|lines| lines.cells.iter_mut().map(Cell::innermost));
+        self.rows.iter_mut().flat_map(|row| &mut row.cells).chain(lines)
+    }
+}
+
+impl LinesPlan {
+    /// The cell within that of the key, if the key is not the envelope's.
+    pub(super) fn key(&self) -> Option<&Cell> {
+        match &self.cells.first()?.source {
+            Source::Key(cell) => Some(cell),
+            _ => None,
+        }
+    }
+
+    pub(super) fn key_mut(&mut self) -> Option<&mut Cell> {
+        match &mut self.cells.first_mut()?.source {
+            Source::Key(cell) => Some(cell),
+            _ => None,
+        }
+    }
+}
+
+impl Source {
+    /// Where to look for the value, in this order.
+    #[must_use]
+    pub fn of(places: Vec<Place>) -> Self {
+        match places.as_slice() {
+            [] => return Self::Null,
+            [Place::EventType] => return Self::EventType,
+            [Place::EventId] => return Self::EventId,
+            [Place::WholeData] => return Self::Data,
+            _ => {}
+        }
+        let in_data = |place: &Place| match place {
+            Place::At(Root::Data, slot, path) => Some((*slot, path.clone())),
+            _ => None,
+        };
+        match places.iter().map(in_data).collect() {
+            Some(slots) => Self::Slots(slots),
+            None => Self::Places(places),
+        }
+    }
+}
+
 impl Cell {
+    /// Of the key of a line, the cell within.
+    fn innermost(&mut self) -> &mut Self {
+        if !matches!(self.source, Source::Key(_)) {
+            return self;
+        }
+        match &mut self.source {
+            Source::Key(cell) => cell,
+            _ => unreachable!("it has just been one"),
+        }
+    }
+
+    /// Names of the headers that it reads.
+    pub(super) fn headers(&self) -> impl Iterator<Item = &str> {
+        let places = match &self.source {
+            Source::Places(places) => places.as_slice(),
+            _ => &[],
+        };
+        places.iter().filter_map(|place| match place {
+            Place::Header(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether it takes texts as they are.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.convert.is_none() && self.nulls.is_empty()
+    }
+
     /// A cell without further rules.
     #[must_use]
     pub fn of(source: Source) -> Self {
-        Self { source, default: None, required: false, if_present: false }
+        Self {
+            source,
+            default: None,
+            convert: None,
+            nulls: Vec::new(),
+            required: false,
+            if_present: false,
+        }
     }
 }

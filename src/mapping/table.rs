@@ -1,5 +1,8 @@
 //! The tables of a mapping: names, types and the roles of their columns.
 
+use super::types::{ColumnType, Storage};
+use crate::exact::Exact;
+
 /// Index into [`super::Mapping::tables`], which is also the order of a flush.
 pub type TableId = usize;
 
@@ -42,24 +45,42 @@ pub struct ColumnSpec {
     /// The event must have a value. Until the creation event arrives, an entity's row has `''` or NULL
     /// here: see [`Self::is_empty_when_absent`].
     pub required: bool,
+    /// Of numbers.
+    pub bounds: Bounds,
+    /// Of whole numbers: the least and the greatest, by type and bounds.
+    pub range: (i128, i128),
+    /// How a batch keeps the values.
+    pub storage: Storage,
 }
 
-/// The types of columns, with the limits that flatten checks.
+/// The least and the greatest value of a column.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bounds {
+    pub min: Option<Bound>,
+    pub max: Option<Bound>,
+}
+
+/// A limit of a column's values: a number as the mapping writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ColumnType {
-    /// `VARCHAR(50)` in `ascii_bin`, for ids from the envelope.
-    Id,
-    /// `VARCHAR(n)`, n in characters.
-    Varchar(usize),
-    /// `TEXT`: up to 65,535 bytes.
-    Text,
-    Enum(Vec<String>),
-    /// For counts and cents: never negative.
-    BigInt,
-    Boolean,
-    /// `DATETIME(6)`, UTC.
-    DateTime,
-    Json,
+pub struct Bound(String);
+
+impl Bound {
+    /// Reads a number. `None` if the text is anything else.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        Exact::read(text).map(|_| Self(text.to_owned()))
+    }
+
+    #[must_use]
+    pub fn value(&self) -> Exact<'_> {
+        Exact::read(&self.0).unwrap_or(Exact::ZERO)
+    }
+}
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl Table {
@@ -99,94 +120,35 @@ impl Table {
 }
 
 impl ColumnSpec {
+    #[must_use]
+    pub fn new(name: &str, ty: ColumnType, required: bool, bounds: Bounds) -> Self {
+        let mut range = match &ty {
+            ColumnType::Int(int) => int.range(),
+            _ => (i128::MIN, i128::MAX),
+        };
+        if let Some(min) = bounds.min.as_ref().and_then(|min| min.value().whole()) {
+            range.0 = range.0.max(min);
+        }
+        if let Some(max) = bounds.max.as_ref().and_then(|max| max.value().whole()) {
+            range.1 = range.1.min(max);
+        }
+        let storage = ty.storage(range);
+        Self { name: name.to_owned(), ty, required, bounds, range, storage }
+    }
+
+    /// The same as the key of its table, which a batch keeps as text.
+    #[must_use]
+    pub fn as_key(self) -> Self {
+        match self.storage {
+            Storage::Number => Self { storage: Storage::Literal, ..self },
+            Storage::Text | Storage::Literal => self,
+        }
+    }
+
     /// Whether an entity's row holds `''` here until its creation event arrives. Other required types
     /// have no such value for "not yet", so they hold NULL.
     #[must_use]
     pub fn is_empty_when_absent(&self) -> bool {
-        let is_text = matches!(self.ty, ColumnType::Id | ColumnType::Varchar(_) | ColumnType::Text);
-        self.required && is_text
-    }
-}
-
-impl ColumnType {
-    pub const TEXT_BYTES_MAX: usize = 65_535;
-
-    /// Whether a batch keeps the values as numbers.
-    #[must_use]
-    pub fn is_number(&self) -> bool {
-        matches!(self, Self::BigInt | Self::Boolean | Self::DateTime)
-    }
-
-    /// The type in SQL, as in `ALTER TABLE`.
-    #[must_use]
-    pub fn sql(&self) -> String {
-        match self {
-            Self::Id => "VARCHAR(50) CHARACTER SET ascii COLLATE ascii_bin".to_owned(),
-            Self::Varchar(chars) => format!("VARCHAR({chars})"),
-            Self::Text => "TEXT".to_owned(),
-            Self::Enum(values) => format!("ENUM('{}')", values.join("', '")),
-            Self::BigInt => "BIGINT".to_owned(),
-            Self::Boolean => "BOOLEAN".to_owned(),
-            Self::DateTime => "DATETIME(6)".to_owned(),
-            Self::Json => "JSON".to_owned(),
-        }
-    }
-}
-
-impl std::str::FromStr for ColumnType {
-    type Err = String;
-
-    /// Reads a type in the mapping's syntax: `varchar(200)`, `enum(a, b)`, `bigint`, …
-    fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || {
-            format!(
-                "unknown type {text:?}; use varchar(N), text, enum(a, b, …), bigint, boolean, datetime(6), json"
-            )
-        };
-        let (name, arguments) = match text.split_once('(') {
-            Some((name, rest)) => (name, rest.strip_suffix(')').ok_or_else(unknown)?),
-            None => (text, ""),
-        };
-        match name.trim() {
-            "varchar" => match arguments.trim().parse() {
-                Ok(chars @ 1..=16_383) => Ok(Self::Varchar(chars)),
-                _ => Err(format!("{text:?}: varchar takes a length of 1 to 16383 characters")),
-            },
-            "enum" => {
-                let values: Vec<String> =
-                    arguments.split(',').map(|value| value.trim().to_owned()).collect();
-                let word = |v: &String| {
-                    !v.is_empty()
-                        && v.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
-                };
-                if values.iter().all(word) {
-                    Ok(Self::Enum(values))
-                } else {
-                    Err(format!("{text:?}: enum takes words, separated by commas"))
-                }
-            }
-            "text" if arguments.is_empty() => Ok(Self::Text),
-            "bigint" if arguments.is_empty() => Ok(Self::BigInt),
-            "boolean" if arguments.is_empty() => Ok(Self::Boolean),
-            "json" if arguments.is_empty() => Ok(Self::Json),
-            "datetime" if arguments.trim() == "6" => Ok(Self::DateTime),
-            _ => Err(unknown()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_are_read() {
-        assert_eq!("varchar(200)".parse(), Ok(ColumnType::Varchar(200)));
-        assert_eq!("enum(a, b_c)".parse(), Ok(ColumnType::Enum(vec!["a".into(), "b_c".into()])));
-        assert_eq!("datetime(6)".parse(), Ok(ColumnType::DateTime));
-        for wrong in ["varchar", "varchar(0)", "int", "enum()", "enum(a'b)", "datetime", "text(3)"]
-        {
-            assert!(wrong.parse::<ColumnType>().is_err(), "{wrong}");
-        }
+        self.required && self.ty.is_text()
     }
 }

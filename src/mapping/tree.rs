@@ -29,7 +29,9 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
     }
 
     pub(super) fn get(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get(key)
     }
 
@@ -37,6 +39,12 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
     pub(super) fn text(&mut self, key: &'static str) -> Option<Spanned<String>> {
         let value = self.get(key)?;
         text(value, key, self.report)
+    }
+
+    /// An optional string, number or boolean, as text.
+    pub(super) fn scalar(&mut self, key: &'static str) -> Option<Spanned<String>> {
+        let value = self.get(key)?;
+        scalar(value, key, self.report)
     }
 
     /// A required string.
@@ -48,7 +56,12 @@ impl<'t, 'r, 'a> Keys<'t, 'r, 'a> {
     }
 
     pub(super) fn missing(&mut self, key: &'static str) {
-        let problem = format!("is missing in {}", self.name);
+        self.missing_because(key, "");
+    }
+
+    /// Reports a missing key; `why` is what follows the sentence.
+    pub(super) fn missing_because(&mut self, key: &'static str, why: &str) {
+        let problem = format!("is missing in {}{why}", self.name);
         self.report.fault_at(self.span.start, key, &problem);
     }
 
@@ -170,6 +183,25 @@ pub(super) fn text(
             None
         }
     }
+}
+
+/// A string, number or boolean as text, and its position.
+pub(super) fn scalar(
+    value: &Spanned<DeValue<'_>>,
+    key: &str,
+    report: &mut Report<'_>,
+) -> Option<Spanned<String>> {
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(value) => value.to_string(),
+        _ => {
+            wrong_type(value, key, "a string, a number, true or false", report);
+            return None;
+        }
+    };
+    Some(Spanned::new(value.span(), text))
 }
 
 pub(super) fn wrong_type(

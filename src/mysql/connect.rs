@@ -93,11 +93,16 @@ impl Server {
     /// The driver's.
     pub async fn create_database(&self) -> Result<(), sqlx::Error> {
         let mut connection = self.connect_without_database().await?;
-        let name = self.database.replace('`', "``");
-        let create = format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4");
-        connection.execute(AssertSqlSafe(create)).await?;
+        connection.execute(AssertSqlSafe(self.create_database_text())).await?;
         close(connection).await;
         Ok(())
+    }
+
+    /// The statement that creates the database.
+    #[must_use]
+    pub fn create_database_text(&self) -> String {
+        let name = self.database.replace('`', "``");
+        format!("CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4")
     }
 }
 

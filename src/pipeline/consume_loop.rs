@@ -4,7 +4,6 @@ mod inquiries;
 mod start;
 mod strangers;
 
-use super::intake::Message;
 use super::keeper::{Recall, Task};
 use super::pump::{Next, Port, Pump};
 use super::until_end::Waits;
@@ -12,6 +11,7 @@ use super::{Now, PipelineError, Reply, SealedBatch, Setup, Stop};
 use crate::clock;
 use crate::consume::{Answer, Consumer, KafkaReply, Question, Rebalance};
 use crate::health::Trouble;
+use crate::message::Message;
 use crate::offsets::Offsets;
 use inquiries::Inquiries;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

@@ -5,48 +5,23 @@ use crate::buffer::{Batch, Sample};
 use crate::config::Config;
 use crate::datetime::{Micros, is_storable};
 use crate::dead_letter::{DeadLetter, KEY_BYTES_MAX, TEXT_CHARS_MAX};
-use crate::flatten::{Faulty, Flattener, Loaded};
-use crate::mapping::{LabelId, Mapping};
+use crate::decode::{EVENT_TYPE_CHARS_MAX, ID_CHARS_MAX};
+use crate::flatten::{Faulty, Flattener, Loaded, key_without_secrets};
+use crate::mapping::Mapping;
+use crate::message::Message;
 use crate::offsets::Origin;
-use crate::redact::{Secrets, mask_key};
+use crate::redact::Secrets;
 use crate::reject::{Code, Reject};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A borrowed message.
-#[derive(Debug, Clone, Copy)]
-pub struct Message<'m> {
-    pub topic: &'m str,
-    pub partition: i32,
-    pub offset: i64,
-    pub key: Option<&'m [u8]>,
-    /// `None`: a tombstone.
-    pub payload: Option<&'m [u8]>,
-    /// When the producer or the broker stamped it, in milliseconds since 1970.
-    pub timestamp_ms: Option<i64>,
-}
-
-impl<'m> Message<'m> {
-    pub(super) fn of(message: &'m impl rdkafka::Message) -> Self {
-        Self {
-            topic: message.topic(),
-            partition: message.partition(),
-            offset: message.offset(),
-            key: message.key(),
-            payload: message.payload(),
-            timestamp_ms: message.timestamp().to_millis(),
-        }
-    }
-}
-
 /// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// A tombstone.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Taken<'t> {
+    /// A tombstone that the mapping does not know.
     Skipped,
-    /// An event of this label that the mapping ignores.
-    Ignored(LabelId),
-    /// Rows of an event of this label.
-    Event(LabelId),
+    /// Its events: one, or as many as the array has elements.
+    Events(&'t [Loaded]),
     /// A dead letter.
     Rejected(Code),
 }
@@ -75,17 +50,22 @@ impl Intake {
         message: &Message<'_>,
         now: Micros,
         batch: &mut Batch,
-    ) -> Taken {
-        let Some(payload) = message.payload else { return Taken::Skipped };
-        match self.flattener.load(self.config.kafka.mapped_name(topic), payload, batch) {
-            Ok(Loaded { label, is_ignored: true, .. }) => Taken::Ignored(label),
-            Ok(Loaded { label, timestamp, .. }) => {
-                batch.note_event(Sample { event: timestamp, kafka_ms: message.timestamp_ms });
-                Taken::Event(label)
+    ) -> Taken<'_> {
+        let Self { flattener, mapping, config } = self;
+        match flattener.load(message, config.kafka.mapped_name(topic), batch) {
+            Ok([]) => Taken::Skipped,
+            Ok(events) => {
+                // The time of one is enough.
+                if let Some(event) = events.iter().find(|event| !event.is_ignored) {
+                    let event = event.timestamp;
+                    batch.note_event(Sample { event, kafka_ms: message.timestamp_ms });
+                }
+                Taken::Events(events)
             }
             Err(faulty) => {
                 let code = faulty.reject.code;
-                self.bury(topic, origin, message, *faulty, now, batch);
+                let letter = letter(mapping, config, (topic, origin), message, *faulty, now);
+                batch.push_dead_letter(letter);
                 Taken::Rejected(code)
             }
         }
@@ -101,58 +81,74 @@ impl Intake {
         now: Micros,
         batch: &mut Batch,
     ) {
-        let faulty = self.flattener.refuse(message.payload.unwrap_or_default(), reject);
-        self.bury(topic, origin, message, faulty, now, batch);
+        let Self { flattener, mapping, config } = self;
+        let faulty = flattener.refuse(message, config.kafka.mapped_name(topic), reject);
+        batch.push_dead_letter(letter(mapping, config, (topic, origin), message, faulty, now));
     }
 
-    /// The id of the event that a message carries, if we can read it.
-    pub(super) fn event_id(&mut self, message: &Message<'_>) -> Option<String> {
-        self.flattener.identify(message.payload?).event_id
-    }
-
-    fn bury(
-        &self,
-        topic: &Arc<str>,
-        origin: &Origin,
-        message: &Message<'_>,
-        faulty: Faulty,
-        now: Micros,
-        batch: &mut Batch,
-    ) {
-        let Faulty { mut reject, identity, mut payload } = faulty;
-        let payload_cut = payload.len() > self.config.dead_letter_payload_bytes;
-        payload.truncate(self.config.dead_letter_payload_bytes);
-        // The letter's size is what it keeps, not what the message had.
-        payload.shrink_to_fit();
-        if let Some((end, _)) = reject.text.char_indices().nth(TEXT_CHARS_MAX) {
-            reject.text.truncate(end);
-        }
-        batch.push_dead_letter(DeadLetter {
-            topic: Arc::clone(topic),
-            partition: message.partition,
-            offset: message.offset,
-            origin: origin.clone(),
-            key: message.key.map(|key| kept_key(key, &self.mapping.secrets)),
-            payload,
-            payload_bytes: message.payload.map_or(0, <[u8]>::len),
-            payload_cut,
-            event_type: identity.event_type,
-            event_id: identity.event_id,
-            reject,
-            // Producers may stamp anything.
-            kafka_timestamp: message
-                .timestamp_ms
-                .map(|ms| ms.saturating_mul(1000))
-                .filter(|&micros| is_storable(micros)),
-            dead_at: now,
-        });
+    /// The ids of the events that a message carries, as far as we can read them.
+    pub(super) fn event_ids(&mut self, message: &Message<'_>) -> Vec<String> {
+        let mapped = self.config.kafka.mapped_name(message.topic);
+        let events = self.flattener.identities(message, mapped);
+        events.into_iter().filter_map(|event| event.event_id).collect()
     }
 }
 
-/// A message's key as a dead letter keeps it. We cut it before masking and again after, because
-/// masking may lengthen it beyond its column.
+fn letter(
+    mapping: &Mapping,
+    config: &Config,
+    (topic, origin): (&Arc<str>, &Origin),
+    message: &Message<'_>,
+    faulty: Faulty,
+    now: Micros,
+) -> DeadLetter {
+    let Faulty { mut reject, identity, mut payload } = faulty;
+    let mapped = config.kafka.mapped_name(topic);
+    let secrets = mapping.secrets_of(mapped);
+    let payload_cut = payload.len() > config.dead_letter_payload_bytes;
+    payload.truncate(config.dead_letter_payload_bytes);
+    // The letter's size is what it keeps, not what the message had.
+    payload.shrink_to_fit();
+    if let Some((end, _)) = reject.text.char_indices().nth(TEXT_CHARS_MAX) {
+        reject.text.truncate(end);
+    }
+    let fitting =
+        |text: Option<String>, max: usize| text.filter(|text| text.chars().count() <= max);
+    DeadLetter {
+        topic: Arc::clone(topic),
+        partition: message.partition,
+        offset: message.offset,
+        origin: origin.clone(),
+        key: message.key.map(|key| kept_key(key, secrets)),
+        headers: kept_headers(message, mapping, mapped),
+        payload,
+        payload_bytes: message.payload.map_or(0, <[u8]>::len),
+        payload_cut,
+        event_type: fitting(identity.event_type, EVENT_TYPE_CHARS_MAX),
+        event_id: fitting(identity.event_id, ID_CHARS_MAX),
+        reject,
+        // Producers may stamp anything.
+        kafka_timestamp: message
+            .timestamp_ms
+            .map(|ms| ms.saturating_mul(1000))
+            .filter(|&micros| is_storable(micros)),
+        dead_at: now,
+    }
+}
+
+/// The headers that the mapping reads, by name. Others may hold anything.
+fn kept_headers(message: &Message<'_>, mapping: &Mapping, topic: &str) -> BTreeMap<String, String> {
+    let names = mapping.topics.get(topic).map_or(&[][..], |plan| &plan.headers);
+    let kept = |name: &String| {
+        let value = std::str::from_utf8(message.header(name)?).ok()?;
+        Some((name.clone(), value.to_owned()))
+    };
+    names.iter().filter_map(kept).collect()
+}
+
+/// A message's key as a dead letter keeps it.
 fn kept_key(key: &[u8], secrets: &Secrets) -> Vec<u8> {
-    let mut kept = mask_key(&key[..key.len().min(KEY_BYTES_MAX)], secrets);
+    let mut kept = key_without_secrets(key, secrets);
     kept.truncate(KEY_BYTES_MAX);
     kept
 }

@@ -8,12 +8,13 @@
 //! Holds true: a message is blamed only if the server refuses a row that comes from it alone;
 //! everything else of the batch is written.
 
-use super::intake::{Intake, Message};
+use super::intake::Intake;
 use super::{Now, Setup};
 use crate::buffer::Batch;
 use crate::consume::{Wanted, reread};
 use crate::flush::{NO_PARTITION, NotWritten, Refused, RefusedRow, Writer, Written};
 use crate::mapping::{Mapping, Table};
+use crate::message::Message;
 use crate::offsets::{OffsetRange, Origin, Source};
 use crate::reject::{Code, Reject};
 use rdkafka::Message as _;
@@ -32,7 +33,7 @@ struct Suspect {
     message: OwnedMessage,
     topic: Arc<str>,
     origin: Origin,
-    event_id: Option<String>,
+    event_ids: Vec<String>,
     verdict: Verdict,
 }
 
@@ -165,16 +166,16 @@ impl Rescuer {
             }
         };
         let suspects = messages.into_iter().map(|message| {
-            let event_id = self.intake.event_id(&Message::of(&message));
+            let event_ids = self.intake.event_ids(&Message::of_owned(&message));
             let topic: Arc<str> = message.topic().into();
             let origin = origin_of(&topic, message.partition(), sources);
-            Suspect { message, topic, origin, event_id, verdict: Verdict::Fine }
+            Suspect { message, topic, origin, event_ids, verdict: Verdict::Fine }
         });
         Some(suspects.collect())
     }
 
     fn append(&mut self, suspect: &Suspect, batch: &mut Batch) {
-        let (message, now) = (Message::of(&suspect.message), Now::read().micros);
+        let (message, now) = (Message::of_owned(&suspect.message), Now::read().micros);
         match &suspect.verdict {
             Verdict::Unsure => {}
             Verdict::Fine => {
@@ -193,7 +194,7 @@ impl Rescuer {
             topic = &*suspect.topic,
             partition = suspect.message.partition(),
             offset = suspect.message.offset(),
-            event_id = suspect.event_id,
+            event_id = suspect.event_ids.first(),
             table = self.setup.mapping.tables[table].name,
             reason = %reject,
             "flush: the server refuses an event, which becomes a dead letter"
@@ -222,7 +223,7 @@ fn accuse(
         let ids = event_ids(&mapping.tables[row.table], batch, row);
         let is_behind = |suspect: &Suspect| {
             matches!(suspect.verdict, Verdict::Fine)
-                && suspect.event_id.as_ref().is_some_and(|id| ids.contains(&id.as_str()))
+                && suspect.event_ids.iter().any(|id| ids.contains(&id.as_str()))
         };
         let behind: Vec<usize> =
             (0..suspects.len()).filter(|&at| is_behind(&suspects[at])).collect();

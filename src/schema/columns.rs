@@ -2,12 +2,14 @@
 
 use super::live::{LiveColumn, LiveTable};
 use super::{Mismatch, Wanted, ddl, quoted, size};
-use crate::mapping::{ColumnSpec, ColumnType, Table};
+use crate::mapping::{ColumnSpec, ColumnType, IntSize, IntType, Table};
 
 /// Bytes of a utf8mb4 character.
 const CHAR_BYTES: i64 = 4;
 /// Largest TEXT, in bytes.
 const TEXT_BYTES: i64 = 65_535;
+/// Most digits of a DECIMAL.
+const DECIMAL_DIGITS: i64 = 65;
 
 /// Reports columns that nothing fills.
 pub(super) fn unmapped(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
@@ -32,25 +34,34 @@ pub(super) fn mapped(table: &Table, live: &LiveTable, mismatches: &mut Vec<Misma
     // The row's size after the fixes so far.
     let mut row_bytes = size::row_bytes(live);
     for spec in &table.columns {
-        let (problem, change) = match live.columns.get(&spec.name) {
+        let (problem, change, is_growth) = match live.columns.get(&spec.name) {
             None => {
                 let added = format!("ADD COLUMN {}", ddl::new(table, spec, row_bytes));
                 row_bytes += size::new_bytes(&spec.ty);
-                ("the column does not exist".to_owned(), added)
+                let takes_null = ddl::takes_null(table, spec);
+                let problem = match takes_null {
+                    true => "the column does not exist",
+                    false => {
+                        "the column does not exist, and the rows that are there have no value for it"
+                    }
+                };
+                (problem.to_owned(), added, takes_null)
             }
             Some(found) => {
                 let problems = problems(table, spec, found);
                 if problems.is_empty() {
                     continue;
                 }
-                (problems.join(", and "), fix(table, spec, found, &mut row_bytes))
+                let is_growth = only_grows(table, spec, found);
+                (problems.join(", and "), fix(table, spec, found, &mut row_bytes), is_growth)
             }
         };
-        mismatches.push(Mismatch::refused(
+        let mismatch = Mismatch::refused(
             format!("{}.{}", table.name, spec.name),
             problem,
             format!("ALTER TABLE {} {change}", quoted(&table.name)),
-        ));
+        );
+        mismatches.push(mismatch.growing(is_growth));
     }
 }
 
@@ -60,15 +71,16 @@ fn problems(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> Vec<String> 
     if live.is_generated {
         problems.push("is GENERATED, so the server refuses values for it".to_owned());
     }
-    if !fits(&spec.ty, live) {
+    if !holds(spec, live) {
         problems.push(format!("is {ty}, which cannot hold every {}", spec.ty.sql()));
     }
     if let Some((charset, collation)) = &live.collation {
-        if spec.ty == ColumnType::Id && !collation.ends_with("_bin") {
+        if spec.ty.is_binary() && !collation.ends_with("_bin") {
             problems.push(format!(
                 "compares ids by {collation}, under which different ones can be equal; it needs a binary collation"
             ));
-        } else if spec.ty != ColumnType::Id && charset != "utf8mb4" {
+        }
+        if spec.ty != ColumnType::Id && charset != "utf8mb4" {
             problems.push(format!("is in character set {charset}, not utf8mb4"));
         }
     }
@@ -81,6 +93,14 @@ fn problems(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> Vec<String> 
     problems
 }
 
+/// Whether the column's fix holds every value of before, as it was: a wider type, or NULL as well.
+fn only_grows(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> bool {
+    let is_widened = wider_for(spec, live, 0).is_some() && !live.is_generated;
+    let keeps_collation = ddl::collation(&spec.ty, live) == live.collation;
+    let narrows_null = ddl::is_key(table, spec) && live.nullable;
+    is_widened && keeps_collation && !narrows_null
+}
+
 /// The clause that makes a column fit, and keeps its values and its other attributes.
 fn fix(table: &Table, spec: &ColumnSpec, live: &LiveColumn, row_bytes: &mut i64) -> String {
     let nullable = if ddl::is_key(table, spec) {
@@ -89,9 +109,9 @@ fn fix(table: &Table, spec: &ColumnSpec, live: &LiveColumn, row_bytes: &mut i64)
         live.nullable || ddl::takes_null(table, spec)
     };
     let others = *row_bytes - size::live_bytes(live);
-    match wider(&spec.ty, live, others).filter(|_| !live.is_generated) {
+    match wider_for(spec, live, others).filter(|_| !live.is_generated) {
         Some(ty) => {
-            if !fits(&spec.ty, live) {
+            if !holds(spec, live) {
                 *row_bytes = others + size::new_bytes(&spec.ty).min(size::ROW_BYTES_MAX);
             }
             let collation = ddl::collation(&spec.ty, live);
@@ -113,6 +133,41 @@ fn fix(table: &Table, spec: &ColumnSpec, live: &LiveColumn, row_bytes: &mut i64)
     }
 }
 
+/// Whether a live column holds every value that a column of the mapping takes.
+fn holds(spec: &ColumnSpec, live: &LiveColumn) -> bool {
+    match spec.ty {
+        ColumnType::Int(_) => holds_range(spec.range, live),
+        _ => fits(&spec.ty, live),
+    }
+}
+
+fn wider_for(spec: &ColumnSpec, live: &LiveColumn, others: i64) -> Option<String> {
+    if holds(spec, live) { Some(live.column_type.clone()) } else { wider(&spec.ty, live, others) }
+}
+
+/// The type of a live column of whole numbers.
+fn int_of(live: &LiveColumn) -> Option<IntType> {
+    let size = IntType::read(&live.data_type)?;
+    // As in `bigint(20) unsigned zerofill`.
+    Some(IntType { is_unsigned: live.column_type.contains("unsigned"), ..size })
+}
+
+fn holds_range((least, greatest): (i128, i128), live: &LiveColumn) -> bool {
+    if let Some(int) = int_of(live) {
+        let (from, to) = int.range();
+        return from <= least && greatest <= to;
+    }
+    let digits_of = |number: i128| i64::try_from(number.unsigned_abs().to_string().len());
+    let is_unsigned = live.column_type.contains("unsigned");
+    live.data_type == "decimal"
+        && (least >= 0 || !is_unsigned)
+        && live.digits.is_some_and(|(digits, scale)| {
+            [least, greatest]
+                .into_iter()
+                .all(|number| digits_of(number).is_ok_and(|n| n <= digits - scale))
+        })
+}
+
 /// Whether a live column holds every value of a type.
 pub(super) fn fits(ty: &ColumnType, live: &LiveColumn) -> bool {
     let (data_type, length) = (live.data_type.as_str(), live.length.unwrap_or(0));
@@ -128,28 +183,50 @@ pub(super) fn fits(ty: &ColumnType, live: &LiveColumn) -> bool {
         ColumnType::Enum(values) if data_type == "enum" => {
             missing_values(values, live).next().is_none()
         }
-        ColumnType::Id | ColumnType::Varchar(_) | ColumnType::Enum(_) => chars(chars_of(ty)),
+        ColumnType::Id
+        | ColumnType::Key(_)
+        | ColumnType::Char(_)
+        | ColumnType::Varchar(_)
+        | ColumnType::Enum(_) => chars(chars_of(ty)),
         ColumnType::Text => matches!(data_type, "text" | "mediumtext" | "longtext"),
-        ColumnType::BigInt => {
-            data_type == "bigint"
-                || data_type == "decimal"
-                    && live.digits.is_some_and(|(digits, scale)| digits - scale >= 19)
+        ColumnType::MediumText => matches!(data_type, "mediumtext" | "longtext"),
+        ColumnType::Varbinary(bytes) => match data_type {
+            "blob" | "mediumblob" | "longblob" => length >= as_i64(*bytes),
+            _ => data_type == "varbinary" && length >= as_i64(*bytes),
+        },
+        ColumnType::Blob => matches!(data_type, "blob" | "mediumblob" | "longblob"),
+        ColumnType::Int(int) => holds_range(int.range(), live),
+        ColumnType::Decimal { digits, scale } => {
+            let (digits, scale) = (i64::from(*digits), i64::from(*scale));
+            data_type == "decimal"
+                && !live.column_type.contains("unsigned")
+                && live.digits.is_some_and(|(live_digits, live_scale)| {
+                    live_scale >= scale && live_digits - live_scale >= digits - scale
+                })
         }
+        ColumnType::Double => data_type == "double" && !live.column_type.contains("unsigned"),
         ColumnType::Boolean => data_type.ends_with("int"),
-        ColumnType::DateTime => data_type == "datetime" && live.precision == Some(6),
+        ColumnType::Date => data_type == "date",
+        ColumnType::DateTime(digits) => {
+            data_type == "datetime" && live.precision.unwrap_or(0) >= i64::from(*digits)
+        }
         ColumnType::Json => matches!(data_type, "json" | "longtext"),
     }
+}
+
+fn as_i64(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The longest value of a text type, in characters.
 fn chars_of(ty: &ColumnType) -> i64 {
     let chars = match ty {
         ColumnType::Id => crate::decode::ID_CHARS_MAX,
-        ColumnType::Varchar(chars) => *chars,
+        ColumnType::Key(chars) | ColumnType::Char(chars) | ColumnType::Varchar(chars) => *chars,
         ColumnType::Enum(values) => values.iter().map(String::len).max().unwrap_or(0),
         _ => 0,
     };
-    i64::try_from(chars).unwrap_or(i64::MAX)
+    as_i64(chars)
 }
 
 fn missing_values<'v>(values: &'v [String], live: &LiveColumn) -> impl Iterator<Item = &'v String> {
@@ -169,9 +246,17 @@ pub(super) fn wider(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<S
             let missing: String = missing.collect();
             Some(format!("{}{missing})", live.column_type.strip_suffix(')')?))
         }
-        ColumnType::Id | ColumnType::Varchar(_) | ColumnType::Enum(_) => {
-            wider_text(chars_of(ty), live, others)
+        ColumnType::Id
+        | ColumnType::Key(_)
+        | ColumnType::Char(_)
+        | ColumnType::Varchar(_)
+        | ColumnType::Enum(_) => wider_text(chars_of(ty), live, others),
+        ColumnType::MediumText => {
+            let is_text =
+                matches!(data_type, "varchar" | "char" | "tinytext" | "text" | "enum" | "set");
+            is_text.then(|| "MEDIUMTEXT".to_owned())
         }
+        ColumnType::Varbinary(_) | ColumnType::Blob => wider_bytes(ty, live, others),
         ColumnType::Text => match data_type {
             "varchar" | "char" | "tinytext" | "enum" | "set" => {
                 let is_small = live.length.unwrap_or(0).saturating_mul(CHAR_BYTES) <= TEXT_BYTES;
@@ -179,20 +264,72 @@ pub(super) fn wider(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<S
             }
             _ => None,
         },
-        ColumnType::BigInt => match data_type {
-            "tinyint" | "smallint" | "mediumint" | "int" => Some("BIGINT".to_owned()),
-            "decimal" => live.digits.map(|(_, scale)| format!("DECIMAL({},{scale})", 19 + scale)),
-            _ => None,
-        },
-        ColumnType::DateTime => {
-            matches!(data_type, "datetime" | "timestamp" | "date").then(|| ty.sql())
+        ColumnType::Int(int) => wider_number(*int, live),
+        ColumnType::Decimal { digits, scale } => {
+            let (digits, scale) = (i64::from(*digits), i64::from(*scale));
+            wider_decimal(digits - scale, scale, live)
+        }
+        ColumnType::Double => {
+            matches!(data_type, "float" | "double").then(|| ColumnType::Double.sql())
+        }
+        ColumnType::DateTime(digits) => {
+            let digits = live.precision.unwrap_or(0).max(i64::from(*digits));
+            let is_time = matches!(data_type, "datetime" | "timestamp" | "date");
+            is_time.then(|| format!("DATETIME({digits})"))
         }
         ColumnType::Json => {
             let is_text =
                 matches!(data_type, "varchar" | "char" | "tinytext" | "text" | "mediumtext");
             is_text.then(|| "LONGTEXT".to_owned())
         }
-        ColumnType::Boolean => None,
+        ColumnType::Boolean | ColumnType::Date => None,
+    }
+}
+
+/// The smallest type that holds a column's whole numbers and those of another type.
+fn wider_number(int: IntType, live: &LiveColumn) -> Option<String> {
+    if let Some(found) = int_of(live) {
+        let ((least, greatest), (from, to)) = (int.range(), found.range());
+        let both = (least.min(from), greatest.max(to));
+        let sizes = [IntSize::Tiny, IntSize::Small, IntSize::Medium, IntSize::Int, IntSize::Big];
+        let mut types = sizes
+            .into_iter()
+            .flat_map(|size| [false, true].map(|is_unsigned| IntType { size, is_unsigned }));
+        let fits = |ty: &IntType| ty.range().0 <= both.0 && both.1 <= ty.range().1;
+        // Signed and unsigned 64-bit numbers only fit a decimal together.
+        return Some(types.find(fits).map_or_else(|| "DECIMAL(20,0)".to_owned(), IntType::sql));
+    }
+    let (least, greatest) = int.range();
+    let digits = least.unsigned_abs().max(greatest.unsigned_abs()).to_string().len();
+    wider_decimal(as_i64(digits), 0, live)
+}
+
+/// A decimal that holds the column's values and others, if it holds numbers without a fraction that floats.
+fn wider_decimal(whole: i64, scale: i64, live: &LiveColumn) -> Option<String> {
+    let (live_whole, live_scale) = match int_of(live) {
+        Some(int) => (as_i64(int.range().1.to_string().len()), 0),
+        None if live.data_type == "decimal" => {
+            let (digits, scale) = live.digits?;
+            (digits - scale, scale)
+        }
+        None => return None,
+    };
+    let scale = scale.max(live_scale);
+    let digits = whole.max(live_whole) + scale;
+    (digits <= DECIMAL_DIGITS).then(|| format!("DECIMAL({digits},{scale})"))
+}
+
+fn wider_bytes(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<String> {
+    let needed = as_i64(ty.bytes_max().unwrap_or(0)).max(live.length.unwrap_or(0));
+    match live.data_type.as_str() {
+        "varbinary" | "binary"
+            if matches!(ty, ColumnType::Varbinary(_)) && size::fits_row(others + needed + 2) =>
+        {
+            Some(format!("VARBINARY({needed})"))
+        }
+        "varbinary" | "binary" | "tinyblob" if needed <= TEXT_BYTES => Some("BLOB".to_owned()),
+        "varbinary" | "binary" | "tinyblob" | "blob" => Some("MEDIUMBLOB".to_owned()),
+        _ => None,
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn new(table: &Table, spec: &ColumnSpec, row_bytes: i64) -> String {
         "NULL"
     } else if matches!(table.kind, TableKind::Entity { .. })
         && !is_key(table, spec)
-        && ty.starts_with("VARCHAR")
+        && (ty.starts_with("VARCHAR") || ty.starts_with("CHAR"))
     {
         "NOT NULL DEFAULT ''"
     } else {
@@ -46,7 +46,8 @@ pub(super) fn new(table: &Table, spec: &ColumnSpec, row_bytes: i64) -> String {
 /// The type that holds the same values but is stored apart from the row, if there is one.
 fn apart(ty: &ColumnType) -> String {
     match ty {
-        ColumnType::Varchar(_) => ColumnType::Text.sql(),
+        ColumnType::Char(_) | ColumnType::Varchar(_) => ColumnType::Text.sql(),
+        ColumnType::Varbinary(_) => ColumnType::Blob.sql(),
         _ => ty.sql(),
     }
 }
@@ -61,11 +62,17 @@ pub(super) fn create_table(wanted: &Wanted<'_>, table: &Table) -> String {
         let before = narrow_first.iter().take_while(|other| !std::ptr::eq(**other, spec));
         new(table, spec, before.map(|spec| bytes(spec)).sum())
     });
-    let columns: Vec<String> = columns.collect();
+    let mut columns: Vec<String> = columns.collect();
+    // The mapping may have columns of these names.
+    let has = |name: &str| wanted.columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+    if !has("id") {
+        columns.insert(0, "`id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY".to_owned());
+    }
+    if !has("created_at") {
+        columns.push("`created_at` DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP".to_owned());
+    }
     format!(
-        "CREATE TABLE {} (`id` BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, {}, \
-         `created_at` DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, UNIQUE KEY {} ({})) \
-         ENGINE = InnoDB CHARACTER SET {} COLLATE {}",
+        "CREATE TABLE {} ({}, UNIQUE KEY {} ({})) ENGINE = InnoDB CHARACTER SET {} COLLATE {}",
         quoted(wanted.name),
         columns.join(", "),
         quoted(&wanted.key_name()),
@@ -136,8 +143,11 @@ pub(super) fn collation(ty: &ColumnType, live: &LiveColumn) -> Option<(String, S
         let binary = format!("{charset}_bin");
         return Some((charset, if is_binary { collation } else { binary }));
     }
-    if charset == "utf8mb4" {
+    if charset == "utf8mb4" && (!ty.is_binary() || collation.ends_with("_bin")) {
         return Some((charset, collation));
+    }
+    if ty.is_binary() {
+        return Some((COLLATION.0.to_owned(), "utf8mb4_bin".to_owned()));
     }
     let own = |collation: &str| (COLLATION.0.to_owned(), collation.to_owned());
     // The same collation in the larger character set, if it exists.

@@ -56,8 +56,10 @@ fn missing(wanted: &Wanted<'_>, live: &LiveTable) -> Mismatch {
     };
     let problem =
         format!("has no unique key {name} over the whole columns ({columns}), in this order");
+    let mut is_growth = false;
     let fix = match size::key_bytes(&wanted.key, live) {
         Some(bytes) if bytes <= size::KEY_BYTES_MAX => {
+            is_growth = drop.is_empty();
             format!("ALTER TABLE {} {drop}{add}", quoted(wanted.name))
         }
         Some(bytes) => format!(
@@ -66,7 +68,7 @@ fn missing(wanted: &Wanted<'_>, live: &LiveTable) -> Mismatch {
         ),
         None => "VARCHAR columns first: ids have at most 50 characters, and a key cannot cover a whole TEXT".to_owned(),
     };
-    Mismatch::refused(wanted.name, problem, fix)
+    Mismatch::refused(wanted.name, problem, fix).growing(is_growth)
 }
 
 /// Whether two events can never collide under a key: it includes the whole needed key, or a number or
@@ -110,5 +112,11 @@ fn colliding(wanted: &Wanted<'_>, live: &LiveTable, name: &str, key: &LiveKey) -
     // `missing` drops a key that has the needed one's name.
     let fix =
         (name != wanted.key_name()).then(|| format!("ALTER TABLE {} {drop}", quoted(wanted.name)));
-    Mismatch { severity: Severity::Refused, place: wanted.name.to_owned(), problem, fix }
+    Mismatch {
+        severity: Severity::Refused,
+        place: wanted.name.to_owned(),
+        problem,
+        fix,
+        is_growth: false,
+    }
 }

@@ -5,7 +5,7 @@
 use super::live::{LiveColumn, LiveTable};
 use super::{Mismatch, columns, ddl, quoted, size};
 use crate::dead_letter;
-use crate::mapping::ColumnType::{self, BigInt, DateTime, Varchar};
+use crate::mapping::ColumnType::{self, Varchar};
 use crate::offsets::{CLUSTER_ID_CHARS_MAX, TOPIC_ID_CHARS};
 
 /// What a column has to hold.
@@ -26,13 +26,14 @@ use Holds::{Bytes, Mapped, Name, Number};
 const INTEGERS: [&str; 5] = ["tinyint", "smallint", "mediumint", "int", "bigint"];
 
 /// The columns of `migrations/`, and whether they allow NULL.
-const COLUMNS: [(&str, Holds, bool); 16] = [
+const COLUMNS: [(&str, Holds, bool); 17] = [
     ("topic", Name(249), false),
     ("kafka_partition", Number("INT"), false),
-    ("kafka_offset", Mapped(BigInt), false),
+    ("kafka_offset", Mapped(ColumnType::BIGINT), false),
     ("topic_id", Name(TOPIC_ID_CHARS), false),
     ("cluster_id", Name(CLUSTER_ID_CHARS_MAX), false),
     ("message_key", Bytes(1024, "VARBINARY(1024)"), true),
+    ("message_headers", Mapped(ColumnType::MediumText), true),
     ("payload", Bytes(16_777_215, "MEDIUMBLOB"), false),
     ("payload_bytes", Number("INT"), false),
     ("payload_cut", Number("TINYINT"), false),
@@ -40,9 +41,9 @@ const COLUMNS: [(&str, Holds, bool); 16] = [
     ("event_id", Mapped(Varchar(50)), true),
     ("error_code", Mapped(Varchar(64)), false),
     ("error_text", Mapped(Varchar(1024)), false),
-    ("kafka_timestamp", Mapped(DateTime), true),
-    ("dead_at", Mapped(DateTime), false),
-    ("replayed_at", Mapped(DateTime), true),
+    ("kafka_timestamp", Mapped(ColumnType::DATETIME), true),
+    ("dead_at", Mapped(ColumnType::DATETIME), false),
+    ("replayed_at", Mapped(ColumnType::DATETIME), true),
 ];
 
 impl Holds {

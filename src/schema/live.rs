@@ -10,6 +10,15 @@ pub struct LiveSchema {
     pub server: LiveServer,
 }
 
+impl LiveSchema {
+    /// Of a database that does not exist yet.
+    #[must_use]
+    pub fn empty() -> Self {
+        let server = LiveServer { dialect: Dialect::MySql, now: 0, timestamp_ends: i64::MAX };
+        Self { tables: BTreeMap::new(), server }
+    }
+}
+
 /// What the checks need to know of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveServer {

@@ -44,11 +44,19 @@ pub(super) fn row_bytes(live: &LiveTable) -> i64 {
 pub(super) fn new_bytes(ty: &ColumnType) -> i64 {
     match ty {
         ColumnType::Id => 52,
-        ColumnType::Varchar(chars) => {
+        ColumnType::Varchar(chars) | ColumnType::Key(chars) => {
             i64::try_from(*chars).unwrap_or(i64::MAX / 8) * CHAR_BYTES + 2
         }
-        ColumnType::Text | ColumnType::Json => POINTER,
-        ColumnType::Enum(_) | ColumnType::BigInt | ColumnType::Boolean | ColumnType::DateTime => 16,
+        ColumnType::Char(chars) => i64::try_from(*chars).unwrap_or(i64::MAX / 8) * CHAR_BYTES,
+        ColumnType::Varbinary(bytes) => i64::try_from(*bytes).unwrap_or(i64::MAX / 8) + 2,
+        ColumnType::Text | ColumnType::MediumText | ColumnType::Blob | ColumnType::Json => POINTER,
+        ColumnType::Decimal { digits, .. } => i64::from(*digits) / 2 + 2,
+        ColumnType::Enum(_)
+        | ColumnType::Int(_)
+        | ColumnType::Double
+        | ColumnType::Boolean
+        | ColumnType::Date
+        | ColumnType::DateTime(_) => 16,
     }
 }
 

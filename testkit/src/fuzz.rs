@@ -9,6 +9,7 @@ use sluicegate::mysql::Dialect;
 use sluicegate::mysql::JsonLimits;
 use sluicegate::offsets::Origin;
 use sluicegate::reject::{Code, Reject};
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 static MAPPING: LazyLock<Arc<Mapping>> = LazyLock::new(|| Arc::new(Mapping::built_in().unwrap()));
@@ -22,10 +23,10 @@ pub fn load(message: &[u8]) {
     for (dialect, json_limits) in DIALECTS {
         let mut flattener = Flattener::new(Arc::clone(&MAPPING), json_limits);
         let mut batch = Batch::new(&MAPPING);
-        flattener.load("order", NEIGHBOUR.as_bytes(), &mut batch).unwrap();
+        flattener.load_value("order", NEIGHBOUR.as_bytes(), &mut batch).unwrap();
         let mut before = statements(&batch, dialect);
         for topic in MAPPING.topic_names() {
-            let loaded = flattener.load(topic, message, &mut batch);
+            let loaded = flattener.load_value(topic, message, &mut batch);
             let after = statements(&batch, dialect);
             match loaded {
                 Ok(_) => before = after,
@@ -73,8 +74,8 @@ fn assert_letters(batch: &Batch, dialect: Dialect) {
     let next = statements.dead_letters(&batch.dead_letters, 0, LIMITS, &mut text);
     let row = rows_of(&text).remove(0);
     assert_eq!(next, 1);
-    assert_eq!(row[6].as_deref(), Some(&*batch.dead_letters[0].payload));
-    assert_eq!(row[12].as_deref(), Some(batch.dead_letters[0].reject.text.as_bytes()));
+    assert_eq!(row[7].as_deref(), Some(&*batch.dead_letters[0].payload));
+    assert_eq!(row[13].as_deref(), Some(batch.dead_letters[0].reject.text.as_bytes()));
 }
 
 fn letter(payload: Vec<u8>, text: &str) -> DeadLetter {
@@ -84,6 +85,7 @@ fn letter(payload: Vec<u8>, text: &str) -> DeadLetter {
         offset: 0,
         origin: Origin::default(),
         key: Some(payload.clone()),
+        headers: BTreeMap::new(),
         payload_bytes: payload.len(),
         payload_cut: false,
         payload,
@@ -141,7 +143,7 @@ pub fn statement(bytes: &[u8]) -> Vec<Written> {
     }
     statements.dead_letters(&[letter(bytes.to_vec(), &text)], 0, LIMITS, &mut statement);
     let row = literals_of(&statement).remove(0);
-    for (column, value) in [(5, bytes), (6, bytes), (12, text.as_bytes())] {
+    for (column, value) in [(5, bytes), (7, bytes), (13, text.as_bytes())] {
         assert_eq!(value_of(row[column]).as_deref(), Some(value));
         written.push(Written { value: value.to_vec(), literal: row[column].to_owned() });
     }

@@ -48,7 +48,10 @@ pub async fn rows(connection: &mut MySqlConnection, table: &str) -> Vec<Row> {
 
 fn value(name: &str, ty: &str, text: String) -> Value {
     match ty {
-        "bigint" | "int" | "tinyint" => Value::from(text.parse::<i64>().unwrap()),
+        "bigint" | "int" | "smallint" | "tinyint" => match text.parse::<i64>() {
+            Ok(number) => Value::from(number),
+            Err(_) => Value::from(text.parse::<u64>().unwrap()),
+        },
         // MariaDB's JSON is LONGTEXT.
         "json" | "longtext" => {
             serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"))

@@ -65,6 +65,7 @@ impl Driver {
             key: None,
             payload: Some(b"{}"),
             timestamp_ms: None,
+            headers: sluicegate::message::Headers::None,
         };
         self.pump.message(&message, self.now);
     }

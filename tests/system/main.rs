@@ -9,4 +9,5 @@
 
 mod contract;
 mod group;
+mod own;
 mod properties;

@@ -55,6 +55,9 @@ const fn room(
 /// forbidden, and what it grants without need is a fault of the row.
 const ROOMS: &[Room] = &[
     room("datetime", "", "", &[]),
+    room("exact", "", "", &[]),
+    room("literal", "", "", &[]),
+    room("message", "", "rdkafka", &[]),
     room("clock", "datetime", "jiff", &[]),
     room("reject", "", "", &[]),
     room("offsets", "", "", &[]),
@@ -69,12 +72,17 @@ const ROOMS: &[Room] = &[
     room("mysql/retry", "", "sqlx", &[]),
     room("mysql/session", "", "", &[]),
     room("decode", "datetime reject", "serde simd_json", &[]),
-    room("mapping", "redact decode", "toml", &[]),
+    room("mapping", "datetime exact redact decode", "serde toml", &[]),
     room("mapping/directory", "", "", &[Io]),
-    room("dead_letter", "datetime reject offsets", "", &[]),
+    room("dead_letter", "datetime reject offsets", "serde_json", &[]),
     room("dead_letter/adopt", "offsets", "sqlx", &[Async]),
     room("buffer", "datetime offsets mapping dead_letter", "", &[]),
-    room("flatten", "datetime reject redact mysql decode mapping buffer", "simd_json", &[]),
+    room(
+        "flatten",
+        "datetime exact literal message reject redact mysql decode mapping buffer",
+        "base64 sha2 simd_json",
+        &[],
+    ),
     room("schema", "offsets mysql decode mapping dead_letter ledger", "", &[]),
     room("schema/read", "mysql mapping dead_letter ledger", "sqlx", &[Async, Sql]),
     room(
@@ -86,7 +94,12 @@ const ROOMS: &[Room] = &[
     room("flush/bisect", "", "", &[]),
     room("flush/merge", "mysql mapping", "", &[]),
     room("flush/parts", "mapping buffer", "", &[]),
-    room("flush/statement", "datetime mysql mapping dead_letter buffer offsets ledger", "", &[Sql]),
+    room(
+        "flush/statement",
+        "datetime literal mysql mapping dead_letter buffer offsets ledger",
+        "",
+        &[Sql],
+    ),
     room(
         "config",
         "offsets mysql buffer flatten flush",
@@ -97,15 +110,15 @@ const ROOMS: &[Room] = &[
     room("consume", "clock offsets ledger", "rdkafka tracing", &[Io, Threads, Unsafe]),
     room(
         "pipeline",
-        "datetime clock reject offsets health mysql mapping buffer flush config consume ledger",
+        "datetime clock message reject offsets health mysql mapping buffer flush config consume ledger",
         "rdkafka tokio tracing",
         &[Threads, Async],
     ),
     room("pipeline/begin", "offsets config consume ledger", "", &[]),
     room(
         "pipeline/intake",
-        "datetime reject offsets redact mapping dead_letter buffer flatten config",
-        "rdkafka",
+        "datetime message reject offsets redact decode mapping dead_letter buffer flatten config",
+        "",
         &[],
     ),
     room("pipeline/lag", "", "rdkafka", &[]),
@@ -116,11 +129,16 @@ const ROOMS: &[Room] = &[
         "metrics",
         &[],
     ),
-    room("pipeline/pump", "offsets health buffer consume ledger flush", "rdkafka tracing", &[]),
+    room(
+        "pipeline/pump",
+        "message offsets health buffer consume ledger flush",
+        "rdkafka tracing",
+        &[],
+    ),
     room("pipeline/partitions", "offsets commit ledger", "", &[]),
     room("pipeline/timers", "", "", &[]),
     room("pipeline/until_end", "offsets", "rdkafka", &[]),
-    room("migrate", "clock ledger mysql", "sqlx tokio tracing", &[Async, Sql]),
+    room("migrate", "clock ledger mysql mapping schema", "sqlx tokio tracing", &[Async, Sql]),
     room(
         "status",
         "datetime clock health config",
@@ -135,7 +153,7 @@ const ROOMS: &[Room] = &[
     ),
     room(
         "commands",
-        "datetime clock reject offsets health mysql mapping dead_letter buffer flatten schema flush \
+        "datetime clock message reject offsets health mysql mapping dead_letter buffer flatten schema flush \
          config consume pipeline migrate status http ledger",
         "anyhow clap comfy_table console indicatif loadgen metrics_exporter_prometheus rdkafka serde \
          serde_json sqlx tempfile tokio tracing ureq",

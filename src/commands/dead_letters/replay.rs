@@ -133,18 +133,22 @@ impl Replay {
                 self.outcome.cut += 1;
                 continue;
             }
-            let payload = store::payload(connection, &letter.name).await.map_err(said)?;
-            let topic = self.config.kafka.mapped_name(&letter.name.address.topic);
+            let kept = store::kept(connection, &letter.name).await.map_err(said)?;
+            let Some(kept) = kept else { continue };
+            let address = &letter.name.address;
+            let (topic, message) =
+                (self.config.kafka.mapped_name(&address.topic), kept.message(address));
             self.probe.clear();
-            match self.flattener.load(topic, &payload, &mut self.probe) {
-                Err(faulty) => self.is_still_faulty(faulty.reject.code),
-                Ok(_) if self.is_loaded(connection).await.map_err(said)? => {
+            let loaded_now = self.flattener.load(&message, topic, &mut self.probe);
+            match loaded_now.map(|_| ()).map_err(|faulty| faulty.reject.code) {
+                Err(code) => self.is_still_faulty(code),
+                Ok(()) if self.is_loaded(connection).await.map_err(said)? => {
                     // The whole event is there, its secrets included: writing it again from a
                     // redacted payload would lose them.
                     loaded.push(letter.name.clone());
                 }
-                Ok(_) => {
-                    let again = self.flattener.load(topic, &payload, &mut self.batch);
+                Ok(()) => {
+                    let again = self.flattener.load(&message, topic, &mut self.batch);
                     debug_assert!(again.is_ok(), "the same payload, the same verdict");
                     valid.push(letter);
                 }
@@ -173,9 +177,12 @@ impl Replay {
             Err(error) if error.rows().is_empty() => return Err(error.into()),
             Err(_) => {
                 for letter in letters {
-                    let payload = store::payload(connection, &letter.name).await.map_err(said)?;
-                    let topic = self.config.kafka.mapped_name(&letter.name.address.topic);
-                    if self.flattener.load(topic, &payload, &mut self.batch).is_ok() {
+                    let kept = store::kept(connection, &letter.name).await.map_err(said)?;
+                    let Some(kept) = kept else { continue };
+                    let address = &letter.name.address;
+                    let topic = self.config.kafka.mapped_name(&address.topic);
+                    let message = kept.message(address);
+                    if self.flattener.load(&message, topic, &mut self.batch).is_ok() {
                         match self.writer.flush(&self.batch).await {
                             Ok(_) => done.push(letter.name.clone()),
                             Err(error) if error.rows().is_empty() => return Err(error.into()),

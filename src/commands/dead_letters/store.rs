@@ -6,8 +6,12 @@
 
 use super::address::{Address, Name};
 use crate::datetime::{self, Micros};
+use crate::mapping::TOMBSTONE;
+use crate::message::{Headers, Message};
+use rdkafka::message::{Header, OwnedHeaders};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{MySql, QueryBuilder, Row};
+use std::collections::BTreeMap;
 
 /// Rows per `DELETE`, so that a purge of millions does not hold its locks for long.
 const PURGE_ROWS: u32 = 5_000;
@@ -236,14 +240,61 @@ fn counted(row: &MySqlRow) -> Result<Counted, sqlx::Error> {
     })
 }
 
-/// The payload of a letter; empty if it is gone.
-pub(super) async fn payload(
+/// What a letter keeps of its message.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Without its secrets; `None`: a tombstone.
+    pub payload: Option<Vec<u8>>,
+    pub key: Option<Vec<u8>>,
+    pub headers: Option<OwnedHeaders>,
+    pub timestamp_ms: Option<i64>,
+}
+
+impl Kept {
+    /// The message at its place in Kafka.
+    pub(super) fn message<'k>(&'k self, address: &'k Address) -> Message<'k> {
+        Message {
+            topic: &address.topic,
+            partition: address.partition,
+            offset: address.offset,
+            key: self.key.as_deref(),
+            payload: self.payload.as_deref(),
+            timestamp_ms: self.timestamp_ms,
+            headers: self.headers.as_ref().map_or(Headers::None, Headers::Kept),
+        }
+    }
+}
+
+/// The same of this letter; `None` if it is gone.
+pub(super) async fn kept(
     connection: &mut MySqlConnection,
     name: &Name,
-) -> Result<Vec<u8>, sqlx::Error> {
-    let mut query = QueryBuilder::new("SELECT payload FROM dead_letters WHERE FALSE");
+) -> Result<Option<Kept>, sqlx::Error> {
+    let mut query = QueryBuilder::new(
+        "SELECT payload, message_key, message_headers, event_type, \
+         TIMESTAMPDIFF(MICROSECOND, '1970-01-01', kafka_timestamp) FROM dead_letters WHERE FALSE",
+    );
     push_or_name(&mut query, name);
-    Ok(query.build_query_scalar().fetch_optional(connection).await?.unwrap_or_default())
+    let Some(row) = query.build().fetch_optional(connection).await? else { return Ok(None) };
+    let payload: Vec<u8> = row.try_get(0)?;
+    let event_type: Option<String> = row.try_get(3)?;
+    let headers: Option<String> = row.try_get(2)?;
+    let micros: Option<i64> = row.try_get(4)?;
+    let is_tombstone = payload.is_empty() && event_type.as_deref() == Some(TOMBSTONE);
+    Ok(Some(Kept {
+        payload: (!is_tombstone).then_some(payload),
+        key: row.try_get(1)?,
+        headers: headers.as_deref().and_then(read_headers),
+        timestamp_ms: micros.map(|micros| micros.div_euclid(1000)),
+    }))
+}
+
+fn read_headers(text: &str) -> Option<OwnedHeaders> {
+    let headers: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+    let add = |kept: OwnedHeaders, (key, value): (&String, &String)| {
+        kept.insert(Header { key, value: Some(value) })
+    };
+    Some(headers.iter().fold(OwnedHeaders::new(), add))
 }
 
 /// Marks letters as replayed now.

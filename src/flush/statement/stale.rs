@@ -10,7 +10,7 @@
 
 use super::push_text;
 use crate::buffer::{Batch, NULL, Rows};
-use crate::mapping::{Mapping, Table, TableId, TableKind};
+use crate::mapping::{Mapping, Storage, Table, TableId, TableKind};
 use std::ops::Range;
 
 /// Entities in one statement. Few enough that MariaDB does not turn the list into a derived table
@@ -72,17 +72,21 @@ impl<'m> StaleLines<'m> {
 
     fn look_at(&self, ids: &[&str]) -> String {
         let key = &self.lines.columns[Table::KEY].name;
+        let shown = match self.is_key_text() {
+            true => format!("owner.`{key}`"),
+            false => format!("CAST(owner.`{key}` AS CHAR)"),
+        };
         let number = &self.lines.columns[Table::LINE].name;
         let (lines, owner) = (&self.lines.name, &self.owner.name);
         // Ordered by the whole index, since MySQL sorts all lines if the key is left out.
         let mut text = format!(
-            "SELECT owner.`{key}` FROM `{owner}` AS owner FORCE INDEX (`uq_{owner}`) \
+            "SELECT {shown} FROM `{owner}` AS owner FORCE INDEX (`uq_{owner}`) \
              WHERE (owner.event_timestamp, owner.event_id) <> \
              (SELECT line.event_timestamp, line.event_id FROM `{lines}` AS line FORCE INDEX (`uq_{lines}`) \
              WHERE line.`{key}` = owner.`{key}` ORDER BY line.`{key}` DESC, line.`{number}` DESC LIMIT 1) \
              AND owner.`{key}` IN ("
         );
-        push_list(&mut text, ids);
+        self.push_list(&mut text, ids);
         text
     }
 
@@ -97,15 +101,23 @@ impl<'m> StaleLines<'m> {
              WHERE (line.event_timestamp <> owner.event_timestamp OR line.event_id <> owner.event_id) \
              AND line.`{key}` IN ("
         );
-        push_list(&mut text, ids);
+        self.push_list(&mut text, ids);
         text
     }
-}
 
-fn push_list(text: &mut String, ids: &[impl AsRef<str>]) {
-    for (index, id) in ids.iter().enumerate() {
-        text.push_str(if index == 0 { "" } else { "," });
-        push_text(text, id.as_ref());
+    fn is_key_text(&self) -> bool {
+        self.lines.columns[Table::KEY].storage == Storage::Text
     }
-    text.push(')');
+
+    /// Numbers stay numbers: the server would compare texts with them inexactly.
+    fn push_list(&self, text: &mut String, ids: &[impl AsRef<str>]) {
+        for (index, id) in ids.iter().enumerate() {
+            text.push_str(if index == 0 { "" } else { "," });
+            match self.is_key_text() {
+                true => push_text(text, id.as_ref()),
+                false => text.push_str(id.as_ref()),
+            }
+        }
+        text.push(')');
+    }
 }

@@ -13,7 +13,7 @@ fn batch(mapping: &Arc<Mapping>, events: &[(&str, String)]) -> Batch {
     let mut batch = Batch::new(mapping);
     let mut flattener = Flattener::new(Arc::clone(mapping), JsonLimits::MYSQL);
     for (topic, event) in events {
-        flattener.load(topic, event.as_bytes(), &mut batch).unwrap();
+        flattener.load_value(topic, event.as_bytes(), &mut batch).unwrap();
     }
     batch
 }

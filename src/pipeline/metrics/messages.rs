@@ -38,13 +38,16 @@ impl Tally {
     }
 
     /// What became of it.
-    pub(in crate::pipeline) fn taken(&mut self, topic: &Arc<str>, taken: Taken) {
+    pub(in crate::pipeline) fn taken(&mut self, topic: &Arc<str>, taken: Taken<'_>) {
         match taken {
             Taken::Skipped => self.topic(topic).skipped += 1,
-            Taken::Event(label) => self.events[label] += 1,
-            Taken::Ignored(label) => {
-                self.events[label] += 1;
-                self.topic(topic).ignored += 1;
+            Taken::Events(events) => {
+                for event in events {
+                    self.events[event.label] += 1;
+                    if event.is_ignored {
+                        self.topic(topic).ignored += 1;
+                    }
+                }
             }
             Taken::Rejected(code) => *self.topic(topic).rejected.entry(code).or_default() += 1,
         }

@@ -2,7 +2,7 @@
 
 use super::Pump;
 use crate::flush::{NotWritten, WentBack};
-use crate::pipeline::intake::Message;
+use crate::message::Message;
 use crate::pipeline::partitions::Arrival;
 use crate::pipeline::timers::Timer;
 use crate::pipeline::{Flushed, Now, PipelineError};

@@ -172,6 +172,7 @@ impl Simulation<'_> {
                 key: None,
                 payload: Some(&logged.payload),
                 timestamp_ms: Some(now.micros / 1000),
+                headers: sluicegate::message::Headers::None,
             };
             *position += 1;
             if !instance.pump.message(&message, now) {

@@ -171,6 +171,7 @@ fn login(offset: i64, origin: &Origin, event_id: &str) -> DeadLetter {
         partition: 0,
         offset,
         origin: origin.clone(),
+        headers: std::collections::BTreeMap::new(),
         key: None,
         payload_bytes: payload.len(),
         payload: payload.into_bytes(),

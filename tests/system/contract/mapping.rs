@@ -142,7 +142,7 @@ async fn ignored_events_have_a_metric() {
 #[tokio::test]
 async fn faults_of_mapping_files_are_listed_by_check_and_run() {
     let only_names = "topic = 'ticket'\nkey = 'ticket_id'\n";
-    let secret = "topic = 'card'\nkey = 'card_id'\nignore = ['*']\n[entity]\ntable = 'cards'\ncreated_by = 'card.made'\ncolumns = []\n[[entity.changing]]\nname = 'number'\ntype = 'text'\nfrom = 'Payment.number'\non = [{ event = 'card.used', from = 'payment.number' }]\n[[entity.lines]]\ntable = 'card_uses'\neach = 'audit.uses'\nnumber = 'n'\ncolumns = [{ name = 'sku', type = 'text', from = 'items[0].sku' }]\n";
+    let secret = "topic = 'card'\nkey = 'card_id'\nignore = ['*']\nredact = ['payment', 'audit']\n[entity]\ntable = 'cards'\ncreated_by = 'card.made'\ncolumns = []\n[[entity.changing]]\nname = 'number'\ntype = 'text'\nfrom = 'Payment.number'\non = [{ event = 'card.used', from = 'payment.number' }]\n[[entity.lines]]\ntable = 'card_uses'\neach = 'audit.uses'\nnumber = 'n'\ncolumns = [{ name = 'sku', type = 'text', from = 'items[0].sku' }]\n";
     let nothing = "event types that this file does not name would go nowhere";
     let cases: [(Files<'_>, &[&str]); 5] = [
         (&[("ticket.toml", only_names)], &["ticket.toml:1: ticket: ", nothing]),
@@ -154,10 +154,10 @@ async fn faults_of_mapping_files_are_listed_by_check_and_run() {
         (
             &[("card.toml", secret)],
             &[
-                "card.toml:11: Payment.number: leads through a redacted key",
-                "card.toml:12: payment.number: leads through a redacted key",
-                "card.toml:15: audit.uses: leads through a redacted key",
-                "card.toml:17: sku: \"items[0].sku\" points into an array",
+                "card.toml:12: Payment.number: leads through a redacted key",
+                "card.toml:13: payment.number: leads through a redacted key",
+                "card.toml:16: audit.uses: leads through a redacted key",
+                "card.toml:18: sku: \"items[0].sku\" points into an array",
             ],
         ),
         (

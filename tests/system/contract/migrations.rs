@@ -1,7 +1,8 @@
 //! Instances that migrate one database at once, with and without a lock between them.
 
 use sluicegate::commands::check::SCHEMA_FITS;
-use sluicegate::migrate::{migrate, migrate_without_lock};
+use sluicegate::mapping::Mapping;
+use sluicegate::migrate::{Wanted, migrate, migrate_without_lock};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 use std::time::Duration;
@@ -29,12 +30,16 @@ async fn instances_without_a_lock_between_them_all_end_well(server: Server) {
         let tasks: Vec<_> = (0..INSTANCES)
             .map(|_| {
                 let product = world.product_server();
-                tokio::spawn(async move { migrate_without_lock(&product).await })
+                tokio::spawn(async move {
+                    let mapping = Mapping::built_in().unwrap();
+                    let wanted = Wanted { mapping: &mapping, has_built_in: true };
+                    migrate_without_lock(&product, wanted).await
+                })
             })
             .collect();
         let mut applied = 0;
         for task in tasks {
-            applied += task.await.unwrap().unwrap();
+            applied += task.await.unwrap().unwrap().files;
         }
         let mut connection = world.connect().await;
         let notes =
@@ -51,19 +56,21 @@ async fn instances_without_a_lock_between_them_all_end_well(server: Server) {
 async fn a_migration_that_was_interrupted_is_repeated(server: Server) {
     let Some(world) = World::new(server) else { return };
     let product = world.product_server();
-    let all = migrate(&product).await.unwrap();
+    let all = world.migrate_built_in().await;
     assert!(all > 0);
     let mut connection = world.connect().await;
     connection.execute("UPDATE _sqlx_migrations SET success = 0 WHERE version = 3").await.unwrap();
     connection.execute("DROP TABLE order_items").await.unwrap();
-    assert_eq!(migrate(&product).await.unwrap(), 1);
-    assert_eq!(migrate(&product).await.unwrap(), 0);
+    assert_eq!(world.migrate_built_in().await, 1);
+    assert_eq!(world.migrate_built_in().await, 0);
     connection.execute("SELECT 1 FROM order_items").await.unwrap();
     connection
         .execute("UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 3")
         .await
         .unwrap();
-    let error = migrate(&product).await.unwrap_err().to_string();
+    let mapping = Mapping::built_in().unwrap();
+    let wanted = Wanted { mapping: &mapping, has_built_in: true };
+    let error = migrate(&product, wanted).await.unwrap_err().to_string();
     assert!(error.contains("migration 3 was applied by"), "{error}");
     world.end().await;
 }
@@ -91,8 +98,7 @@ async fn letters_get_an_origin_from_every_state_in_between(server: Server) {
         "COMMENT = 'all done, but not noted'".to_owned(),
     ];
     let Some(world) = World::new(server) else { return };
-    let product = world.product_server();
-    migrate(&product).await.unwrap();
+    world.migrate_built_in().await;
     let mut connection = world.connect().await;
     for state in states {
         let alter = format!("ALTER TABLE dead_letters {state}");
@@ -102,7 +108,7 @@ async fn letters_get_an_origin_from_every_state_in_between(server: Server) {
             connection.execute(OLD_LETTER).await.unwrap();
         }
         let started = std::time::Instant::now();
-        assert_eq!(migrate(&product).await.unwrap(), 1, "{state}");
+        assert_eq!(world.migrate_built_in().await, 1, "{state}");
         assert!(started.elapsed() < PATIENCE, "{state}: it was in its own way");
         let key = letters_key(&mut connection).await;
         assert_eq!(key, "topic,kafka_partition,kafka_offset,topic_id,cluster_id", "{state}");
@@ -118,7 +124,7 @@ async fn letters_get_an_origin_from_every_state_in_between(server: Server) {
 /// An instance of the version before, which runs on after the migration, writes letters, and each once.
 async fn letters_of_the_version_before(server: Server) {
     let Some(world) = World::new(server) else { return };
-    migrate(&world.product_server()).await.unwrap();
+    world.migrate_built_in().await;
     let mut connection = world.connect().await;
     for _ in 0..2 {
         connection.execute(OLD_LETTER).await.unwrap();

@@ -32,7 +32,7 @@ type Message = (String, Vec<u8>);
 
 async fn any_order_and_batching_gives_the_same_tables(server: Server) {
     let Some(world) = World::new(server) else { return };
-    sluicegate::migrate::migrate(&world.product_server()).await.unwrap();
+    world.migrate_built_in().await;
     let facts = server_facts(&mut world.connect().await).await.unwrap();
     let first = environment::number("SLUICEGATE_PROPERTY_SEED").unwrap_or(SEED);
     let cases = environment::number("SLUICEGATE_PROPERTY_CASES").unwrap_or(CASES);
@@ -133,7 +133,7 @@ fn batches(
         }
         left -= 1;
         let batch = batches.back_mut().unwrap();
-        let loaded = flattener.load(topic, value, batch);
+        let loaded = flattener.load_value(topic, value, batch);
         let text = String::from_utf8_lossy(value);
         assert_eq!(loaded.is_ok(), *verdict == Verdict::Loaded, "{context}: {topic} {text}");
         if let Err(faulty) = loaded {
@@ -142,6 +142,7 @@ fn batches(
                 partition: 0,
                 offset,
                 origin: Origin::default(),
+                headers: std::collections::BTreeMap::new(),
                 key: None,
                 payload_bytes: value.len(),
                 payload_cut: false,

@@ -94,7 +94,9 @@ fn value() -> impl Strategy<Value = Written> {
 fn outcome(topic: &str, message: &str) -> Result<Vec<String>, Code> {
     let mut batch = Batch::new(&MAPPING);
     let mut flattener = Flattener::new(Arc::clone(&MAPPING), JsonLimits::MYSQL);
-    flattener.load(topic, message.as_bytes(), &mut batch).map_err(|faulty| faulty.reject.code)?;
+    flattener
+        .load_value(topic, message.as_bytes(), &mut batch)
+        .map_err(|faulty| faulty.reject.code)?;
     let mut cells = Vec::new();
     for (id, table) in MAPPING.tables.iter().enumerate() {
         for row in 0..batch.rows(id).len() {

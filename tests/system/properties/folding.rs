@@ -32,7 +32,7 @@ type Cells = Vec<Result<i64, Option<String>>>;
 fn cells(table: &Table, rows: &Rows) -> Cells {
     assert_eq!(rows.len(), 1);
     let cell = |(column, spec): (usize, &sluicegate::mapping::ColumnSpec)| {
-        if spec.ty.is_number() {
+        if spec.storage == sluicegate::mapping::Storage::Number {
             Ok(rows.column(column).number(0))
         } else {
             Err(rows.column(column).text(0).map(str::to_owned))
@@ -45,7 +45,7 @@ fn loaded(mapping: &Arc<Mapping>, events: &[String]) -> Cells {
     let mut flattener = Flattener::new(Arc::clone(mapping), JsonLimits::MYSQL);
     let mut batch = Batch::new(mapping);
     for event in events {
-        flattener.load("promotion", event.as_bytes(), &mut batch).unwrap();
+        flattener.load_value("promotion", event.as_bytes(), &mut batch).unwrap();
     }
     let id = mapping.table("promotions").unwrap();
     cells(&mapping.tables[id], batch.rows(id))
@@ -62,7 +62,7 @@ fn folded(table: &Table, parts: &[&Cells]) -> Cells {
             }
         }
         rows.end_row();
-        rows.fold_last(table);
+        rows.fold_since(table, rows.len() - 1);
     }
     cells(table, &rows)
 }

@@ -54,7 +54,7 @@ proptest! {
                 "event_type": "user.login", "event_id": format!("row{number:04}"),
                 "timestamp": "2025-01-06T00:00:00Z", "entity_id": "u", "data": {"email": text},
             });
-            flattener.load("user", event.to_string().as_bytes(), &mut batch).unwrap();
+            flattener.load_value("user", event.to_string().as_bytes(), &mut batch).unwrap();
         }
         let id = mapping.table("user_logins").unwrap();
         let table = &mapping.tables[id];

@@ -114,7 +114,7 @@ fn is_taken_by_us(mapping: &Arc<Mapping>, limits: JsonLimits, document: &str) ->
         r#"{{"event_type":"user.x","event_id":"e","timestamp":"2025-01-06T00:00:00Z","entity_id":"u","data":{document}}}"#
     );
     let mut flattener = Flattener::new(Arc::clone(mapping), limits);
-    flattener.load("user", event.as_bytes(), &mut Batch::new(mapping)).is_ok()
+    flattener.load_value("user", event.as_bytes(), &mut Batch::new(mapping)).is_ok()
 }
 
 async fn our_limits_are_the_servers(server: Server) {

@@ -41,7 +41,7 @@ fn batch(
     let mut flattener = Flattener::new(Arc::clone(mapping), facts.json_limits());
     let mut batch = Batch::new(mapping);
     for (offset, event) in (0..).zip(events) {
-        assert!(flattener.load("order", event.as_bytes(), &mut batch).is_ok(), "{event}");
+        assert!(flattener.load_value("order", event.as_bytes(), &mut batch).is_ok(), "{event}");
         batch.cover(0, offset, None);
     }
     batch
@@ -53,7 +53,7 @@ async fn own(server: Server) -> Option<(World, OwnServer)> {
     let directory = servers::directory("rivals");
     let own = OwnServer::start(server.name(), &directory, |_| {}).await;
     world.url = own.url();
-    sluicegate::migrate::migrate(&world.product_server()).await.unwrap();
+    world.migrate_built_in().await;
     Some((world, own))
 }
 

@@ -79,7 +79,8 @@ fn mutate(value: &mut Value, steps: &[prop::sample::Index], new: &Value, remove:
 fn assert_same_verdict(topic: &str, value: &[u8]) -> Result<(), TestCaseError> {
     for limits in [JsonLimits::MYSQL, JsonLimits::MARIADB] {
         let mut batch = Batch::new(&MAPPING);
-        let ours = Flattener::new(Arc::clone(&MAPPING), limits).load(topic, value, &mut batch);
+        let mut flattener = Flattener::new(Arc::clone(&MAPPING), limits);
+        let ours = flattener.load_value(topic, value, &mut batch);
         let ours = ours.map(drop).map_err(|faulty| faulty.reject);
         let theirs = why_dead(Input { topic, value: Some(value) }, limits.depth);
         prop_assert_eq!(

@@ -129,7 +129,7 @@ async fn a_statement_updates_no_row_through_another_key(server: Server) {
         login("e2", "2025-01-06T08:00:00Z"),
     ];
     for message in &messages {
-        flattener.load("user", message.value.as_deref().unwrap(), &mut batch).unwrap();
+        flattener.load_value("user", message.value.as_deref().unwrap(), &mut batch).unwrap();
     }
     for (table, alone) in [("users", 1), ("user_logins", 1)] {
         let id = mapping.table(table).unwrap();

@@ -1,0 +1,173 @@
+//! `sluicegate try`: what a mapping makes of messages in a file, without a server.
+//!
+//! Prints rows as JSON lines, the verdict on each faulty message, and the mapped paths that no message had.
+
+mod paths;
+mod rows;
+
+use super::output::say;
+use crate::buffer::Batch;
+use crate::config::Config;
+use crate::dead_letter;
+use crate::flatten::Flattener;
+use crate::mapping::Mapping;
+use crate::message::{Headers, Message};
+use crate::mysql::JsonLimits;
+use anyhow::{Context, bail};
+use rdkafka::message::{Header, OwnedHeaders};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What `try` is told.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Options {
+    /// Messages, one a line: {"topic": …, "key": …, "value": …, "headers": {…}}, or values alone with --topic
+    #[arg(long, value_name = "FILE")]
+    pub file: PathBuf,
+    /// The topic of a file whose lines are the values of messages and nothing else
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// Rows that must come out: {"table": [{"column": value}, …]}, or a number of rows
+    #[arg(long, value_name = "FILE")]
+    pub expect: Option<PathBuf>,
+}
+
+/// A message of the file.
+#[derive(Debug)]
+struct Line {
+    topic: String,
+    key: Option<String>,
+    /// `None`: a tombstone.
+    value: Option<String>,
+    headers: OwnedHeaders,
+}
+
+/// Loads the messages of a file into rows and prints them. Gives what differs from the expected rows.
+///
+/// # Errors
+/// If a file cannot be read, or the mapping is invalid.
+pub fn execute(config: &Config, options: &Options) -> anyhow::Result<Vec<String>> {
+    let mapping = Arc::new(super::mapping(config).map_err(super::Usage)?);
+    let lines = read(options)?;
+    // What the stricter of the two servers takes.
+    let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MARIADB);
+    let mut batch = Batch::new(&mapping);
+    let mut letters = Vec::new();
+    for (line, offset) in lines.iter().zip(0_i64..) {
+        let message = line.message(offset);
+        let loaded = flattener.load(&message, &line.topic, &mut batch);
+        if let Err(faulty) = loaded {
+            let crate::flatten::Faulty { reject, identity, .. } = *faulty;
+            let mut letter = rows::Row::new();
+            letter.insert("line".to_owned(), (offset + 1).into());
+            letter.insert("topic".to_owned(), line.topic.as_str().into());
+            letter.insert("error_code".to_owned(), reject.code.as_str().into());
+            letter.insert("error_text".to_owned(), reject.text.into());
+            letter.insert("event_type".to_owned(), identity.event_type.into());
+            letter.insert("event_id".to_owned(), identity.event_id.into());
+            letters.push(letter);
+        }
+    }
+    let mut tables = rows::tables(&mapping, &batch);
+    if !letters.is_empty() {
+        tables.insert(dead_letter::TABLE.to_owned(), letters);
+    }
+    for (table, rows) in &tables {
+        for row in rows {
+            say(&json!({ "table": table, "row": row }).to_string())?;
+        }
+    }
+    tell_of_paths(&mapping, &lines);
+    let mut differences = Vec::new();
+    if let Some(path) = &options.expect {
+        let expected = serde_json::from_str(&text(path)?);
+        let expected: BTreeMap<String, Value> =
+            expected.with_context(|| format!("{}", path.display()))?;
+        differences = rows::differences(&tables, &expected);
+        if let Some(letters) = tables.get(dead_letter::TABLE)
+            && !expected.contains_key(dead_letter::TABLE)
+        {
+            differences.push(format!("{} messages are faulty", letters.len()));
+        }
+    }
+    Ok(differences)
+}
+
+fn tell_of_paths(mapping: &Mapping, lines: &[Line]) {
+    let mut out = std::io::stderr();
+    for missing in paths::missing(mapping, lines) {
+        let _ = writeln!(out, "{missing}");
+    }
+}
+
+fn text(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))
+}
+
+fn read(options: &Options) -> anyhow::Result<Vec<Line>> {
+    let text = text(&options.file)?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(number, line)| match &options.topic {
+            Some(topic) => Ok(Line::bare(topic, line)),
+            None => Line::read(line).with_context(|| {
+                format!(
+                    "{}:{}: not a message such as {{\"topic\": …, \"value\": …}}; --topic says that lines are values",
+                    options.file.display(),
+                    number + 1
+                )
+            }),
+        })
+        .collect()
+}
+
+impl Line {
+    fn bare(topic: &str, value: &str) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            key: None,
+            value: Some(value.to_owned()),
+            headers: OwnedHeaders::new(),
+        }
+    }
+
+    fn read(line: &str) -> anyhow::Result<Self> {
+        // Values stay as they are written: their numbers, and the order of their keys.
+        let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(line)?;
+        let text = |name: &str| -> anyhow::Result<Option<String>> {
+            Ok(members.get(name).map(|raw| serde_json::from_str(raw.get())).transpose()?.flatten())
+        };
+        let Some(topic) = text("topic")? else { bail!("it has no topic") };
+        let Some(value) = members.get("value") else { bail!("it has no value") };
+        let headers: BTreeMap<String, String> = match members.get("headers") {
+            Some(headers) => serde_json::from_str(headers.get())?,
+            None => BTreeMap::new(),
+        };
+        let add = |kept: OwnedHeaders, (key, value): (&String, &String)| {
+            kept.insert(Header { key, value: Some(value) })
+        };
+        Ok(Self {
+            topic,
+            key: text("key")?,
+            value: Some(value.get().to_owned()).filter(|value| value != "null"),
+            headers: headers.iter().fold(OwnedHeaders::new(), add),
+        })
+    }
+
+    /// As the first partition of the topic would have it.
+    fn message(&self, offset: i64) -> Message<'_> {
+        Message {
+            topic: &self.topic,
+            partition: 0,
+            offset,
+            key: self.key.as_deref().map(str::as_bytes),
+            payload: self.value.as_deref().map(str::as_bytes),
+            timestamp_ms: Some(offset),
+            headers: Headers::Kept(&self.headers),
+        }
+    }
+}

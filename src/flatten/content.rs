@@ -1,0 +1,50 @@
+//! `$content`: a hash of what a message says, without its secrets.
+
+use super::cuts;
+use super::event::Part;
+use super::walk::Found;
+use crate::decode::{Decoder, Document};
+use crate::redact::{Secrets, mask_key};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// Bytes of the hash, which is SHA-256 cut to these.
+const BYTES: usize = 16;
+
+/// Writes the id of the event in `part` of a document: the same for the same key and the same text, wherever
+/// the message is in Kafka. `key` has lost its secrets already.
+pub(super) fn write_id(
+    document: &Document<'_>,
+    part: Part,
+    key: Option<&[u8]>,
+    secrets: &Secrets,
+    found: &mut Found,
+    id: &mut String,
+) {
+    let mut hash = Sha256::new();
+    // The length keeps the key apart from what follows; no key is not an empty one.
+    let len = key.map_or(u64::MAX, |key| key.len() as u64);
+    hash.update(len.to_le_bytes());
+    hash.update(key.unwrap_or_default());
+    cuts::find(document, part.at, secrets, found);
+    let source = &document.source[part.start..part.end];
+    // simd-json has checked that the whole message is UTF-8.
+    let source = std::str::from_utf8(source).unwrap_or_default();
+    cuts::pieces(source, part.start, &found.cuts).for_each(|piece| hash.update(piece));
+    for byte in &hash.finalize()[..BYTES] {
+        // Writing to a String cannot fail.
+        let _ = write!(id, "{byte:02x}");
+    }
+}
+
+/// The key of a message without its secrets: of JSON as in the message, of anything else what
+/// [`mask_key`] leaves. The same key always gives the same, and so does what it has given.
+#[must_use]
+pub fn key_without_secrets(key: &[u8], secrets: &Secrets) -> Vec<u8> {
+    let is_json = matches!(key.first(), Some(b'{' | b'['));
+    let cut = is_json.then(|| {
+        Decoder::default()
+            .decode(key, |document| cuts::without_secrets(document, secrets, &mut Found::default()))
+    });
+    cut.and_then(Result::ok).unwrap_or_else(|| mask_key(key, secrets))
+}

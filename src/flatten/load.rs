@@ -1,0 +1,247 @@
+//! A parsed message → the rows of its events, all of them or none.
+
+use super::content;
+use super::event::{EventInput, Part};
+use super::facts::{self, Finder};
+use super::locate::{InTheWay, locate};
+use super::walk::{self, ABSENT};
+use super::{Input, Loaded, Scratch};
+use crate::buffer::Batch;
+use crate::decode::{Envelope, Identity};
+use crate::mapping::{self, Declared, EventPlan, TableKind, TopicPlan};
+use crate::reject::{Code, Reject};
+
+/// Appends the rows of a message's events to `batch`, and the events to `loaded`.
+///
+/// # Errors
+/// The verdict on the first faulty event; then the batch is as it was.
+pub(super) fn load(
+    input: &Input<'_>,
+    plan: Option<&TopicPlan>,
+    scratch: &mut Scratch,
+    loaded: &mut Vec<Loaded>,
+    batch: &mut Batch,
+) -> Result<(), Reject> {
+    let plan = plan.ok_or_else(|| {
+        let topic = input.topic;
+        Reject::new(Code::TopicUnknown, format!("no mapping file covers the topic {topic}"))
+    })?;
+    scratch.undo.clear();
+    let mut load = Load { input, plan, scratch, loaded, batch };
+    let done = match &plan.envelope {
+        mapping::Envelope::Contract => load.contract(),
+        mapping::Envelope::Declared(declared) => load.declared(declared),
+    };
+    if let Err(reject) = done {
+        for &(table, len) in &load.scratch.undo {
+            load.batch.rows_mut(table).truncate(len);
+        }
+        return Err(reject);
+    }
+    // Only now, because folding cannot be undone.
+    for &(table, first) in &load.scratch.undo {
+        let spec = &input.mapping.tables[table];
+        if matches!(spec.kind, TableKind::Entity { .. }) {
+            load.batch.fold_since(table, spec, first);
+        }
+    }
+    Ok(())
+}
+
+/// The types and ids of a message's events, as far as they can be read.
+pub(super) fn identities(
+    input: &Input<'_>,
+    plan: Option<&TopicPlan>,
+    scratch: &mut Scratch,
+) -> Vec<Identity> {
+    let Some(TopicPlan { envelope: mapping::Envelope::Declared(declared), .. }) = plan else {
+        return vec![input.document.identity()];
+    };
+    let mut found = Vec::new();
+    let Some(plan) = plan else { return found };
+    // What cannot be read is left out.
+    let _ = look_at_key(input, plan, &mut scratch.key);
+    let _ = facts::each(input.document, array(input, declared), |part, element| {
+        let _ = identify(input, plan, declared, (part, element), scratch);
+        found.push(scratch.texts.identity());
+        Ok(())
+    });
+    found
+}
+
+/// The array whose elements are events. A message without a value has none, and is one event.
+fn array<'d>(input: &Input<'_>, declared: &'d Declared) -> Option<&'d mapping::Each> {
+    declared.each.as_ref().filter(|_| input.message.payload.is_some())
+}
+
+/// A message on its way into a batch.
+struct Load<'l> {
+    input: &'l Input<'l>,
+    plan: &'l TopicPlan,
+    scratch: &'l mut Scratch,
+    loaded: &'l mut Vec<Loaded>,
+    batch: &'l mut Batch,
+}
+
+impl Load<'_> {
+    fn contract(&mut self) -> Result<(), Reject> {
+        let Input { document, topic, .. } = *self.input;
+        let envelope = document.envelope(topic)?;
+        let plan = self.plan.plan(envelope.event_type);
+        append(self, plan, &envelope, Part { at: 0, start: 0, end: document.source.len() })
+    }
+
+    fn declared(&mut self, declared: &Declared) -> Result<(), Reject> {
+        look_at_key(self.input, self.plan, &mut self.scratch.key)?;
+        facts::each(self.input.document, array(self.input, declared), |part, element| {
+            self.element(declared, part, element)
+        })
+    }
+
+    /// One event: the message, or the element of its array with this number.
+    fn element(&mut self, declared: &Declared, part: Part, element: usize) -> Result<(), Reject> {
+        let (input, plan) = (self.input, self.plan);
+        let event_plan = identify(input, plan, declared, (part, element), self.scratch)?;
+        if event_plan.rows.is_empty() && !event_plan.is_unknown {
+            let label = event_plan.label;
+            self.loaded.push(Loaded { label, timestamp: 0, is_ignored: true });
+            return Ok(());
+        }
+        if event_plan.is_unknown {
+            return Err(Reject::new(
+                Code::EventTypeUnknown,
+                "the mapping has no table for events of this type and does not ignore them; add the type to a table or to `ignore`",
+            ));
+        }
+        let finder = finder(input, plan, declared, &self.scratch.key);
+        let timestamp = finder.time(&self.scratch.facts)?;
+        let data = match input.message.payload {
+            Some(_) => finder.data(part, &self.scratch.facts)?,
+            None => part,
+        };
+        // They are needed until the rows are there, like the rest of the scratch space.
+        let texts = std::mem::take(&mut self.scratch.texts);
+        let envelope = Envelope {
+            event_type: &texts.event_type,
+            event_id: &texts.id,
+            entity_id: "",
+            timestamp,
+            data: data.at,
+            data_start: data.start,
+            data_end: data.end,
+        };
+        let done = append(self, event_plan, &envelope, part);
+        self.scratch.texts = texts;
+        done
+    }
+}
+
+/// Reads the type and the id of an event into the scratch space, and gives its plan. The id of an event
+/// that is ignored is not read.
+fn identify<'p>(
+    input: &Input<'_>,
+    plan: &'p TopicPlan,
+    declared: &Declared,
+    (part, element): (Part, usize),
+    scratch: &mut Scratch,
+) -> Result<&'p EventPlan, Reject> {
+    let Scratch { found, facts, key, texts, .. } = scratch;
+    texts.clear();
+    let finder = finder(input, plan, declared, key);
+    finder.look(part, facts);
+    let event_plan = match (&plan.tombstone, input.message.payload) {
+        (Some(tombstone), None) => {
+            texts.event_type.push_str(mapping::TOMBSTONE);
+            tombstone
+        }
+        _ => {
+            finder.write_type(facts, &mut texts.event_type)?;
+            plan.plan(&texts.event_type)
+        }
+    };
+    if !event_plan.rows.is_empty() || event_plan.is_unknown {
+        let kept;
+        let key = match input.message.key {
+            Some(key) if declared.id.is_content() => {
+                kept = content::key_without_secrets(key, &plan.secrets);
+                Some(kept.as_slice())
+            }
+            _ => None,
+        };
+        finder.write_id((part, element), key, facts, found, &mut texts.id)?;
+    }
+    Ok(event_plan)
+}
+
+fn finder<'f>(
+    input: &'f Input<'_>,
+    plan: &'f TopicPlan,
+    declared: &'f Declared,
+    key_slots: &'f [u32],
+) -> Finder<'f> {
+    Finder {
+        document: input.document,
+        message: input.message,
+        topic: input.topic,
+        declared,
+        key: input.key.map(|key| (key, key_slots)),
+        secrets: &plan.secrets,
+    }
+}
+
+/// Finds what is wanted of the message's key.
+fn look_at_key(input: &Input<'_>, plan: &TopicPlan, slots: &mut Vec<u32>) -> Result<(), Reject> {
+    slots.clear();
+    slots.resize(plan.key.slots, ABSENT);
+    let Some(key) = input.key else { return Ok(()) };
+    match locate(key, 0, &plan.key.root, slots) {
+        None => Ok(()),
+        Some(way) => Err(not_an_object("$key", &way)),
+    }
+}
+
+fn not_an_object(root: &str, InTheWay { path, kind }: &InTheWay<'_>) -> Reject {
+    let dot = if path.is_empty() { "" } else { "." };
+    Reject::new(Code::ValueType, format!("{root}{dot}{path} is {kind}, not an object"))
+}
+
+/// Appends the rows of an event, less folding.
+fn append(
+    load: &mut Load<'_>,
+    plan: &EventPlan,
+    envelope: &Envelope<'_>,
+    part: Part,
+) -> Result<(), Reject> {
+    let Load { input, scratch, loaded, batch, plan: topic_plan } = load;
+    let Input { document, message, topic, mapping, limits, message_limits, .. } = **input;
+    let Scratch { found, key, undo, .. } = &mut **scratch;
+    let mut event = Loaded { label: plan.label, timestamp: envelope.timestamp, is_ignored: true };
+    if !plan.rows.is_empty() {
+        let secrets = &topic_plan.secrets;
+        walk::walk(document, envelope.data, plan, secrets, (limits, message_limits.rows), found)?;
+        if plan.message.slots > 0 {
+            found.message.clear();
+            found.message.resize(plan.message.slots, ABSENT);
+            if let Some(way) = locate(document, part.at, &plan.message.root, &mut found.message) {
+                return Err(not_an_object("$message", &way));
+            }
+        }
+        let event_input = EventInput {
+            document,
+            message,
+            topic,
+            envelope,
+            part,
+            key: input.key.map(|document| (document, key.as_slice())),
+            found,
+            secrets,
+            json_limits: limits,
+            decode_bytes: message_limits.decode,
+        };
+        let rows = event_input.append(plan, &mapping.tables, message_limits, undo, batch)?;
+        // A change without values gives no row either; if the mapping does not log it, it is ignored, too.
+        event.is_ignored = rows == 0;
+    }
+    loaded.push(event);
+    Ok(())
+}

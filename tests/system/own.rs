@@ -1,0 +1,7 @@
+//! Events of any shape, by mapping files with an `[envelope]`.
+
+mod deletes;
+mod faulty;
+mod growth;
+mod pairs;
+mod trial;

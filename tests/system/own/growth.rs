@@ -1,0 +1,138 @@
+//! `migrate` makes tables from mapping files and lets them grow, and loses nothing.
+
+use serde_json::json;
+use sluicegate::commands::check::SCHEMA_FITS;
+use testkit::world::said;
+use testkit::{Server, World};
+
+testkit::on_both_servers!(
+    a_table_grows,
+    what_could_lose_stays,
+    a_table_of_before_is_taken_as_it_is
+);
+
+/// A mapping of visits: an entity and a log.
+fn visits(entity: &str, log: &str) -> String {
+    format!(
+        "topic = 'visits'\nkey = {{ name = 'visitor', type = 'varchar(20)' }}\n[envelope]\ntype = {{ value = 'visit' }}\n\
+         id = 'id'\ntime = 'at'\nkey = 'visitor'\ndata = '$message'\n\
+         [entity]\ntable = 'visitors'\ncreated_by = 'visit'\ncolumns = [{entity}]\n\
+         [[log]]\ntable = 'visits'\nevents = ['*']\ncolumns = [{log}]\n"
+    )
+}
+
+struct Place {
+    world: World,
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    async fn new(server: Server) -> Option<Self> {
+        let mut world = World::new(server)?;
+        let directory = tempfile::tempdir().unwrap();
+        world.set("mapping.built_in", false);
+        world.set("mapping.directory", directory.path().display());
+        world.create_topics(&["visits"], 1).await;
+        Some(Self { world, directory })
+    }
+
+    fn map(&self, text: &str) {
+        std::fs::write(self.directory.path().join("visits.toml"), text).unwrap();
+    }
+
+    async fn visit(&self, event: serde_json::Value) {
+        let value = event.to_string().into_bytes();
+        let message = loadgen::Message {
+            topic: "visits".into(),
+            key: None,
+            value: Some(value),
+            kind: loadgen::Kind::Valid,
+        };
+        self.world.produce([message]).await;
+    }
+}
+
+async fn a_table_grows(server: Server) {
+    let Some(place) = Place::new(server).await else { return };
+    let small = "{ name = 'name', type = 'varchar(5)', from = 'name' }, { name = 'mood', type = 'enum(good)', from = 'mood' }";
+    place.map(&visits(small, "{ name = 'count', type = 'tinyint', from = 'count' }"));
+    place.visit(json!({"id": "1", "at": "2026-01-01T00:00:00Z", "visitor": "v", "name": "Bo", "mood": "good", "count": 1})).await;
+    place.world.load();
+    place
+        .world
+        .execute_sql([
+            "ALTER TABLE visitors MODIFY COLUMN name VARCHAR(5) NULL COMMENT 'as they say'",
+        ])
+        .await;
+    let large = "{ name = 'name', type = 'varchar(300)', from = 'name' }, { name = 'mood', type = 'enum(good, bad)', from = 'mood' }, \
+                 { name = 'city', type = 'text', from = 'city' }";
+    place.map(&visits(large, "{ name = 'count', type = 'bigint', from = 'count' }"));
+    let sql = place.world.succeed(&["migrate", "--dry-run"]);
+    assert_eq!(sql.matches("ALTER TABLE").count(), 4, "{sql}");
+    assert!(!sql.contains("migrations"), "SQL alone: {sql}");
+    place.world.succeed(&["migrate"]);
+    assert_eq!(place.world.succeed(&["migrate", "--dry-run"]), "");
+    place.visit(json!({"id": "2", "at": "2026-01-02T00:00:00Z", "visitor": "v", "name": "Bonaventura", "mood": "bad", "count": 70000, "city": "Turin"})).await;
+    place.world.load();
+    let visitors = place.world.rows("visitors").await;
+    assert_eq!(
+        (&visitors[0]["name"], &visitors[0]["mood"]),
+        (&json!("Bonaventura"), &json!("bad"))
+    );
+    assert_eq!(visitors[0]["city"], "Turin");
+    let visits = place.world.rows("visits").await;
+    let mut counts: Vec<i64> = visits.iter().map(|row| row["count"].as_i64().unwrap()).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [1, 70000]);
+    let comment: String = sqlx::query_scalar(
+        "SELECT CAST(COLUMN_COMMENT AS CHAR) FROM information_schema.COLUMNS \
+         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'visitors' AND COLUMN_NAME = 'name'",
+    )
+    .fetch_one(&mut place.world.connect().await)
+    .await
+    .unwrap();
+    assert_eq!(comment, "as they say");
+    place.world.end().await;
+}
+
+/// Another type, a required column in a table with rows: listed with the SQL, and not done.
+async fn what_could_lose_stays(server: Server) {
+    let Some(place) = Place::new(server).await else { return };
+    place.map(&visits("", "{ name = 'count', type = 'varchar(9)', from = 'count' }"));
+    place.world.succeed(&["migrate"]);
+    let log = "{ name = 'count', type = 'int', from = 'count' }, { name = 'name', type = 'varchar(9)', from = 'name', required = true }";
+    place.map(&visits("", log));
+    assert_eq!(place.world.succeed(&["migrate", "--dry-run"]), "");
+    assert_eq!(place.world.succeed(&["migrate"]), "0 migrations applied\n");
+    let check = said(&place.world.execute(&["check"]));
+    assert!(check.contains("RENAME COLUMN `count` TO `count_before`"), "{check}");
+    assert!(check.contains("the rows that are there have no value for it"), "{check}");
+    place.world.end().await;
+}
+
+/// A PRIMARY KEY of its own, no `id`, no `created_at`, another order of columns, more of them.
+async fn a_table_of_before_is_taken_as_it_is(server: Server) {
+    let Some(place) = Place::new(server).await else { return };
+    place.world.product_server().create_database().await.unwrap();
+    place
+        .world
+        .execute_sql([
+            "CREATE TABLE visitors (event_timestamp DATETIME(6) NULL, note TEXT NULL, name VARCHAR(50) NULL, \
+             event_id VARCHAR(300) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, \
+             visitor VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, PRIMARY KEY (visitor))",
+            "INSERT INTO visitors (visitor, note) VALUES ('v', 'mine')",
+        ])
+        .await;
+    place.map(&visits("{ name = 'name', type = 'varchar(5)', from = 'name' }", ""));
+    let sql = place.world.succeed(&["migrate", "--dry-run"]);
+    assert!(!sql.contains("`visitors`"), "{sql}");
+    place
+        .visit(json!({"id": "1", "at": "2026-01-01T00:00:00Z", "visitor": "v", "name": "Bo"}))
+        .await;
+    place.world.load();
+    let visitors = place.world.rows("visitors").await;
+    assert_eq!(visitors.len(), 1);
+    assert_eq!((&visitors[0]["name"], &visitors[0]["note"]), (&json!("Bo"), &json!("mine")));
+    assert!(place.world.succeed(&["check"]).contains(SCHEMA_FITS));
+    place.world.end().await;
+}
