@@ -10,7 +10,11 @@ use sqlx::{AssertSqlSafe, Column as _, ConnectOptions, Executor, Row as _};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use testkit::{DEADLINE, OwnServer, Server, servers, until};
+use std::time::Duration;
+use testkit::{OwnServer, Server, servers, until};
+
+/// How long a replica may take to apply all that a run has written so far.
+const CATCH_UP: Duration = Duration::from_secs(900);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replication {
@@ -126,7 +130,7 @@ impl Replica {
             Server::MariaDb => "SELECT MASTER_GTID_WAIT(?, ?)",
         };
         let mut connection = connect(&self.server).await;
-        let waited = sqlx::query_scalar(wait).bind(&transactions).bind(DEADLINE.as_secs());
+        let waited = sqlx::query_scalar(wait).bind(&transactions).bind(CATCH_UP.as_secs());
         let result: Option<i64> = waited.fetch_one(&mut connection).await.unwrap();
         let errors = errors(&self.status().await);
         assert_eq!(result, Some(0), "a replica that has applied {transactions}: {errors:?}");
