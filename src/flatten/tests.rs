@@ -32,7 +32,10 @@ fn an_id_of_the_content_knows_no_secret() {
 
 #[test]
 fn a_key_as_text_has_no_secret() {
-    let with_key = READINGS.replace("from = 'size' }", "from = 'size' }, { name = 'whole', type = 'text', from = '$key' }");
+    let with_key = READINGS.replace(
+        "from = 'size' }",
+        "from = 'size' }, { name = 'whole', type = 'text', from = '$key' }",
+    );
     let mapping = Arc::new(Mapping::compile([("t.toml", with_key.as_str())]).unwrap());
     let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
     let mut batch = Batch::new(&mapping);
