@@ -45,7 +45,7 @@ fn a_misspelt_path_a_difference_and_a_fault_are_told() {
     let write = |text: &str| std::fs::write(mappings.join("bills.toml"), text).unwrap();
     let mapping = "topic = 'bills'\nkey = 'bill'\n[envelope]\ntype = { value = 'bill' }\nid = 'id'\ntime = 'at'\n\
         key = 'bill'\ndata = '$message'\n[[log]]\ntable = 'bills'\nevents = ['*']\n\
-        columns = [{ name = 'due', type = 'int', from = 'amont_due' }, { name = 'city', type = 'text', from = 'to.city' }]\n";
+        columns = [{ name = 'due', type = 'int', from = 'amount_dew' }, { name = 'city', type = 'text', from = 'to.city' }]\n";
     write(mapping);
     let line = |id: u32| {
         format!(
@@ -62,7 +62,7 @@ fn a_misspelt_path_a_difference_and_a_fault_are_told() {
     let said_now = said(&output);
     assert_eq!(output.status.code(), Some(0), "{said_now}");
     assert!(
-        said_now.contains("bills: amont_due: in none of 3 messages; amount_due is in 2"),
+        said_now.contains("bills: amount_dew: in none of 3 messages; amount_due is in 2"),
         "{said_now}"
     );
     assert!(!said_now.contains("to.city: in none"), "{said_now}");
