@@ -25,14 +25,13 @@ use crate::decode::{self, Decoder, Document, Identity};
 use crate::mapping::{Envelope, LabelId, Mapping, TableId, TopicPlan};
 use crate::message::Message;
 use crate::mysql::JsonLimits;
-use crate::redact::mask;
+use crate::redact::{Secrets, mask};
 use crate::reject::Reject;
 use facts::Texts;
 use simd_json::Node;
 use std::sync::Arc;
 use walk::Found;
 
-pub use content::key_without_secrets;
 pub use limits::MessageLimits;
 
 /// What stands for the value of a message without one.
@@ -64,6 +63,8 @@ struct Scratch {
     texts: Texts,
     /// How long each table was before the message.
     undo: Vec<(TableId, usize)>,
+    /// What the rows of the message's events take, as far as it is measured.
+    measured: usize,
 }
 
 /// A message, parsed.
@@ -208,8 +209,18 @@ impl Flattener {
 /// The key without its secrets, where all of it is wanted as a text and it is JSON.
 fn kept_key(message: &Message<'_>, plan: Option<&TopicPlan>) -> Option<Vec<u8>> {
     let (plan, key) = (plan?, message.key?);
-    let is_json = matches!(key.first(), Some(b'{' | b'['));
-    (plan.has_whole_key && is_json).then(|| key_without_secrets(key, &plan.secrets))
+    let is_kept = plan.has_whole_key && content::is_like_json(key);
+    is_kept.then(|| content::key_without_secrets(key, &plan.secrets))
+}
+
+/// What a dead letter keeps of a key. One that a mapping reads as a text goes into the tables as it is, and a
+/// replay needs it; any other loses whatever may be a secret.
+#[must_use]
+pub fn key_of_letter(key: &[u8], plan: Option<&TopicPlan>, secrets: &Secrets) -> Vec<u8> {
+    match plan {
+        Some(plan) if plan.has_whole_key && !content::is_like_json(key) => key.to_vec(),
+        _ => content::key_without_secrets(key, secrets),
+    }
 }
 
 impl Decoders {

@@ -37,6 +37,7 @@ const PAUSES: Backoff =
 /// 1049 unknown database, 1044 denied: the account does not see a database that does not exist.
 const NO_DATABASE: [u16; 2] = [1044, 1049];
 const NO_SUCH_TABLE: u16 = 1146;
+const DUPLICATE: u16 = 1062;
 /// Errors that another instance's migration causes: 1020 record changed, 1050 table exists, 1060 column
 /// exists, 1061 key exists, 1062 recorded already, 1091 dropped already, 1205 lock wait, 1213
 /// deadlock or lost certification, 1412 definition changed, 1684 definition being changed, 3101
@@ -313,8 +314,13 @@ impl Error {
     /// Whether another instance's migration may have caused it.
     fn is_in_the_way(&self) -> bool {
         match self {
-            Self::Server(error) | Self::Migration { error, .. } | Self::Table { error, .. } => {
+            Self::Server(error) | Self::Migration { error, .. } => {
                 IN_THE_WAY.contains(&number_of(error))
+            }
+            // Of a unique key it says that rows collide, which waiting does not change.
+            Self::Table { error, .. } => {
+                let number = number_of(error);
+                number != DUPLICATE && IN_THE_WAY.contains(&number)
             }
             _ => false,
         }

@@ -117,7 +117,7 @@ impl<'c> Check<'c> {
         if !raw.mapping.built_in && raw.mapping.directory.is_empty() {
             self.fault(
                 "mapping.built_in",
-                "is false, so there is no mapping at all; name the directory of your own files in mapping.directory".to_owned(),
+                "is false, which leaves no mapping; set mapping.directory to the directory of your own files".to_owned(),
             );
         }
         batch.bytes = batch.bytes.min(shares.batch.max(1));

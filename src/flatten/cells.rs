@@ -343,7 +343,7 @@ impl<'p> Destination<'p> {
     }
 }
 
-/// Whether there is no value, or one that means null.
+/// Whether a value is missing, or means null.
 pub(super) fn is_null(document: &Document<'_>, at: u32, cell: &Cell) -> bool {
     match at {
         ABSENT => true,

@@ -52,17 +52,17 @@ struct To<'p> {
 }
 
 impl EventInput<'_> {
-    /// Appends the event's rows, and notes in `undo` how long each table was before. What it has appended
-    /// when it fails is the caller's to take back.
+    /// Appends the event's rows, notes in `undo` how long each table was before, and adds to `measured` what
+    /// they take. What it has appended when it fails is the caller's to take back.
     pub(super) fn append(
         &self,
         plan: &EventPlan,
         tables: &[Table],
         limits: MessageLimits,
-        undo: &mut Vec<(TableId, usize)>,
+        (undo, measured): (&mut Vec<(TableId, usize)>, &mut usize),
         batch: &mut Batch,
     ) -> Result<usize, Reject> {
-        measure::make_room(self, plan, tables, limits, batch)?;
+        measure::make_room(self, plan, tables, limits, measured, batch)?;
         let mut appended = 0;
         let mut note = |table: TableId, batch: &Batch| {
             if !undo.iter().any(|(noted, _)| *noted == table) {
@@ -102,9 +102,7 @@ impl EventInput<'_> {
                 Source::Slots(places) => {
                     places.iter().all(|(slot, _)| is_null(self.found.slots[*slot]))
                 }
-                Source::Places(places) => {
-                    places.iter().all(|place| self.value(place, &self.found.slots).is_none())
-                }
+                // A change takes its value from `data` or is a constant; the mapping's check has made sure of it.
                 _ => false,
             }
     }

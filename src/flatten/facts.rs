@@ -66,7 +66,7 @@ pub(super) fn whole(document: &Document<'_>) -> Part {
 /// number of the element.
 ///
 /// # Errors
-/// If there is no such array, or it has too many elements; and the first that `take` gives.
+/// If there is no such array, if it has too many elements, or the first error of `take`.
 pub(super) fn each(
     document: &Document<'_>,
     each: Option<&Each>,

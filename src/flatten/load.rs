@@ -27,6 +27,7 @@ pub(super) fn load(
         Reject::new(Code::TopicUnknown, format!("no mapping file covers the topic {topic}"))
     })?;
     scratch.undo.clear();
+    scratch.measured = 0;
     let mut load = Load { input, plan, scratch, loaded, batch };
     let done = match &plan.envelope {
         mapping::Envelope::Contract => load.contract(),
@@ -54,11 +55,12 @@ pub(super) fn identities(
     plan: Option<&TopicPlan>,
     scratch: &mut Scratch,
 ) -> Vec<Identity> {
-    let Some(TopicPlan { envelope: mapping::Envelope::Declared(declared), .. }) = plan else {
-        return vec![input.document.identity()];
-    };
+    let declared = plan.and_then(|plan| match &plan.envelope {
+        mapping::Envelope::Declared(declared) => Some((plan, declared)),
+        mapping::Envelope::Contract => None,
+    });
+    let Some((plan, declared)) = declared else { return vec![input.document.identity()] };
     let mut found = Vec::new();
-    let Some(plan) = plan else { return found };
     // What cannot be read is left out.
     let _ = look_at_key(input, plan, &mut scratch.key);
     let _ = facts::each(input.document, array(input, declared), |part, element| {
@@ -214,7 +216,7 @@ fn append(
 ) -> Result<(), Reject> {
     let Load { input, scratch, loaded, batch, plan: topic_plan } = load;
     let Input { document, message, topic, mapping, limits, message_limits, .. } = **input;
-    let Scratch { found, key, undo, .. } = &mut **scratch;
+    let Scratch { found, key, undo, measured, .. } = &mut **scratch;
     let mut event = Loaded { label: plan.label, timestamp: envelope.timestamp, is_ignored: true };
     if !plan.rows.is_empty() {
         let secrets = &topic_plan.secrets;
@@ -238,7 +240,8 @@ fn append(
             json_limits: limits,
             decode_bytes: message_limits.decode,
         };
-        let rows = event_input.append(plan, &mapping.tables, message_limits, undo, batch)?;
+        let rows =
+            event_input.append(plan, &mapping.tables, message_limits, (undo, measured), batch)?;
         // A change without values gives no row either; if the mapping does not log it, it is ignored, too.
         event.is_ignored = rows == 0;
     }

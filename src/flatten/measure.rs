@@ -1,6 +1,7 @@
 //! How much memory an event's rows will take, measured before any is allocated.
 //!
-//! Only large events are measured: there is always room for one more small event, whatever it holds.
+//! Only large messages are measured, and arrays of events: there is always room for one more small event,
+//! whatever it holds.
 //! We reserve exactly what we measure, so that a column grows by what it needs and does not double.
 
 use super::event::EventInput;
@@ -32,25 +33,34 @@ struct Share {
     bytes: usize,
 }
 
-/// Makes room for the rows of a large event.
+/// Makes room for the rows of a large event. `measured` is what the message's events before it take; all of
+/// them together may take as much as one.
 ///
 /// # Errors
-/// If they take more memory than an event may; then nothing has been allocated.
+/// If they take more memory than a message may; then nothing has been allocated.
 pub(super) fn make_room(
     event: &EventInput<'_>,
     plan: &EventPlan,
     tables: &[Table],
     message_limits: MessageLimits,
+    measured: &mut usize,
     batch: &mut Batch,
 ) -> Result<(), Reject> {
     let lines: usize = event.found.lines.iter().map(|elements| elements.count).sum();
-    if event.document.source.len() < MESSAGE_BYTES && lines < LINES {
+    let message = event.document.source.len() + event.message.key.map_or(0, <[u8]>::len);
+    // An element of an array is small, but there may be many, and each may have what is beside the message.
+    let is_element = event.part.at > 0;
+    if message < MESSAGE_BYTES && lines < LINES && !is_element {
         return Ok(());
     }
-    let bytes: usize =
-        shares(event, plan, tables).map(|share| share.rows * CELL_BYTES + share.bytes).sum();
-    if bytes > message_limits.rows {
-        return Err(rows_too_large(bytes, message_limits.rows));
+    let bytes = |share: Share| share.rows * CELL_BYTES + share.bytes;
+    *measured += shares(event, plan, tables).map(bytes).sum::<usize>();
+    if *measured > message_limits.rows {
+        return Err(rows_too_large(*measured, message_limits.rows));
+    }
+    if is_element {
+        // Room for exactly one more, ten thousand times, would be a copy of all of it each time.
+        return Ok(());
     }
     for Share { table, column, rows, bytes } in shares(event, plan, tables) {
         batch.rows_mut(table).reserve(column, rows, bytes);

@@ -46,7 +46,7 @@ fn a_key_as_text_has_no_secret() {
     assert_eq!((text(0), text(2)), (r#"{"id":"a"}"#, r#"{"id":"a"}"#));
 }
 
-/// A value that is no object has no members; where none are wanted, it may be any.
+/// Only an object has members. Where none are wanted, `data` may be anything.
 #[test]
 fn data_of_another_kind_is_named() {
     let file = "topic = 't'\n[envelope]\ntype = 'type'\nid = 'id'\ntime = 'at'\nkey = 'id'\ndata = ['data', '$message']\n\
@@ -64,4 +64,28 @@ fn data_of_another_kind_is_named() {
     assert_eq!(load(r#""type": "a", "data": null"#), Ok(1));
     assert_eq!(load(r#""type": "b", "data": [1]"#), Ok(1));
     assert!(load(r#""type": "c""#).unwrap_err().contains("has no table for events of this type"));
+}
+
+/// What is beside the message counts for each of its events: ten thousand copies of a key are not small.
+#[test]
+fn the_events_of_an_array_share_the_memory_of_one_message() {
+    let with_key = READINGS.replace(
+        "from = 'size' }",
+        "from = 'size' }, { name = 'whole', type = 'text', from = '$key' }",
+    );
+    // Not as the key of the entity, which is short.
+    let with_key = with_key.replace("\nkey = '$key'", "\nkey = '$topic'");
+    let mapping = Arc::new(Mapping::compile([("t.toml", with_key.as_str())]).unwrap());
+    let limits = MessageLimits { decode: usize::MAX, rows: 1_000_000 };
+    let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL).within(limits);
+    let mut batch = Batch::new(&mapping);
+    let key = "k".repeat(10_000);
+    let mut load = |elements: usize| {
+        let value = format!("[{}]", vec![r#"{"at": 1}"#; elements].join(","));
+        let message = Message { key: Some(key.as_bytes()), ..Message::bare("t", value.as_bytes()) };
+        let loaded = flattener.load(&message, "t", &mut batch).map(<[Loaded]>::len);
+        (loaded.map_err(|faulty| faulty.reject.code), batch.rows(0).len())
+    };
+    assert_eq!(load(40), (Ok(40), 40));
+    assert_eq!(load(1_000), (Err(crate::reject::Code::EventTooLarge), 40));
 }

@@ -36,7 +36,7 @@ pub(super) fn check_event_type(report: &mut Report<'_>, event: &Spanned<String>,
         }
         None if text.is_empty() || text.chars().count() > EVENT_TYPE_CHARS_MAX => {
             let problem =
-                format!("is no event type; one has 1 to {EVENT_TYPE_CHARS_MAX} characters");
+                format!("is not an event type; one has 1 to {EVENT_TYPE_CHARS_MAX} characters");
             report.fault(event, &problem);
         }
         None => {}

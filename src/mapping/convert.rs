@@ -109,7 +109,7 @@ impl FromStr for Convert {
         let found = Self::ALL.into_iter().find(|convert| convert.as_str() == text);
         found.ok_or_else(|| {
             let names = Self::ALL.map(Self::as_str).join(", ");
-            format!("is no conversion; there are {names}")
+            format!("is not a conversion; there are {names}")
         })
     }
 }

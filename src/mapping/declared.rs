@@ -26,7 +26,7 @@ pub struct Declared {
 /// The array whose elements are events of their own.
 #[derive(Debug)]
 pub enum Each {
-    /// The message itself; one that is no array is one event.
+    /// The message itself; one that is not an array is one event.
     Message,
     /// At this path of the message.
     Path(Box<Tree>, String),

@@ -73,8 +73,7 @@ fn check_id(report: &mut Report<'_>, secrets: &Secrets, envelope: &EnvelopeEntry
     if is_name(id, CONTENT) || is_name(id, POSITION) {
         return;
     }
-    let no_offset = |place: &Place| is_text_or_path(place) && *place != Place::Partition;
-    check_source(report, secrets, id, no_offset, "a text or a whole number");
+    check_source(report, secrets, id, is_text, "a text or a whole number");
     if !id.join.is_empty() {
         report.fault(&id.at, "cannot be joined; name one field");
     }
@@ -160,7 +159,8 @@ fn is_text_or_path(place: &Place) -> bool {
 fn check_type(report: &mut Report<'_>, event_type: &Spanned<String>) {
     let text = event_type.get_ref();
     if text.is_empty() || text.chars().count() > EVENT_TYPE_CHARS_MAX {
-        let problem = format!("is no event type; one has 1 to {EVENT_TYPE_CHARS_MAX} characters");
+        let problem =
+            format!("is not an event type; one has 1 to {EVENT_TYPE_CHARS_MAX} characters");
         report.fault(event_type, &problem);
     }
 }

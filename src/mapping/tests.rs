@@ -48,7 +48,7 @@ fn every_row_has_a_cell_for_each_column() {
 }
 
 #[track_caller]
-fn check(text: &str, expected: &[&str]) {
+pub(super) fn check(text: &str, expected: &[&str]) {
     let faults = match Mapping::compile([("x.toml", text)]) {
         Ok(_) => Vec::new(),
         Err(faults) => faults.iter().map(ToString::to_string).collect(),
@@ -89,7 +89,7 @@ fn faults_name_file_line_key_and_fix() {
             "x.toml:8: z: is not one of the column's values: x, y",
             "x.toml:9: p: contact.Password leads through a redacted key",
             "x.toml:10: q: \"a..b\" is not a dotted path",
-            "x.toml:12: lenght: is no conversion; there are seconds",
+            "x.toml:12: lenght: is not a conversion; there are seconds",
         ],
     );
     check(

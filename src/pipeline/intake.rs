@@ -6,11 +6,10 @@ use crate::config::Config;
 use crate::datetime::{Micros, is_storable};
 use crate::dead_letter::{DeadLetter, KEY_BYTES_MAX, TEXT_CHARS_MAX};
 use crate::decode::{EVENT_TYPE_CHARS_MAX, ID_CHARS_MAX};
-use crate::flatten::{Faulty, Flattener, Loaded, key_without_secrets};
-use crate::mapping::Mapping;
+use crate::flatten::{Faulty, Flattener, Loaded, key_of_letter};
+use crate::mapping::{Mapping, TOMBSTONE};
 use crate::message::Message;
 use crate::offsets::Origin;
-use crate::redact::Secrets;
 use crate::reject::{Code, Reject};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -119,12 +118,20 @@ fn letter(
         partition: message.partition,
         offset: message.offset,
         origin: origin.clone(),
-        key: message.key.map(|key| kept_key(key, secrets)),
+        key: message.key.map(|key| {
+            let mut kept = key_of_letter(key, mapping.topics.get(mapped), secrets);
+            kept.truncate(KEY_BYTES_MAX);
+            kept
+        }),
         headers: kept_headers(message, mapping, mapped),
         payload,
         payload_bytes: message.payload.map_or(0, <[u8]>::len),
         payload_cut,
-        event_type: fitting(identity.event_type, EVENT_TYPE_CHARS_MAX),
+        event_type: match message.payload {
+            // So that a replay knows it from an empty message, whatever was wrong with it.
+            None => Some(TOMBSTONE.to_owned()),
+            Some(_) => fitting(identity.event_type, EVENT_TYPE_CHARS_MAX),
+        },
         event_id: fitting(identity.event_id, ID_CHARS_MAX),
         reject,
         // Producers may stamp anything.
@@ -144,11 +151,4 @@ fn kept_headers(message: &Message<'_>, mapping: &Mapping, topic: &str) -> BTreeM
         Some((name.clone(), value.to_owned()))
     };
     names.iter().filter_map(kept).collect()
-}
-
-/// A message's key as a dead letter keeps it.
-fn kept_key(key: &[u8], secrets: &Secrets) -> Vec<u8> {
-    let mut kept = key_without_secrets(key, secrets);
-    kept.truncate(KEY_BYTES_MAX);
-    kept
 }

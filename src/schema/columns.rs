@@ -93,12 +93,37 @@ fn problems(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> Vec<String> 
     problems
 }
 
-/// Whether the column's fix holds every value of before, as it was: a wider type, or NULL as well.
+/// Whether the column's fix holds every value of before, as it was: a wider type of the same kind, or NULL
+/// as well.
 fn only_grows(table: &Table, spec: &ColumnSpec, live: &LiveColumn) -> bool {
+    let is_of_kind = holds(spec, live) || is_of_kind(&spec.ty, &live.data_type);
     let is_widened = wider_for(spec, live, 0).is_some() && !live.is_generated;
     let keeps_collation = ddl::collation(&spec.ty, live) == live.collation;
     let narrows_null = ddl::is_key(table, spec) && live.nullable;
-    is_widened && keeps_collation && !narrows_null
+    is_of_kind && is_widened && keeps_collation && !narrows_null
+}
+
+/// Whether a wider type of a column is of the same kind: another one may show its values differently.
+fn is_of_kind(ty: &ColumnType, data_type: &str) -> bool {
+    match ty {
+        ColumnType::Id
+        | ColumnType::Key(_)
+        | ColumnType::Char(_)
+        | ColumnType::Varchar(_)
+        | ColumnType::Text
+        | ColumnType::MediumText => {
+            matches!(data_type, "varchar" | "char" | "tinytext" | "text" | "mediumtext")
+        }
+        ColumnType::Int(_) | ColumnType::Decimal { .. } => {
+            data_type == "decimal" || IntType::read(data_type).is_some()
+        }
+        ColumnType::Enum(_) => data_type == "enum",
+        ColumnType::Varbinary(_) | ColumnType::Blob => {
+            matches!(data_type, "varbinary" | "tinyblob" | "blob" | "mediumblob")
+        }
+        ColumnType::DateTime(_) => data_type == "datetime",
+        ColumnType::Double | ColumnType::Boolean | ColumnType::Date | ColumnType::Json => false,
+    }
 }
 
 /// The clause that makes a column fit, and keeps its values and its other attributes.

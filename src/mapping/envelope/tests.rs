@@ -1,3 +1,4 @@
+use crate::mapping::tests::check;
 use crate::mapping::{Mapping, Source};
 
 /// A file with this `[envelope]` and these tables.
@@ -8,18 +9,6 @@ fn file(envelope: &str, tables: &str) -> String {
 const LOG: &str = "[[log]]\ntable = 'l'\nevents = ['*']\ncolumns = []";
 const ENVELOPE: &str =
     "[envelope]\ntype = 'type'\nid = 'id'\ntime = 'time'\nkey = 'key'\ndata = 'data'";
-
-#[track_caller]
-fn check(text: &str, expected: &[&str]) {
-    let faults = match Mapping::compile([("x.toml", text)]) {
-        Ok(_) => Vec::new(),
-        Err(faults) => faults.iter().map(ToString::to_string).collect(),
-    };
-    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
-    for (fault, expected) in faults.iter().zip(expected) {
-        assert!(fault.contains(expected), "{fault}\nshould contain\n{expected}");
-    }
-}
 
 #[track_caller]
 fn check_envelope(from: &str, to: &str, expected: &[&str]) {
@@ -48,7 +37,7 @@ fn the_choice_of_an_id_is_explained() {
 
 #[test]
 fn facts_are_checked_where_they_stand() {
-    check_envelope("'type'", "{ value = '' }", &["x.toml:4: : is no event type"]);
+    check_envelope("'type'", "{ value = '' }", &["x.toml:4: : is not an event type"]);
     check_envelope(
         "'type'",
         "{ from = 'a', value = 'b' }",
@@ -64,7 +53,7 @@ fn facts_are_checked_where_they_stand() {
     check_envelope(
         "'time'",
         "{ from = 'a', convert = 'secs' }",
-        &["x.toml:6: secs: is no conversion"],
+        &["x.toml:6: secs: is not a conversion"],
     );
     check_envelope("'key'", "'a[0]'", &["x.toml:7: a[0]: \"a[0]\" points into an array"]);
     check_envelope("'data'", "'$key'", &["x.toml:8: $key: is not a path in the message"]);

@@ -7,7 +7,8 @@ use testkit::{Server, World};
 
 testkit::on_both_servers!(
     letters_name_the_place_and_are_replayed,
-    a_secret_leaves_no_trace_in_an_id
+    a_secret_leaves_no_trace_in_an_id,
+    a_replay_knows_the_key_and_the_tombstone
 );
 
 const MAPPING: &str = r#"
@@ -132,5 +133,32 @@ async fn a_secret_leaves_no_trace_in_an_id(server: Server) {
         ids.insert(things[0]["event_id"].as_str().unwrap().to_owned());
     }
     assert_eq!(ids.len(), 1, "the other message is the same event: {ids:?}");
+    world.end().await;
+}
+
+/// A key that is taken as a text is kept as it is, and a message without a value is not an empty one.
+async fn a_replay_knows_the_key_and_the_tombstone(server: Server) {
+    let mapping = MAPPING
+        .replace("key = \"$key.id\"", "key = \"$key\"")
+        .replace("each = \"$message\"\n", "")
+        .replace("id = \"$content\"", "id = \"$position\"");
+    let Some((world, directory)) = place(server).await else { return };
+    let file = directory.path().join("things.toml");
+    std::fs::write(
+        &file,
+        mapping.replace("key = \"thing\"", "key = { name = \"thing\", type = \"varchar(2)\" }"),
+    )
+    .unwrap();
+    let lines = vec![line("made", "a b é", Some(r#"{"size": 1}"#)), line("made", "c d ü", None)];
+    send(&world, lines).await;
+    world.load();
+    assert_eq!((world.count("things").await, world.count("dead_letters").await), (0, 2));
+    std::fs::write(&file, &mapping).unwrap();
+    world.succeed(&["migrate"]);
+    world.succeed(&["dead-letters", "replay"]);
+    let mut things: Vec<_> =
+        world.rows("things").await.iter().map(|row| json!([row["thing"], row["size"]])).collect();
+    things.sort_by_key(ToString::to_string);
+    assert_eq!(things, [json!(["a b é", 1]), json!(["c d ü", null])]);
     world.end().await;
 }

@@ -8,6 +8,7 @@ use testkit::{Server, World};
 testkit::on_both_servers!(
     a_table_grows,
     what_could_lose_stays,
+    rows_that_collide_are_said_at_once,
     a_table_of_before_is_taken_as_it_is
 );
 
@@ -134,5 +135,31 @@ async fn a_table_of_before_is_taken_as_it_is(server: Server) {
     assert_eq!(visitors.len(), 1);
     assert_eq!((&visitors[0]["name"], &visitors[0]["note"]), (&json!("Bo"), &json!("mine")));
     assert!(place.world.succeed(&["check"]).contains(SCHEMA_FITS));
+    place.world.end().await;
+}
+
+/// A missing unique key is added unless rows collide; that is not another session in the way, for which
+/// `migrate` would wait.
+async fn rows_that_collide_are_said_at_once(server: Server) {
+    let Some(place) = Place::new(server).await else { return };
+    place.map(&visits("", "{ name = 'left_at', type = 'datetime(6)', from = 'left_at' }"));
+    place.world.succeed(&["migrate"]);
+    let row = "(visitor, event_id, event_timestamp) VALUES ('v', '1', '2026-01-01')";
+    let insert = format!("INSERT INTO visits {row}");
+    place
+        .world
+        .execute_sql([
+            "ALTER TABLE visits DROP INDEX uq_visits, MODIFY left_at TIMESTAMP NULL",
+            &insert,
+            &insert,
+        ])
+        .await;
+    let sql = place.world.succeed(&["migrate", "--dry-run"]);
+    assert!(sql.contains("ADD UNIQUE KEY `uq_visits`"), "{sql}");
+    assert!(!sql.contains("left_at"), "another kind of type stays: {sql}");
+    let output = place.world.execute(&["migrate"]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("1062") && said.contains("ADD UNIQUE KEY `uq_visits`"), "{said}");
     place.world.end().await;
 }
