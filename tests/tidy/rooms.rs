@@ -117,7 +117,7 @@ const ROOMS: &[Room] = &[
     room("pipeline/begin", "offsets config consume ledger", "", &[]),
     room(
         "pipeline/intake",
-        "datetime message reject offsets redact decode mapping dead_letter buffer flatten config",
+        "datetime message reject offsets decode mapping dead_letter buffer flatten config",
         "",
         &[],
     ),
