@@ -18,7 +18,7 @@ use simd_json::{Node, StaticNode};
 use std::fmt::Write as _;
 
 /// Most elements of an array whose elements are events.
-pub(super) const ELEMENTS_MAX: usize = 10_000;
+const ELEMENTS_MAX: usize = 10_000;
 /// Longest id of an event that a path gives, in characters.
 const ID_CHARS_MAX: usize = 255;
 const BLANKS: &[u8] = b" \t\n\r";
