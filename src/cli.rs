@@ -55,6 +55,12 @@ const CHECK_EXAMPLES: &str = "Examples:
 
 Exits with 1 if it finds a problem, with 2 if the configuration is wrong. It changes nothing.";
 
+const SCHEMA_EXAMPLES: &str = "Examples:
+  sluicegate schema > mapping.schema.json
+
+Put `#:schema ./mapping.schema.json` into the first line of a mapping file: editors with support for TOML
+(Even Better TOML, taplo, tombi) then complete its keys, explain them and mark what is wrong.";
+
 const CONFIG_EXAMPLES: &str = "Examples:
   sluicegate config > new.toml          start from a file with every setting
   sluicegate config | grep batch
@@ -140,6 +146,9 @@ pub(crate) enum Command {
     /// Show what the mapping makes of messages in a file, without a server
     #[command(after_help = TRY_EXAMPLES)]
     Try(trial::Options),
+    /// Print the JSON Schema of mapping files, for editors
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
     /// Print the effective configuration and where each value comes from
     #[command(after_help = CONFIG_EXAMPLES)]
     Config,

@@ -62,6 +62,7 @@ pub fn config_error(faults: &[ConfigError]) -> anyhow::Error {
 pub struct Inspected {
     facts: ServerFacts,
     live: LiveSchema,
+    key_names: Vec<String>,
     greatest_ids: Vec<Option<u64>>,
     mismatches: Vec<Mismatch>,
     /// The writes that the account has no grant for.
@@ -72,6 +73,8 @@ pub struct Inspected {
 #[derive(Debug)]
 pub struct Fit {
     pub facts: ServerFacts,
+    /// See [`crate::flush::Plan::key_names`].
+    pub key_names: Vec<String>,
     /// See [`crate::flush::Plan::greatest_ids`].
     pub greatest_ids: Vec<Option<u64>>,
     /// What works now, but needs attention.
@@ -102,6 +105,7 @@ async fn inspect_on(
     let live = schema::read(connection, mapping).await?;
     let mut mismatches = schema::check(mapping, &live);
     let mut denied = Vec::new();
+    let key_names = schema::key_names(mapping, &live);
     if facts.is_supported() {
         // What is known to be wrong needs no rehearsal.
         let is_wrong = |name: &str| {
@@ -110,7 +114,8 @@ async fn inspect_on(
         let is_ready = |table: Option<TableId>| !is_wrong(name_of(mapping, table));
         let timeout = config.flush.statement_timeout;
         let refusals =
-            rehearse::rehearse(connection, mapping, facts.dialect, timeout, is_ready).await?;
+            rehearse::rehearse(connection, mapping, &key_names, facts.dialect, timeout, is_ready)
+                .await?;
         for refusal in refusals {
             match refusal.class {
                 Class::Grant => {
@@ -127,7 +132,7 @@ async fn inspect_on(
         }
     }
     let greatest_ids = schema::greatest_ids(mapping, &live);
-    Ok(Inspected { facts, live, greatest_ids, mismatches, denied })
+    Ok(Inspected { facts, live, key_names, greatest_ids, mismatches, denied })
 }
 
 fn name_of(mapping: &Mapping, table: Option<TableId>) -> &str {
@@ -174,7 +179,7 @@ fn refused_rehearsal(mapping: &Mapping, live: &LiveSchema, refusal: &Refusal) ->
     let problem =
         format!("the server refuses sluicegate's test row (to {step}, rolled back): {text}{hint}");
     let severity = Severity::Refused;
-    Mismatch { severity, place: table.to_owned(), problem, fix, is_growth: false }
+    Mismatch { severity, place: table.to_owned(), problem, fix, cost: None, is_growth: false }
 }
 
 impl Inspected {
@@ -183,7 +188,7 @@ impl Inspected {
     /// # Errors
     /// If it is too old; else everything that does not fit.
     pub fn fit(self) -> anyhow::Result<Fit> {
-        let Self { facts, live, greatest_ids, mismatches, denied } = self;
+        let Self { facts, live, key_names, greatest_ids, mismatches, denied } = self;
         if !facts.is_supported() {
             anyhow::bail!(too_old(&facts));
         }
@@ -199,7 +204,7 @@ impl Inspected {
             );
         }
         let room = live.room_left().collect();
-        Ok(Fit { facts, greatest_ids, warnings, room })
+        Ok(Fit { facts, key_names, greatest_ids, warnings, room })
     }
 }
 

@@ -74,6 +74,7 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             Ok(if is_usable { found } else { ExitCode::from(USAGE) })
         }
         Command::Try(options) => attempt(settings, &options),
+        Command::Schema => finish(put(sluicegate::mapping::JSON_SCHEMA.as_bytes())),
         Command::Config => {
             let (config, effective) = load(settings)?;
             say(effective.to_toml().trim_end())?;

@@ -14,6 +14,7 @@ mod declared;
 mod directory;
 mod envelope;
 mod file;
+mod language;
 mod names;
 mod paths;
 mod patterns;
@@ -32,6 +33,7 @@ use std::path::Path;
 
 pub use convert::Convert;
 pub use declared::{Declared, Each, Envelope, IdSource, TypeSource};
+pub use language::JSON_SCHEMA;
 pub use patterns::TOMBSTONE;
 pub use plan::{
     Cell, Constant, EventPlan, Label, LabelId, LinesPlan, PathNode, Place, Role, Root, RowPlan,
@@ -114,6 +116,12 @@ impl Mapping {
         let mut names: Vec<_> = self.topics.keys().map(String::as_str).collect();
         names.sort_unstable();
         names
+    }
+
+    /// The names of the tables' keys where we made them.
+    #[must_use]
+    pub fn key_names(&self) -> Vec<String> {
+        self.tables.iter().map(Table::key_name).collect()
     }
 
     #[must_use]

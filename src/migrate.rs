@@ -14,7 +14,7 @@ use crate::mapping::Mapping;
 use crate::mysql::without_values;
 use crate::mysql::{Backoff, number_of};
 use crate::mysql::{Server, close};
-use crate::schema;
+use crate::schema::{self, Growth};
 use files::{Pending, files, forget_later_state, is_recorded, pending, record};
 use sqlx::migrate::Migrator;
 use sqlx::mysql::MySqlConnection;
@@ -22,7 +22,7 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::time::Duration;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
@@ -250,17 +250,20 @@ async fn apply(
             applied.files += 1;
         }
     }
-    for statement in growth(connection, wanted.mapping).await? {
-        info!(statement, "migrations: changing a table of the mapping");
-        let done = connection.execute(AssertSqlSafe(statement.clone())).await;
-        done.map_err(|error| Error::Table { statement, error })?;
+    for Growth { sql, cost } in growth(connection, wanted.mapping).await? {
+        match cost {
+            Some(cost) => warn!(statement = sql, "migrations: changing a large table: {cost}"),
+            None => info!(statement = sql, "migrations: changing a table of the mapping"),
+        }
+        let done = connection.execute(AssertSqlSafe(sql.clone())).await;
+        done.map_err(|error| Error::Table { statement: sql, error })?;
         applied.statements += 1;
     }
     Ok(())
 }
 
 /// What makes and grows the tables of the mapping.
-async fn growth(connection: &mut MySqlConnection, mapping: &Mapping) -> Result<Vec<String>, Error> {
+async fn growth(connection: &mut MySqlConnection, mapping: &Mapping) -> Result<Vec<Growth>, Error> {
     let live = schema::read(connection, mapping).await?;
     Ok(schema::growth(mapping, &live))
 }
@@ -298,16 +301,24 @@ pub async fn preview(server: &Server, wanted: Wanted<'_>) -> Result<Vec<String>,
                 files(wanted.has_built_in).map(|migration| migration.sql.as_str().to_owned());
             statements.extend(files);
             let empty = schema::LiveSchema::empty();
-            statements.extend(schema::growth(wanted.mapping, &empty));
+            statements.extend(schema::growth(wanted.mapping, &empty).into_iter().map(as_sql));
             return Ok(statements);
         }
         connected => connected?,
     };
     let pending = pending(&mut connection, wanted.has_built_in).await?;
     statements.extend(pending.iter().map(|pending| pending.migration.sql.as_str().to_owned()));
-    statements.extend(growth(&mut connection, wanted.mapping).await?);
+    statements.extend(growth(&mut connection, wanted.mapping).await?.into_iter().map(as_sql));
     close(connection).await;
     Ok(statements)
+}
+
+/// A statement below a comment that says what it costs.
+fn as_sql(Growth { sql, cost }: Growth) -> String {
+    match cost {
+        Some(cost) => format!("-- {cost}\n{sql}"),
+        None => sql,
+    }
 }
 
 impl Error {

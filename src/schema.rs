@@ -12,6 +12,7 @@ mod ids;
 mod keys;
 mod letters;
 mod live;
+mod online;
 mod partitions;
 mod read;
 mod size;
@@ -48,6 +49,8 @@ pub struct Mismatch {
     /// The statement that fixes it, or what to do where no statement would; `None` if there is nothing
     /// to do.
     pub fix: Option<String>,
+    /// What the fix does to a large table, and what waits meanwhile.
+    pub cost: Option<String>,
     /// Whether the fix is SQL that cannot lose anything, so that `sluicegate migrate` runs it.
     pub is_growth: bool,
 }
@@ -59,7 +62,7 @@ impl Mismatch {
         fix: impl Into<String>,
     ) -> Self {
         let (place, problem, fix) = (place.into(), problem.into(), Some(fix.into()));
-        Self { severity: Severity::Refused, place, problem, fix, is_growth: false }
+        Self { severity: Severity::Refused, place, problem, fix, cost: None, is_growth: false }
     }
 
     /// The same, whose fix cannot lose anything.
@@ -68,13 +71,18 @@ impl Mismatch {
         Self { is_growth, ..self }
     }
 
+    #[must_use]
+    fn costing(self, cost: Option<String>) -> Self {
+        Self { cost, ..self }
+    }
+
     pub fn warning(
         place: impl Into<String>,
         problem: impl Into<String>,
         fix: Option<String>,
     ) -> Self {
         let (place, problem) = (place.into(), problem.into());
-        Self { severity: Severity::Warning, place, problem, fix, is_growth: false }
+        Self { severity: Severity::Warning, place, problem, fix, cost: None, is_growth: false }
     }
 
     /// Whether it is about this table or one of its columns.
@@ -93,6 +101,9 @@ impl Mismatch {
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.problem)?;
+        if let Some(cost) = &self.cost {
+            write!(f, "; {cost}")?;
+        }
         match &self.fix {
             Some(fix) => write!(f, "; fix it with: {fix}"),
             None => Ok(()),
@@ -168,15 +179,6 @@ impl<'m> Wanted<'m> {
     fn is_lines(&self) -> bool {
         self.table.is_some_and(|table| matches!(table.kind, TableKind::Lines { .. }))
     }
-
-    /// Whether statements name the key to look rows up: those for lines, and for entities with lines.
-    fn is_key_named(&self) -> bool {
-        self.table.is_some_and(|table| match &table.kind {
-            TableKind::Lines { .. } => true,
-            TableKind::Entity { children, .. } => !children.is_empty(),
-            TableKind::Log => false,
-        })
-    }
 }
 
 /// Everything in `live` that does not fit `mapping`; what stops a start comes first.
@@ -222,6 +224,17 @@ pub fn greatest_ids(mapping: &Mapping, live: &LiveSchema) -> Vec<Option<u64>> {
     mapping.tables.iter().map(ids).collect()
 }
 
+/// Per table of the mapping, the name of the key that makes it harmless to write a row again.
+#[must_use]
+pub fn key_names(mapping: &Mapping, live: &LiveSchema) -> Vec<String> {
+    let found = |table: &Table| {
+        let (name, _) = keys::serving(&Wanted::of(table), live.tables.get(&table.name)?)?;
+        Some(name.to_owned())
+    };
+    let name = |table: &Table| found(table).unwrap_or_else(|| table.key_name());
+    mapping.tables.iter().map(name).collect()
+}
+
 /// The statement that adds a partition for rows that fit no other, if the table can have one.
 #[must_use]
 pub fn partition_fix(table: &str, live: &LiveSchema) -> Option<String> {
@@ -252,10 +265,18 @@ fn missing_mapped(table: &Table) -> Mismatch {
     }
 }
 
+/// A statement that makes or grows a table, and loses nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Growth {
+    pub sql: String,
+    /// See [`Mismatch::cost`].
+    pub cost: Option<String>,
+}
+
 /// The statements that make and grow the tables of the mapping that no SQL file of the migrations makes as they
 /// are mapped, in this order. None of them can lose anything.
 #[must_use]
-pub fn growth(mapping: &Mapping, live: &LiveSchema) -> Vec<String> {
+pub fn growth(mapping: &Mapping, live: &LiveSchema) -> Vec<Growth> {
     // A test holds that they compile.
     let by_files = Mapping::built_in().map(|built_in| built_in.tables).unwrap_or_default();
     let is_own = |mismatch: &Mismatch| {
@@ -264,7 +285,8 @@ pub fn growth(mapping: &Mapping, live: &LiveSchema) -> Vec<String> {
     };
     let mismatches = check(mapping, live).into_iter();
     let growing = mismatches.filter(|mismatch| mismatch.is_growth && is_own(mismatch));
-    growing.filter_map(|mismatch| mismatch.fix).collect()
+    let growth = |Mismatch { fix, cost, .. }| Some(Growth { sql: fix?, cost });
+    growing.filter_map(growth).collect()
 }
 
 fn quoted(name: &str) -> String {

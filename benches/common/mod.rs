@@ -70,7 +70,9 @@ pub(crate) fn write_all(
             bytes += text.len();
         }
     }
-    let looks = StaleLines::all(mapping).flat_map(|stale| stale.look(batch, 0..usize::MAX));
+    let key_names = mapping.key_names();
+    let stale_lines = StaleLines::all(mapping, &key_names);
+    let looks = stale_lines.flat_map(|stale| stale.look(batch, 0..usize::MAX));
     bytes += looks.map(|text| text.len()).sum::<usize>();
     bytes
 }

@@ -160,6 +160,7 @@ pub fn setup(
 ) -> Setup {
     let plan = Plan {
         statements: Statements::new(&mapping, fit.facts.dialect),
+        key_names: fit.key_names.clone(),
         greatest_ids: fit.greatest_ids.clone(),
         limits: config.flush.statement,
         timeout: config.flush.statement_timeout,

@@ -150,12 +150,13 @@ fn shown(status: &Status) -> String {
 
 fn topics(lag: &[TopicLag]) -> Table {
     let mut topics =
-        table(&["topic", "waiting", "behind", "partitions", "largest partition"], 1..4);
+        table(&["topic", "waiting", "behind", "ignored", "partitions", "largest partition"], 1..5);
     for lag in lag {
         topics.add_row([
             lag.topic.clone(),
             lag.messages.to_string(),
             seconds(Some(lag.seconds)),
+            lag.ignored.to_string(),
             lag.partitions.to_string(),
             format!("{} ({})", lag.hottest, lag.hottest_messages),
         ]);

@@ -37,6 +37,8 @@ pub struct Plan {
     pub limits: StatementLimits,
     /// How long a statement may take.
     pub timeout: Duration,
+    /// The name of each table's key.
+    pub key_names: Vec<String>,
     /// The greatest AUTO_INCREMENT number of each table, if it has one and we know it.
     pub greatest_ids: Vec<Option<u64>>,
 }
@@ -256,7 +258,7 @@ struct Transaction<'s, 't> {
 impl Transaction<'_, '_> {
     async fn delete_stale_lines(&mut self, batch: &Batch, part: &Part) -> Result<(), Cause> {
         let plan = self.session.plan;
-        for stale in StaleLines::all(&plan.mapping) {
+        for stale in StaleLines::all(&plan.mapping, &plan.key_names) {
             for look in stale.look(batch, part.rows(stale.parent)) {
                 let owners = self.ids(look, stale.table).await?;
                 if !owners.is_empty() {

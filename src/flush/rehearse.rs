@@ -84,6 +84,7 @@ pub async fn wait_for_no_lock(connection: &mut MySqlConnection) -> Result<(), sq
 pub async fn rehearse(
     connection: &mut MySqlConnection,
     mapping: &Mapping,
+    key_names: &[String],
     dialect: Dialect,
     timeout: Duration,
     is_ready: impl Fn(Option<TableId>) -> bool,
@@ -99,7 +100,7 @@ pub async fn rehearse(
             continue;
         }
         within(timeout, |_| (), connection.execute("START TRANSACTION")).await?;
-        for (step, text) in rehearsal.steps(mapping, &statements, table) {
+        for (step, text) in rehearsal.steps(mapping, key_names, &statements, table) {
             let run = within(timeout, |_| (), connection.execute(AssertSqlSafe(text))).await;
             let Err(error) = run else { continue };
             let class = Class::of_error(&error);
@@ -255,6 +256,7 @@ impl Rehearsal {
     fn steps(
         &self,
         mapping: &Mapping,
+        key_names: &[String],
         statements: &Statements,
         table: Option<TableId>,
     ) -> Vec<(&'static str, String)> {
@@ -262,7 +264,8 @@ impl Rehearsal {
         let owner = owner(mapping, table).map(|owner| self.write(mapping, statements, Some(owner)));
         let writes = owner.into_iter().chain([write.clone(), write]);
         let mut steps: Vec<_> = writes.map(|write| ("write", write)).collect();
-        for stale in StaleLines::all(mapping).filter(|stale| Some(stale.table) == table) {
+        let stale_lines = StaleLines::all(mapping, key_names);
+        for stale in stale_lines.filter(|stale| Some(stale.table) == table) {
             steps.extend(
                 stale
                     .look(&self.batch, 0..1)

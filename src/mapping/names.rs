@@ -8,7 +8,7 @@ use toml::Spanned;
 /// The servers' limit.
 const IDENTIFIER_CHARS_MAX: usize = 64;
 /// Prefix of a table's unique key, whose name has to fit as well.
-const UNIQUE_KEY_PREFIX: &str = "uq_";
+pub(super) const UNIQUE_KEY_PREFIX: &str = "uq_";
 /// sluicegate's own tables, besides those that begin with [`OWN_PREFIX`].
 const OWN_TABLES: [&str; 2] = ["dead_letters", "_sqlx_migrations"];
 const OWN_PREFIX: &str = "sluicegate_";

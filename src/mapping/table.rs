@@ -1,5 +1,6 @@
 //! The tables of a mapping: names, types and the roles of their columns.
 
+use super::names::UNIQUE_KEY_PREFIX;
 use super::types::{ColumnType, Storage};
 use crate::exact::Exact;
 
@@ -99,6 +100,12 @@ impl Table {
     #[must_use]
     pub fn event_timestamp(&self) -> usize {
         self.columns.len() - 1
+    }
+
+    /// What its key is called in a table that we make; in one that is there already it may be called otherwise.
+    #[must_use]
+    pub fn key_name(&self) -> String {
+        format!("{UNIQUE_KEY_PREFIX}{}", self.name)
     }
 
     /// Empty unless this is an entity's table.

@@ -263,7 +263,7 @@ impl FromStr for ColumnType {
 
 fn unknown(text: &str) -> String {
     format!(
-        "unknown type {text:?}; use char(N), varchar(N), text, mediumtext, varbinary(N), blob, enum(a, b, …), tinyint, smallint, int, bigint (with `unsigned` if you like), decimal(P,S), double, boolean, date, datetime(0 to 6), json"
+        "unknown type {text:?}; use char(N), varchar(N), text, mediumtext, varbinary(N), blob, enum(a, b, …), tinyint, smallint, mediumint, int, bigint (with `unsigned` if you like), decimal(P,S), double, boolean, date, datetime(0 to 6), json"
     )
 }
 

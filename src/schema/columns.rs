@@ -1,8 +1,10 @@
 //! Checks the columns of mapped tables.
 
 use super::live::{LiveColumn, LiveTable};
+use super::online::{self, Algorithm};
 use super::{Mismatch, Wanted, ddl, quoted, size};
 use crate::mapping::{ColumnSpec, ColumnType, IntSize, IntType, Table};
+use crate::mysql::Dialect;
 
 /// Bytes of a utf8mb4 character.
 const CHAR_BYTES: i64 = 4;
@@ -12,7 +14,12 @@ const TEXT_BYTES: i64 = 65_535;
 const DECIMAL_DIGITS: i64 = 65;
 
 /// Reports columns that nothing fills.
-pub(super) fn unmapped(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
+pub(super) fn unmapped(
+    wanted: &Wanted<'_>,
+    live: &LiveTable,
+    dialect: Dialect,
+    mismatches: &mut Vec<Mismatch>,
+) {
     for (name, column) in &live.columns {
         let is_filled = column.nullable
             || column.default.is_some()
@@ -21,20 +28,27 @@ pub(super) fn unmapped(wanted: &Wanted<'_>, live: &LiveTable, mismatches: &mut V
         if !is_filled && !wanted.columns.contains(&name.as_str()) {
             let changed =
                 ddl::changed(name, column, &column.column_type, column.collation.as_ref(), true);
-            mismatches.push(Mismatch::refused(
+            let algorithm = online::of_change(dialect, column, &column.column_type, true, true);
+            let mismatch = Mismatch::refused(
                 format!("{}.{name}", wanted.name),
                 "is not mapped, is NOT NULL and has no default",
                 format!("ALTER TABLE {} MODIFY COLUMN {changed}", quoted(wanted.name)),
-            ));
+            );
+            mismatches.push(mismatch.costing(algorithm.cost(live)));
         }
     }
 }
 
-pub(super) fn mapped(table: &Table, live: &LiveTable, mismatches: &mut Vec<Mismatch>) {
+pub(super) fn mapped(
+    table: &Table,
+    live: &LiveTable,
+    dialect: Dialect,
+    mismatches: &mut Vec<Mismatch>,
+) {
     // The row's size after the fixes so far.
     let mut row_bytes = size::row_bytes(live);
     for spec in &table.columns {
-        let (problem, change, is_growth) = match live.columns.get(&spec.name) {
+        let (problem, (change, algorithm), is_growth) = match live.columns.get(&spec.name) {
             None => {
                 let added = format!("ADD COLUMN {}", ddl::new(table, spec, row_bytes));
                 row_bytes += size::new_bytes(&spec.ty);
@@ -45,7 +59,7 @@ pub(super) fn mapped(table: &Table, live: &LiveTable, mismatches: &mut Vec<Misma
                         "the column does not exist, and the rows that are there have no value for it"
                     }
                 };
-                (problem.to_owned(), added, takes_null)
+                (problem.to_owned(), (added, Algorithm::Instant), takes_null)
             }
             Some(found) => {
                 let problems = problems(table, spec, found);
@@ -53,7 +67,8 @@ pub(super) fn mapped(table: &Table, live: &LiveTable, mismatches: &mut Vec<Misma
                     continue;
                 }
                 let is_growth = only_grows(table, spec, found);
-                (problems.join(", and "), fix(table, spec, found, &mut row_bytes), is_growth)
+                let fix = fix(table, spec, found, dialect, &mut row_bytes);
+                (problems.join(", and "), fix, is_growth)
             }
         };
         let mismatch = Mismatch::refused(
@@ -61,7 +76,7 @@ pub(super) fn mapped(table: &Table, live: &LiveTable, mismatches: &mut Vec<Misma
             problem,
             format!("ALTER TABLE {} {change}", quoted(&table.name)),
         );
-        mismatches.push(mismatch.growing(is_growth));
+        mismatches.push(mismatch.growing(is_growth).costing(algorithm.cost(live)));
     }
 }
 
@@ -127,7 +142,13 @@ fn is_of_kind(ty: &ColumnType, data_type: &str) -> bool {
 }
 
 /// The clause that makes a column fit, and keeps its values and its other attributes.
-fn fix(table: &Table, spec: &ColumnSpec, live: &LiveColumn, row_bytes: &mut i64) -> String {
+fn fix(
+    table: &Table,
+    spec: &ColumnSpec,
+    live: &LiveColumn,
+    dialect: Dialect,
+    row_bytes: &mut i64,
+) -> (String, Algorithm) {
     let nullable = if ddl::is_key(table, spec) {
         false
     } else {
@@ -140,20 +161,21 @@ fn fix(table: &Table, spec: &ColumnSpec, live: &LiveColumn, row_bytes: &mut i64)
                 *row_bytes = others + size::new_bytes(&spec.ty).min(size::ROW_BYTES_MAX);
             }
             let collation = ddl::collation(&spec.ty, live);
-            format!(
-                "MODIFY COLUMN {}",
-                ddl::changed(&spec.name, live, &ty, collation.as_ref(), nullable)
-            )
+            let keeps_collation = collation == live.collation;
+            let algorithm = online::of_change(dialect, live, &ty, keeps_collation, nullable);
+            let changed = ddl::changed(&spec.name, live, &ty, collation.as_ref(), nullable);
+            (format!("MODIFY COLUMN {changed}"), algorithm)
         }
         // Its values are of another kind, so it stays, renamed, beside a new column.
         None => {
             *row_bytes += size::new_bytes(&spec.ty);
-            format!(
+            let change = format!(
                 "RENAME COLUMN {} TO {}, ADD COLUMN {}",
                 quoted(&spec.name),
                 quoted(&format!("{}_before", spec.name)),
                 ddl::new(table, spec, others)
-            )
+            );
+            (change, Algorithm::Instant)
         }
     }
 }

@@ -4,6 +4,7 @@
 //! collides with the row that has the last number, instead of its own.
 
 use super::live::{LiveIds, LiveTable};
+use super::online::Algorithm;
 use super::{Mismatch, ddl, quoted};
 
 /// With fewer numbers left, a start is refused: a minute may write this many rows.
@@ -65,9 +66,9 @@ pub(super) fn check(table: &str, live: &LiveTable) -> Option<Mismatch> {
         let problem = format!(
             "{rest}, and without numbers no row can be written (a start needs at least {ROOM_LEAST})"
         );
-        Some(Mismatch::refused(place, problem, fix))
+        Some(Mismatch::refused(place, problem, fix).costing(Algorithm::Copy.cost(live)))
     } else if column.data_type != "bigint" || ids.share_left() < SHARE_SAID {
-        Some(Mismatch::warning(place, rest, Some(fix)))
+        Some(Mismatch::warning(place, rest, Some(fix)).costing(Algorithm::Copy.cost(live)))
     } else {
         None
     }

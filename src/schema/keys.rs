@@ -1,15 +1,26 @@
 //! Unique keys: the one that is needed, and those under which rows of different events collide.
 
 use super::live::{KeyPart, LiveKey, LiveTable};
+use super::online::Algorithm;
 use super::{Mismatch, Severity, Wanted, quoted, quoted_list, size};
 use crate::mysql::Dialect;
 
 /// Checks for the key that makes it harmless to write a row again.
 pub(super) fn needed(wanted: &Wanted<'_>, live: &LiveTable, dialect: Dialect) -> Option<Mismatch> {
-    match live.unique_keys.iter().find(|(name, key)| serves(wanted, name, key)) {
+    match serving(wanted, live) {
         Some((name, key)) => hidden(wanted, name, key, dialect),
         None => Some(missing(wanted, live)),
     }
+}
+
+/// The key that makes it harmless to write a row again: of several one that lookups use.
+pub(super) fn serving<'l>(
+    wanted: &Wanted<'_>,
+    live: &'l LiveTable,
+) -> Option<(&'l str, &'l LiveKey)> {
+    let keys = live.unique_keys.iter().filter(|(_, key)| serves(wanted, key));
+    keys.max_by_key(|(name, key)| (key.is_visible, **name == wanted.key_name()))
+        .map(|(name, key)| (name.as_str(), key))
 }
 
 /// Reports keys under which rows of different events collide.
@@ -18,14 +29,13 @@ pub(super) fn harmful(wanted: &Wanted<'_>, live: &LiveTable) -> Vec<Mismatch> {
     keys.map(|(name, key)| colliding(wanted, live, name, key)).collect()
 }
 
-/// Whether a key is the needed one: whole columns in this order, and this name if statements use it.
-fn serves(wanted: &Wanted<'_>, name: &str, key: &LiveKey) -> bool {
+/// Whether a key is the needed one: whole columns in this order.
+fn serves(wanted: &Wanted<'_>, key: &LiveKey) -> bool {
     let is_part =
         |(part, column): (&KeyPart, &&str)| matches!(part, KeyPart::Column(name) if name == column);
     key.is_tree
         && key.parts.len() == wanted.key.len()
         && key.parts.iter().zip(&wanted.key).all(is_part)
-        && (!wanted.is_key_named() || name == wanted.key_name())
 }
 
 fn hidden(wanted: &Wanted<'_>, name: &str, key: &LiveKey, dialect: Dialect) -> Option<Mismatch> {
@@ -68,7 +78,8 @@ fn missing(wanted: &Wanted<'_>, live: &LiveTable) -> Mismatch {
         ),
         None => "VARCHAR columns first: ids have at most 50 characters, and a key cannot cover a whole TEXT".to_owned(),
     };
-    Mismatch::refused(wanted.name, problem, fix).growing(is_growth)
+    let cost = Algorithm::InPlace.cost(live).filter(|_| fix.starts_with("ALTER "));
+    Mismatch::refused(wanted.name, problem, fix).growing(is_growth).costing(cost)
 }
 
 /// Whether two events can never collide under a key: it includes the whole needed key, or a number or
@@ -103,6 +114,7 @@ fn colliding(wanted: &Wanted<'_>, live: &LiveTable, name: &str, key: &LiveKey) -
     let problem = format!(
         "the unique key {name} over ({over}) {why} rows of different events collide: one would overwrite the other"
     );
+    let algorithm = if name == "PRIMARY" { Algorithm::Copy } else { Algorithm::InPlace };
     let drop = match name {
         // The table needs another primary key: the server numbers the rows.
         "PRIMARY" if live.columns.contains_key("id") => "DROP PRIMARY KEY".to_owned(),
@@ -116,6 +128,7 @@ fn colliding(wanted: &Wanted<'_>, live: &LiveTable, name: &str, key: &LiveKey) -
         severity: Severity::Refused,
         place: wanted.name.to_owned(),
         problem,
+        cost: algorithm.cost(live).filter(|_| fix.is_some()),
         fix,
         is_growth: false,
     }

@@ -32,6 +32,8 @@ pub struct LiveServer {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct LiveTable {
     pub is_view: bool,
+    /// Roughly, as the server estimates it.
+    pub rows: u64,
     pub engine: String,
     /// Whether its engine has transactions.
     pub is_transactional: bool,

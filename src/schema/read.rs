@@ -72,7 +72,7 @@ async fn tables(
     let rows = connection
         .fetch_all(
             "SELECT CAST(t.TABLE_NAME AS CHAR), CAST(t.ENGINE AS CHAR), e.TRANSACTIONS = 'YES', \
-             t.TABLE_TYPE = 'VIEW', CAST(t.AUTO_INCREMENT AS CHAR) \
+             t.TABLE_TYPE = 'VIEW', CAST(t.AUTO_INCREMENT AS CHAR), CAST(t.TABLE_ROWS AS CHAR) \
              FROM information_schema.TABLES AS t \
              LEFT JOIN information_schema.ENGINES AS e ON e.ENGINE = t.ENGINE \
              WHERE t.TABLE_SCHEMA = DATABASE()",
@@ -90,6 +90,7 @@ async fn tables(
             engine: text(&row, 1)?,
             is_transactional: flag(&row, 2)?,
             is_view: flag(&row, 3)?,
+            rows: text(&row, 5)?.parse().unwrap_or(0),
             ..LiveTable::default()
         };
         let next: u64 = text(&row, 4)?.parse().unwrap_or(1);

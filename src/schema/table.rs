@@ -3,6 +3,7 @@
 use super::columns;
 use super::ddl;
 use super::live::{LiveServer, LiveTable};
+use super::online::Algorithm;
 use super::{Mismatch, Wanted, ids, keys, letters, partitions, quoted};
 
 /// How long before the end of TIMESTAMP the warning starts, in seconds.
@@ -23,10 +24,10 @@ pub(super) fn check(
     // In the order in which the fixes work: drop a key, change its columns, add a key.
     mismatches.extend(keys::harmful(wanted, live));
     match wanted.table {
-        Some(table) => columns::mapped(table, live, mismatches),
+        Some(table) => columns::mapped(table, live, server.dialect, mismatches),
         None => letters::check(live, mismatches),
     }
-    columns::unmapped(wanted, live, mismatches);
+    columns::unmapped(wanted, live, server.dialect, mismatches);
     mismatches.extend(keys::needed(wanted, live, server.dialect));
     mismatches.extend(ids::check(wanted.name, live));
     mismatches.extend(partitions::check(wanted.name, live.partitions.as_ref()));
@@ -56,7 +57,7 @@ pub(super) fn check_own(
             "creating the table as its migration does",
         )
     }));
-    columns::unmapped(wanted, live, mismatches);
+    columns::unmapped(wanted, live, server.dialect, mismatches);
     mismatches.extend(keys::needed(wanted, live, server.dialect));
     mismatches.extend(own_rules(wanted, live));
 }
@@ -79,6 +80,7 @@ fn engine(wanted: &Wanted<'_>, live: &LiveTable) -> Option<Mismatch> {
             ),
             format!("ALTER TABLE {} ENGINE = InnoDB", quoted(wanted.name)),
         )
+        .costing(Algorithm::Copy.cost(live))
     })
 }
 

@@ -65,6 +65,10 @@ pub(super) fn lag(now: &Reading) -> Vec<TopicLag> {
     let labels = ["topic", "partition"];
     let seconds = now.by("sluicegate_consume_lag_seconds", labels);
     let assigned = now.by("sluicegate_consume_assigned", labels);
+    let mut ignored = now.by("sluicegate_decode_ignored_total", ["topic"]);
+    for (topic, tombstones) in now.by("sluicegate_consume_tombstones_total", ["topic"]) {
+        *ignored.entry(topic).or_default() += tombstones;
+    }
     let mut topics: BTreeMap<String, TopicLag> = BTreeMap::new();
     for (key, messages) in now.by("sluicegate_consume_lag_messages", labels) {
         // Those that it had before are another instance's.
@@ -73,7 +77,9 @@ pub(super) fn lag(now: &Reading) -> Vec<TopicLag> {
         }
         let behind = seconds.get(&key).copied().unwrap_or_default();
         let [topic, partition] = key;
+        let skipped = ignored.get(std::slice::from_ref(&topic)).copied().unwrap_or_default();
         let lag = topics.entry(topic.clone()).or_insert(TopicLag {
+            ignored: whole(skipped),
             topic,
             messages: 0,
             seconds: 0.0,
@@ -126,6 +132,7 @@ pub(super) fn dead_letters(now: &Reading) -> Vec<DeadLetterStats> {
     let by = now.by("sluicegate_flush_dead_letters_total", ["topic", "reason"]);
     let mut letters: Vec<DeadLetterStats> = by
         .into_iter()
+        .filter(|(_, count)| *count > 0.0)
         .map(|([topic, reason], count)| DeadLetterStats {
             command: format!("sluicegate dead-letters list --topic {topic} --reason {reason}"),
             topic,

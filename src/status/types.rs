@@ -98,6 +98,8 @@ pub struct TopicLag {
     pub hottest: u32,
     /// How many those are.
     pub hottest_messages: u64,
+    /// Events and messages without a value that were skipped on purpose since the start.
+    pub ignored: u64,
 }
 
 /// Seconds until an event's row was durable; none if nothing came in the last minute.

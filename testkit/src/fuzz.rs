@@ -62,7 +62,8 @@ fn statements(batch: &Batch, dialect: Dialect) -> Vec<String> {
             texts.push(text);
         }
     }
-    for stale in StaleLines::all(&MAPPING) {
+    let key_names = MAPPING.key_names();
+    for stale in StaleLines::all(&MAPPING, &key_names) {
         texts.extend(stale.look(batch, 0..usize::MAX));
     }
     texts

@@ -46,6 +46,7 @@ impl Inputs {
         let plan = Plan {
             statements: Statements::new(&mapping, Dialect::MySql),
             limits: config.flush.statement,
+            key_names: mapping.key_names(),
             greatest_ids: Vec::new(),
             timeout: config.flush.statement_timeout,
             mapping: Arc::clone(&mapping),

@@ -4,4 +4,5 @@ mod deletes;
 mod faulty;
 mod growth;
 mod pairs;
+mod seen;
 mod trial;

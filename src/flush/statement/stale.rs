@@ -5,7 +5,7 @@
 //! exact: every transaction locks an entity's row before it writes the entity's lines, and this one
 //! holds that lock, so all lines that it reads are committed or its own.
 //!
-//! The statements name each table's index. Going by its statistics, which may call a table empty, a
+//! The statements name each table's key. Going by its statistics, which may call a table empty, a
 //! server would read all lines once for every entity.
 
 use super::push_text;
@@ -24,16 +24,23 @@ pub struct StaleLines<'m> {
     pub parent: TableId,
     lines: &'m Table,
     owner: &'m Table,
+    lines_key: &'m str,
+    owner_key: &'m str,
 }
 
 impl<'m> StaleLines<'m> {
-    /// All tables of lines of a mapping.
-    pub fn all(mapping: &'m Mapping) -> impl Iterator<Item = Self> {
+    /// All tables of lines of a mapping, whose tables' keys have these names.
+    pub fn all(mapping: &'m Mapping, key_names: &'m [String]) -> impl Iterator<Item = Self> {
         let tables = &mapping.tables;
         tables.iter().enumerate().filter_map(|(table, lines)| match lines.kind {
-            TableKind::Lines { parent } => {
-                Some(Self { table, parent, lines, owner: &tables[parent] })
-            }
+            TableKind::Lines { parent } => Some(Self {
+                table,
+                parent,
+                lines,
+                owner: &tables[parent],
+                lines_key: &key_names[table],
+                owner_key: &key_names[parent],
+            }),
             _ => None,
         })
     }
@@ -78,11 +85,12 @@ impl<'m> StaleLines<'m> {
         };
         let number = &self.lines.columns[Table::LINE].name;
         let (lines, owner) = (&self.lines.name, &self.owner.name);
+        let (lines_key, owner_key) = (self.lines_key, self.owner_key);
         // Ordered by the whole index, since MySQL sorts all lines if the key is left out.
         let mut text = format!(
-            "SELECT {shown} FROM `{owner}` AS owner FORCE INDEX (`uq_{owner}`) \
+            "SELECT {shown} FROM `{owner}` AS owner FORCE INDEX (`{owner_key}`) \
              WHERE (owner.event_timestamp, owner.event_id) <> \
-             (SELECT line.event_timestamp, line.event_id FROM `{lines}` AS line FORCE INDEX (`uq_{lines}`) \
+             (SELECT line.event_timestamp, line.event_id FROM `{lines}` AS line FORCE INDEX (`{lines_key}`) \
              WHERE line.`{key}` = owner.`{key}` ORDER BY line.`{key}` DESC, line.`{number}` DESC LIMIT 1) \
              AND owner.`{key}` IN ("
         );
@@ -95,9 +103,10 @@ impl<'m> StaleLines<'m> {
     pub fn delete(&self, ids: &[impl AsRef<str>]) -> String {
         let key = &self.lines.columns[Table::KEY].name;
         let (lines, owner) = (&self.lines.name, &self.owner.name);
+        let (lines_key, owner_key) = (self.lines_key, self.owner_key);
         let mut text = format!(
-            "DELETE line FROM `{lines}` AS line FORCE INDEX FOR JOIN (`uq_{lines}`) \
-             STRAIGHT_JOIN `{owner}` AS owner FORCE INDEX FOR JOIN (`uq_{owner}`) ON owner.`{key}` = line.`{key}` \
+            "DELETE line FROM `{lines}` AS line FORCE INDEX FOR JOIN (`{lines_key}`) \
+             STRAIGHT_JOIN `{owner}` AS owner FORCE INDEX FOR JOIN (`{owner_key}`) ON owner.`{key}` = line.`{key}` \
              WHERE (line.event_timestamp <> owner.event_timestamp OR line.event_id <> owner.event_id) \
              AND line.`{key}` IN ("
         );

@@ -103,7 +103,8 @@ fn each_dialect_names_the_incoming_row_its_own_way() {
             "{mariadb}"
         );
     }
-    let stale = StaleLines::all(&mapping).next().unwrap();
+    let key_names = mapping.key_names();
+    let stale = StaleLines::all(&mapping, &key_names).next().unwrap();
     let looks = stale.look(&batch, 0..usize::MAX);
     assert_eq!(looks.len(), 1);
     assert!(looks[0].ends_with("AND owner.`order_id` IN ('o')"), "{}", looks[0]);
@@ -116,7 +117,9 @@ fn a_change_needs_no_look_for_stale_lines() {
     let mapping = mapping();
     let changed = r#"{"event_type":"order.cancelled","event_id":"e","timestamp":"2025-01-06T08:00:00Z","entity_id":"o","data":{}}"#;
     let batch = batch(&mapping, &[("order", changed.to_owned())]);
-    assert!(StaleLines::all(&mapping).all(|stale| stale.look(&batch, 0..usize::MAX).is_empty()));
+    let key_names = mapping.key_names();
+    let mut stale_lines = StaleLines::all(&mapping, &key_names);
+    assert!(stale_lines.all(|stale| stale.look(&batch, 0..usize::MAX).is_empty()));
     let text = &statements(&mapping, &batch, "orders", Dialect::MySql, WIDE)[0].1;
     assert!(
         text.contains("VALUES ('o','',NULL,"),

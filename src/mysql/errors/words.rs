@@ -82,7 +82,10 @@ const WORDS: &[(u16, &str)] = &[
         1175,
         "the session refuses statements without a key (sql_safe_updates); something between sluicegate and the server undoes its session settings",
     ),
-    (1176, "an index that a statement names is missing; `sluicegate check` names it"),
+    (
+        1176,
+        "an index that a statement names is missing or has another name now; `sluicegate check` names a missing one, a restart finds one that was renamed",
+    ),
     (
         1184,
         "the server closed the new connection; if it closes all of them, its init_connect may be failing; its own log says why",

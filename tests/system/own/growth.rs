@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sluicegate::commands::check::SCHEMA_FITS;
+use sqlx::{AssertSqlSafe, Executor};
 use testkit::world::said;
 use testkit::{Server, World};
 
@@ -9,7 +10,8 @@ testkit::on_both_servers!(
     a_table_grows,
     what_could_lose_stays,
     rows_that_collide_are_said_at_once,
-    a_table_of_before_is_taken_as_it_is
+    a_table_of_before_is_taken_as_it_is,
+    what_a_change_locks_is_said_before
 );
 
 /// A mapping of visits: an entity and a log.
@@ -161,5 +163,69 @@ async fn rows_that_collide_are_said_at_once(server: Server) {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("1062") && said.contains("ADD UNIQUE KEY `uq_visits`"), "{said}");
+    place.world.end().await;
+}
+
+/// The statement of a line of `check`, and the algorithm that it names.
+fn costly(line: &str) -> Option<(&str, &str)> {
+    let (before, sql) = line.split_once("; fix it with: ")?;
+    let (_, cost) = before.split_once("; the fix is ")?;
+    Some((cost.split_once(':')?.0, sql))
+}
+
+async fn what_a_change_locks_is_said_before(server: Server) {
+    let Some(place) = Place::new(server).await else { return };
+    let columns = |widths: [&str; 6], more: &str| {
+        let [short, long, crossing, word, count, price] = widths;
+        format!(
+            "{{ name = 'short', type = '{short}', from = 'a' }}, {{ name = 'long', type = '{long}', from = 'b' }}, \
+             {{ name = 'crossing', type = '{crossing}', from = 'c' }}, {{ name = 'word', type = '{word}', from = 'd' }}, \
+             {{ name = 'count', type = '{count}', from = 'e' }}, {{ name = 'price', type = '{price}', from = 'f' }}{more}"
+        )
+    };
+    let name = "{ name = 'name', type = 'varchar(5)', from = 'name' }";
+    let narrow = ["varchar(5)", "varchar(70)", "varchar(9)", "enum(a)", "int", "decimal(9,2)"];
+    place.map(&visits(name, &columns(narrow, "")));
+    place.world.succeed(&["migrate"]);
+    let event = "INSERT INTO visits (visitor, event_id, event_timestamp) ";
+    let mut fill = vec![format!("{event} VALUES ('v', '0', '2026-01-01')")];
+    for power in 0..17 {
+        let next = 1 << power;
+        fill.push(format!("{event} SELECT 'v', event_id + {next}, event_timestamp FROM visits"));
+    }
+    let own = [
+        "ALTER TABLE visits DROP INDEX uq_visits, MODIFY left_at DATETIME NOT NULL DEFAULT '2026-01-01'",
+        "ANALYZE TABLE visits",
+    ];
+    place.world.execute_sql(["ALTER TABLE visits ADD COLUMN left_at DATETIME"]).await;
+    place.world.execute_sql(fill.iter().map(String::as_str)).await;
+    place.world.execute_sql(["UPDATE visits SET left_at = '2026-01-01'"]).await;
+    place.world.execute_sql(own).await;
+    let wide =
+        ["varchar(50)", "varchar(700)", "varchar(90)", "enum(a, b)", "bigint", "decimal(12,2)"];
+    let more = ", { name = 'added', type = 'text', from = 'g' }, { name = 'left_at', type = 'datetime', from = 'h' }";
+    place.map(&visits(name, &columns(wide, more)));
+    let output = place.world.execute(&["check"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let changes: Vec<(&str, &str)> = said.lines().filter_map(costly).collect();
+    assert_eq!(changes.len(), 9, "{said}");
+    let preview = place.world.succeed(&["migrate", "--dry-run"]);
+    assert_eq!(preview.matches("-- the fix is ").count(), changes.len(), "{preview}");
+    let mut connection = place.world.connect().await;
+    for (algorithm, sql) in changes {
+        let order = ["INSTANT", "INPLACE", "COPY"];
+        for better in order.into_iter().take_while(|better| *better != algorithm) {
+            let tried = AssertSqlSafe(format!("{sql}, ALGORITHM={better}"));
+            assert!(connection.execute(tried).await.is_err(), "{algorithm}, not {better}: {sql}");
+        }
+        let lock = if algorithm == "INPLACE" { ", LOCK=NONE" } else { "" };
+        let tried = AssertSqlSafe(format!("{sql}, ALGORITHM={algorithm}{lock}"));
+        connection
+            .execute(tried)
+            .await
+            .unwrap_or_else(|error| panic!("{algorithm}: {sql}: {error}"));
+    }
+    let left = place.world.succeed(&["check"]);
+    assert!(left.contains(SCHEMA_FITS), "{left}");
     place.world.end().await;
 }

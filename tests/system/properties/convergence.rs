@@ -172,6 +172,7 @@ async fn write(
         limits: StatementLimits { rows: 1 + chance.below(40), bytes: 300 + chance.below(40_000) },
         timeout: Duration::from_secs(60),
         mapping: Arc::clone(mapping),
+        key_names: mapping.key_names(),
         greatest_ids: Vec::new(),
     });
     let millisecond = Duration::from_millis(1);

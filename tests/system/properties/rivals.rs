@@ -75,6 +75,7 @@ async fn writers_of_the_same_orders_do_not_deadlock(server: Server) {
     let facts = server_facts(&mut connection).await.unwrap();
     let mapping = Arc::new(Mapping::built_in().unwrap());
     let plan = Arc::new(Plan {
+        key_names: mapping.key_names(),
         greatest_ids: Vec::new(),
         statements: Statements::new(&mapping, facts.dialect),
         limits: StatementLimits { rows: 7, bytes: 100_000 },
@@ -158,7 +159,8 @@ async fn statements_are_lookups_whatever_the_statistics_say(server: Server) {
     connection.execute("FLUSH TABLES orders, order_items, order_events").await.unwrap();
     let again = batch(&mapping, &facts, (0..LOOKED_AT).map(|order| created(order * 7, 2, 2)));
     let mut texts = upserts(&statements, &mapping, &again, limits);
-    for stale in StaleLines::all(&mapping) {
+    let key_names = mapping.key_names();
+    for stale in StaleLines::all(&mapping, &key_names) {
         texts.extend(stale.look(&again, 0..usize::MAX));
         let ids: Vec<String> = (0..LOOKED_AT).map(|order| format!("o{:05}", order * 7)).collect();
         texts.push(stale.delete(&ids));
