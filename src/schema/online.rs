@@ -62,7 +62,7 @@ pub(super) fn of_change(
         Dialect::MySql => Algorithm::InPlace,
         Dialect::MariaDb => Algorithm::Instant,
     };
-    let of_null = if nullable == live.nullable { Algorithm::Instant } else { light };
+    let of_null = if nullable == live.nullable { Algorithm::Instant } else { Algorithm::InPlace };
     of_null.max(of_type(live, ty, light))
 }
 
@@ -86,7 +86,9 @@ fn of_type(live: &LiveColumn, ty: &str, light: Algorithm) -> Algorithm {
             };
             let wide = wide * (octets / chars.max(1));
             let keeps_width = (octets <= SHORT_BYTES) == (wide <= SHORT_BYTES);
-            if keeps_width { light } else { Algorithm::Copy }
+            // A length of seven bits looks the same in one byte and in two, which MariaDB makes use of.
+            let looks_alike = light == Algorithm::Instant && octets <= SHORT_BYTES / 2;
+            if keeps_width || looks_alike { light } else { Algorithm::Copy }
         }
         _ => Algorithm::Copy,
     }

@@ -175,16 +175,24 @@ fn costly(line: &str) -> Option<(&str, &str)> {
 
 async fn what_a_change_locks_is_said_before(server: Server) {
     let Some(place) = Place::new(server).await else { return };
-    let columns = |widths: [&str; 6], more: &str| {
-        let [short, long, crossing, word, count, price] = widths;
+    let columns = |widths: [&str; 7], more: &str| {
+        let [short, long, crossing, far, word, count, price] = widths;
         format!(
             "{{ name = 'short', type = '{short}', from = 'a' }}, {{ name = 'long', type = '{long}', from = 'b' }}, \
-             {{ name = 'crossing', type = '{crossing}', from = 'c' }}, {{ name = 'word', type = '{word}', from = 'd' }}, \
+             {{ name = 'crossing', type = '{crossing}', from = 'c' }}, {{ name = 'far', type = '{far}', from = 'c' }}, {{ name = 'word', type = '{word}', from = 'd' }}, \
              {{ name = 'count', type = '{count}', from = 'e' }}, {{ name = 'price', type = '{price}', from = 'f' }}{more}"
         )
     };
     let name = "{ name = 'name', type = 'varchar(5)', from = 'name' }";
-    let narrow = ["varchar(5)", "varchar(70)", "varchar(9)", "enum(a)", "int", "decimal(9,2)"];
+    let narrow = [
+        "varchar(5)",
+        "varchar(70)",
+        "varchar(50)",
+        "varchar(9)",
+        "enum(a)",
+        "int",
+        "decimal(9,2)",
+    ];
     place.map(&visits(name, &columns(narrow, "")));
     place.world.succeed(&["migrate"]);
     let event = "INSERT INTO visits (visitor, event_id, event_timestamp) ";
@@ -201,14 +209,21 @@ async fn what_a_change_locks_is_said_before(server: Server) {
     place.world.execute_sql(fill.iter().map(String::as_str)).await;
     place.world.execute_sql(["UPDATE visits SET left_at = '2026-01-01'"]).await;
     place.world.execute_sql(own).await;
-    let wide =
-        ["varchar(50)", "varchar(700)", "varchar(90)", "enum(a, b)", "bigint", "decimal(12,2)"];
+    let wide = [
+        "varchar(50)",
+        "varchar(700)",
+        "varchar(90)",
+        "varchar(90)",
+        "enum(a, b)",
+        "bigint",
+        "decimal(12,2)",
+    ];
     let more = ", { name = 'added', type = 'text', from = 'g' }, { name = 'left_at', type = 'datetime', from = 'h' }";
     place.map(&visits(name, &columns(wide, more)));
     let output = place.world.execute(&["check"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let changes: Vec<(&str, &str)> = said.lines().filter_map(costly).collect();
-    assert_eq!(changes.len(), 9, "{said}");
+    assert_eq!(changes.len(), 10, "{said}");
     let preview = place.world.succeed(&["migrate", "--dry-run"]);
     assert_eq!(preview.matches("-- the fix is ").count(), changes.len(), "{preview}");
     let mut connection = place.world.connect().await;
