@@ -16,6 +16,7 @@ mod partitions;
 mod read;
 mod size;
 mod table;
+mod views;
 
 use crate::dead_letter;
 use crate::ledger;
@@ -25,7 +26,7 @@ use std::fmt;
 
 pub use ids::{ROOM_LEAST, share_left};
 pub use live::{
-    ForeignKey, KeyPart, LiveColumn, LiveIds, LiveKey, LiveSchema, LiveServer, LiveTable,
+    ForeignKey, KeyPart, LiveColumn, LiveIds, LiveKey, LiveSchema, LiveServer, LiveTable, LiveView,
     Partitions,
 };
 pub use read::read;
@@ -203,6 +204,7 @@ pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
             None => mismatches.push(missing(own.name, MIGRATE.to_owned())),
         }
     }
+    mismatches.extend(views::check(mapping, live, &mismatches));
     mismatches.sort_by_key(|mismatch| mismatch.severity);
     mismatches
 }
@@ -220,6 +222,12 @@ pub fn refused(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
 pub fn greatest_ids(mapping: &Mapping, live: &LiveSchema) -> Vec<Option<u64>> {
     let ids = |table: &Table| Some(live.tables.get(&table.name)?.ids.as_ref()?.greatest);
     mapping.tables.iter().map(ids).collect()
+}
+
+/// The name of the key by which a table's rows are found.
+#[must_use]
+pub fn key_name(table: &Table, live: &LiveSchema) -> Option<String> {
+    keys::serving(&Wanted::of(table), live.tables.get(&table.name)?).map(str::to_owned)
 }
 
 /// The statement that adds a partition for rows that fit no other, if the table can have one.
@@ -260,7 +268,7 @@ pub fn growth(mapping: &Mapping, live: &LiveSchema) -> Vec<String> {
     let by_files = Mapping::built_in().map(|built_in| built_in.tables).unwrap_or_default();
     let is_own = |mismatch: &Mismatch| {
         let mut own = mapping.tables.iter().filter(|table| !by_files.contains(table));
-        own.any(|table| mismatch.is_of(&table.name))
+        own.any(|table| mismatch.is_of(&table.name) || table.living_view() == Some(&mismatch.place))
     };
     let mismatches = check(mapping, live).into_iter();
     let growing = mismatches.filter(|mismatch| mismatch.is_growth && is_own(mismatch));

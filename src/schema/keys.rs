@@ -4,6 +4,12 @@ use super::live::{KeyPart, LiveKey, LiveTable};
 use super::{Mismatch, Severity, Wanted, quoted, quoted_list, size};
 use crate::mysql::Dialect;
 
+/// The name of the key that makes it harmless to write a row again.
+pub(super) fn serving<'l>(wanted: &Wanted<'_>, live: &'l LiveTable) -> Option<&'l str> {
+    let found = live.unique_keys.iter().find(|(name, key)| serves(wanted, name, key));
+    found.map(|(name, _)| name.as_str())
+}
+
 /// Checks for the key that makes it harmless to write a row again.
 pub(super) fn needed(wanted: &Wanted<'_>, live: &LiveTable, dialect: Dialect) -> Option<Mismatch> {
     match live.unique_keys.iter().find(|(name, key)| serves(wanted, name, key)) {

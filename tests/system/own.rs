@@ -4,4 +4,6 @@ mod deletes;
 mod faulty;
 mod growth;
 mod pairs;
+mod purge;
 mod trial;
+mod views;
