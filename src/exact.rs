@@ -147,6 +147,14 @@ impl<'t> Exact<'t> {
         Some(if self.is_negative { -value } else { value })
     }
 
+    /// The greatest whole number that is not more than its value times 10^`power`; `None` if it is too large.
+    #[must_use]
+    pub fn floored(&self, power: i64) -> Option<i128> {
+        let cut = self.scaled(power)?;
+        let is_exact = self.is_zero() || self.count() <= self.point() + power;
+        Some(if self.is_negative && !is_exact { cut - 1 } else { cut })
+    }
+
     /// As SQL takes it: digits, and a point if need be. Only for numbers that some `DECIMAL` holds.
     pub fn write(&self, text: &mut String) {
         if self.is_zero() {
@@ -295,6 +303,12 @@ mod tests {
         assert_eq!(scaled("1764230400123456789", -3), Some(1_764_230_400_123_456));
         assert_eq!(scaled("-1.5", 3), Some(-1500));
         assert_eq!((scaled("0.0000001", 6), scaled("0", 6)), (Some(0), Some(0)));
+        let floored = |text: &str, power| Exact::read(text).unwrap().floored(power);
+        assert_eq!(
+            (floored("-1", -3), floored("1", -3), floored("-0", -3)),
+            (Some(-1), Some(0), Some(0))
+        );
+        assert_eq!((floored("-1.5", 0), floored("-1.5", 1)), (Some(-2), Some(-15)));
     }
 
     #[test]

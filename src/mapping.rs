@@ -21,6 +21,7 @@ mod places;
 pub mod plan;
 mod plans;
 mod report;
+pub mod size;
 mod source;
 mod specs;
 pub mod table;

@@ -120,3 +120,39 @@ fn check_word(report: &mut Report<'_>, at: &Spanned<String>, word: &str, longest
         report.fault(at, &format!("{word:?} is too long; use at most {longest} characters"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::mapping::Mapping;
+
+    /// The faults of two entities of one file, `people` with this view and then `others`.
+    fn faults(view: &str, others: &str) -> Vec<String> {
+        let entity = |table: &str, more: &str| {
+            format!("[[entity]]\ntable = '{table}'\ncreated_by = 'c'\ncolumns = []\n{more}")
+        };
+        let head = "topic = 'a'\nkey = 'k'\n[envelope]\ntype = 't'\nid = 'i'\ntime = 'at'\nkey = 'k'\ndata = 'd'\n";
+        let deleted = format!("deleted = {{ name = 'gone', on = 'd', living_view = '{view}' }}\n");
+        let log = "[[log]]\ntable = 'Logged'\nevents = ['*']\ncolumns = []\n";
+        let text = format!("{head}{}{}{log}", entity("people", &deleted), entity(others, ""));
+        let compiled = Mapping::compile([("a.toml", text.as_str())]);
+        compiled.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_view_shares_its_name_with_nothing() {
+        assert_eq!(faults("living", "things"), [""; 0]);
+        for (view, others, line, fault) in [
+            ("people", "things", 13, "is the table itself"),
+            ("logged", "things", 13, "another table already has this name: Logged"),
+            ("Things", "things", 15, "a view of living rows already has this name: Things"),
+            ("dead_letters", "things", 13, "is reserved for sluicegate's own tables"),
+            ("a b", "things", 13, "is not a name"),
+            (&"x".repeat(65), "things", 13, "use at most 64 characters"),
+        ] {
+            let found = faults(view, others);
+            assert_eq!(found.len(), 1, "{found:#?}");
+            let place = format!("a.toml:{line}: ");
+            assert!(found[0].starts_with(&place) && found[0].contains(fault), "{found:#?}");
+        }
+    }
+}

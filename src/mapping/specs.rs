@@ -5,6 +5,7 @@ use super::compile::{Domain, EntityTables};
 use super::convert::Convert;
 use super::file::{ColumnEntry, EntityEntry, LogEntry, Values};
 use super::names;
+use super::size;
 use super::source::{KeyEntry, SourceEntry};
 use super::table::{Bound, Bounds, Changing, ColumnSpec, Deleted, Table, TableId, TableKind};
 use super::types::ColumnType;
@@ -175,6 +176,7 @@ impl Domain<'_> {
         let is_contract = self.file.envelope.is_none();
         let tables = &self.mapping.tables;
         names::check_table(&mut self.report, name, &columns, tables, is_contract);
+        size::check(&mut self.report, name, &columns);
         self.mapping.tables.push(Table { name: name.get_ref().clone(), columns, kind });
         self.mapping.tables.len() - 1
     }

@@ -272,9 +272,17 @@ fn enum_of(text: &str, values: &str) -> Result<ColumnType, String> {
     let is_word = |value: &String| {
         !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
     };
-    match values.iter().all(is_word) {
-        true => Ok(ColumnType::Enum(values)),
-        false => Err(format!("{text:?}: enum takes words, separated by commas")),
+    if !values.iter().all(is_word) {
+        return Err(format!("{text:?}: enum takes words, separated by commas"));
+    }
+    let is_same = |(at, word): &(usize, &String)| {
+        values[..*at].iter().any(|before| before.eq_ignore_ascii_case(word))
+    };
+    match values.iter().enumerate().find(is_same) {
+        Some((_, word)) => Err(format!(
+            "{text:?}: has {word} twice; the servers ignore the case of an enum's words"
+        )),
+        None => Ok(ColumnType::Enum(values)),
     }
 }
 
@@ -334,6 +342,7 @@ mod tests {
             "integer",
             "enum()",
             "enum(a'b)",
+            "enum(a, b, A)",
             "datetime(7)",
             "text(3)",
             "decimal(2,3)",

@@ -5,6 +5,9 @@
 //! those who read it (`SQL SECURITY INVOKER`): it shows no row and no column to an account that may not
 //! read the table, and it keeps working when the account that made it is gone.
 //!
+//! A row of which only changes have come so far is not deleted, and neither is one from before the column:
+//! both have NULL there. `COALESCE` says that in words that both servers give back as they are.
+//!
 //! Nothing marks a view as ours but its text, so a view with another one stays as it is until a person
 //! replaces it.
 
@@ -117,7 +120,7 @@ impl<'m> WantedView<'m> {
         let columns = quoted_list(columns.iter().copied());
         let (name, table, deleted) = (quoted(self.name), quoted(self.table), quoted(self.deleted));
         format!(
-            "{create} SQL SECURITY INVOKER VIEW {name} AS SELECT {columns} FROM {table} WHERE {deleted} IS NOT TRUE"
+            "{create} SQL SECURITY INVOKER VIEW {name} AS SELECT {columns} FROM {table} WHERE COALESCE({deleted}, 0) = 0"
         )
     }
 
@@ -130,7 +133,7 @@ impl<'m> WantedView<'m> {
         let text = plain(&definition.replace(&format!("{}.", quoted(self.table)), ""));
         let columns: Vec<String> = live.columns.iter().map(|c| format!("{c} AS {c}")).collect();
         let own = format!(
-            "select {} from {} where {} is not true",
+            "select {} from {} where coalesce{},0 = 0",
             columns.join(","),
             self.table,
             self.deleted
@@ -156,8 +159,8 @@ mod tests {
         }
     }
 
-    const MYSQL: &str = "select `people`.`id` AS `id`,`people`.`name` AS `name` from `people` where (`people`.`gone` is not true)";
-    const MARIADB: &str = "select `people`.`id` AS `id`,`people`.`name` AS `name` from `people` where `people`.`gone` is not true";
+    const MYSQL: &str = "select `people`.`id` AS `id`,`people`.`name` AS `name` from `people` where (coalesce(`people`.`gone`,0) = 0)";
+    const MARIADB: &str = "select `people`.`id` AS `id`,`people`.`name` AS `name` from `people` where coalesce(`people`.`gone`,0) = 0";
 
     #[test]
     fn a_view_of_ours_grows_and_no_other_is_touched() {

@@ -6,4 +6,5 @@ mod growth;
 mod pairs;
 mod purge;
 mod trial;
+mod types;
 mod views;

@@ -69,8 +69,8 @@ async fn a_view_shows_the_living(server: Server) {
     assert_eq!(
         living(&world).await,
         [
-            row("cleo", Value::Null, "glad", Value::Null),
-            row("ann", json!("Ann"), "fine", json!(at))
+            row("ann", json!("Ann"), "fine", json!(at)),
+            row("cleo", Value::Null, "glad", Value::Null)
         ]
     );
 
@@ -83,7 +83,7 @@ async fn a_view_shows_the_living(server: Server) {
     assert!(sql.contains("CREATE OR REPLACE SQL SECURITY INVOKER VIEW `living_people` AS SELECT `person`, `name`, `mood`, `event_timestamp`, `age` FROM"), "{sql}");
     world.succeed(&["migrate"]);
     assert_eq!(world.succeed(&["migrate", "--dry-run"]), "");
-    assert_eq!(living(&world).await[1]["age"], Value::Null);
+    assert_eq!(living(&world).await[0]["age"], Value::Null);
 
     // A column that the mapping no longer has stays in the view.
     std::fs::write(directory.path().join("people.toml"), mapping(NAME)).unwrap();
@@ -103,12 +103,12 @@ async fn a_view_of_others_stays(server: Server) {
         ("CREATE OR REPLACE VIEW living_people AS SELECT person FROM people", "is another view"),
         (
             "CREATE OR REPLACE SQL SECURITY INVOKER VIEW living_people AS SELECT person, name, mood, event_timestamp \
-             FROM people WHERE gone IS NOT TRUE AND name <> 'x'",
+             FROM people WHERE COALESCE(gone, 0) = 0 AND name <> 'x'",
             "is another view",
         ),
         (
             "CREATE OR REPLACE SQL SECURITY DEFINER VIEW living_people AS SELECT person, name, mood, event_timestamp \
-             FROM people WHERE gone IS NOT TRUE",
+             FROM people WHERE COALESCE(gone, 0) = 0",
             "is another view",
         ),
         ("DROP VIEW living_people; CREATE TABLE living_people (a INT)", "is a table"),

@@ -20,6 +20,9 @@ pub(super) const ENTITIES: [(&str, &str, &str); 3] = [
     ("named", "{ name = 'key_three', from = 'three', type = 'varchar(3)' }", "named"),
 ];
 
+const RANGE: &str = "value_out_of_range";
+const NAME: &str = "entity_id_invalid";
+
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for number in ["0", "9223372036854775808", "18446744073709551615"] {
@@ -32,11 +35,34 @@ pub(super) fn cases() -> Vec<Case> {
         cases.push(ok("three", quoted(text), text).of("named"));
     }
     let missing = "value_missing";
+    for (member, event, column, json, code, limit) in [
+        (
+            "ubig",
+            "counted",
+            "key_ubig",
+            "18446744073709551616",
+            RANGE,
+            "from 0 to 18446744073709551615",
+        ),
+        ("ubig", "counted", "key_ubig", "-1", RANGE, "from 0 to 18446744073709551615"),
+        ("ubig", "counted", "key_ubig", "1.5", RANGE, "from 0 to 18446744073709551615"),
+        ("ubig", "counted", "key_ubig", "\"1\"", "value_type", "is a string, not a whole number"),
+        ("ubig", "counted", "key_ubig", "null", missing, "is missing or null"),
+        ("three", "named", "key_three", "\"𝄞𝄞𝄞𝄞\"", NAME, "has 4 characters; it may have 3"),
+        ("three", "named", "key_three", "\"\"", NAME, "is empty"),
+        ("three", "named", "key_three", "\"a \"", NAME, "ends with a blank"),
+        ("three", "named", "key_three", "\"a\\u0000\"", NAME, "has a control character"),
+        ("three", "named", "key_three", "5", "value_type", "is a number, not a string"),
+    ] {
+        let members = format!("\"{member}\": {json}");
+        let expected = Expected::Refused { code, limit: limit.to_owned() };
+        cases.push(Case { event, column, members, expected });
+    }
     cases.push(ok("must", "7", "7").of("choices"));
     cases.push(with(r#""must": null, "other": 8"#, "must", Some("8"), "choices"));
     cases.push(with(r#""must": "-", "other": 9"#, "must", Some("9"), "choices"));
-    cases.push(bad("must", "null", missing, "").of("choices"));
-    cases.push(bad("must", "\"-\"", missing, "").of("choices"));
+    cases.push(bad("must", "null", missing, "is missing or null, but required").of("choices"));
+    cases.push(bad("must", "\"-\"", missing, "is missing or null, but required").of("choices"));
     for (column, plain, on_b) in [
         ("chosen", Some("1"), Some("2")),
         ("said", Some("x"), Some("y")),
@@ -50,12 +76,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn with(
-    members: &str,
-    column: &'static str,
-    shown: Option<&str>,
-    event: &'static str,
-) -> Case {
+fn with(members: &str, column: &'static str, shown: Option<&str>, event: &'static str) -> Case {
     let expected = Expected::Value(shown.map(str::to_owned));
     Case { event, column, members: members.to_owned(), expected }
 }

@@ -65,7 +65,9 @@ fn texts() -> Vec<Case> {
     ] {
         cases.push(ok("as_text", json, shown));
     }
-    for (json, found) in [("4.2", "a number"), ("4.0", "a number"), ("1e3", "a number"), ("[]", "an array")] {
+    for (json, found) in
+        [("4.2", "a number"), ("4.0", "a number"), ("1e3", "a number"), ("[]", "an array")]
+    {
         let limit = format!("is {found}, not a whole number, a boolean or a string");
         cases.push(bad("as_text", json, TYPE, limit));
     }
@@ -93,7 +95,12 @@ fn bytes() -> Vec<Case> {
         ok("blob", quoted(&"y".repeat(65_535)), "79".repeat(65_535)),
         bad("blob", quoted(&"y".repeat(65_536)), LONG, "has 65536 bytes; the column holds 65535"),
         ok("blob_64", quoted(&full), "00".repeat(65_535)),
-        bad("blob_64", quoted(&format!("{full}AA==")), LONG, "has 65536 bytes; the column holds 65535"),
+        bad(
+            "blob_64",
+            quoted(&format!("{full}AA==")),
+            LONG,
+            "has 65536 bytes; the column holds 65535",
+        ),
     ];
     for faulty in ["A", "A*", "AAECAx==", "-_8=", "AA EC", "AA==AA=="] {
         cases.push(bad("bytes_64", quoted(faulty), TYPE, "is not base64"));
