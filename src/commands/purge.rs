@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::datetime::Micros;
 use crate::mapping::Mapping;
 use crate::mysql::close;
+use crate::pipeline::Stop;
 use crate::schema;
 use anyhow::{Context, anyhow, bail};
 use rows::{Counts, Walk};
@@ -60,7 +61,8 @@ async fn execute_on(
     }
     let mut walk = Walk {
         connection,
-        stop: interrupt::stop_on_ctrl_c("finishing the rows in flight"),
+        // Ctrl-C may end the process while nothing has changed.
+        stop: Stop::default(),
         backoff: config.flush.backoff,
         batch_rows: options.batch_rows,
         removes: false,
@@ -72,11 +74,12 @@ async fn execute_on(
             return tell(options, "nothing was changed (--dry-run)");
         }
         let total = Counts::sum(&counts);
-        if total.rows > 0 && !walk.stop.is_requested() {
+        if total.rows > 0 {
             confirm(total)?;
         }
     }
     walk.removes = true;
+    walk.stop = interrupt::stop_on_ctrl_c("finishing the rows in flight");
     let counts = walk.all(&targets).await?;
     print(&targets, &counts, options)?;
     if walk.stop.is_requested() {

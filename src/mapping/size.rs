@@ -102,7 +102,7 @@ mod tests {
         // Its key, event_id, event_timestamp, id and created_at are five more.
         assert_eq!(faults(&columns(1_012, "int")), [""; 0]);
         let many = faults(&columns(1_013, "int"));
-        assert!(many[0].starts_with("a.toml:9: a: has 1018 columns"), "{many:?}");
+        assert!(many[0].starts_with("a.toml:10: a: has 1018 columns"), "{many:?}");
         // Texts can be stored apart, ids of events cannot.
         assert_eq!(faults(&columns(60, "varchar(16383)")), [""; 0]);
         assert_eq!(faults(&changing(59)), [""; 0]);

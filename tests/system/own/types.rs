@@ -227,7 +227,7 @@ async fn letters(world: &World) -> BTreeMap<i64, (String, String)> {
 async fn values(world: &World, table: &str, column: &str) -> BTreeMap<String, Option<String>> {
     let mut connection = world.connect().await;
     let is_bytes = column.starts_with("bytes") || column.starts_with("blob");
-    let value = if is_bytes { format!("HEX({column})") } else { format!("`{column}`") };
+    let value = if is_bytes { format!("HEX(`{column}`)") } else { format!("`{column}`") };
     let select = format!(
         "SELECT CAST(event_id AS CHAR), CAST({value} AS CHAR) FROM {table} WHERE event_id IS NOT NULL"
     );
