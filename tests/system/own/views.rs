@@ -30,7 +30,7 @@ async fn place(server: Server) -> Option<(World, tempfile::TempDir)> {
     Some((world, directory))
 }
 
-fn event(op: &str, id: &str, person: &str, rest: Value) -> Line {
+fn event(op: &str, id: &str, person: &str, rest: &Value) -> Line {
     let mut value = json!({"op": op, "id": id, "at": "2026-01-01T00:00:00Z", "person": person});
     value.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
     Line {
@@ -57,10 +57,10 @@ async fn a_view_shows_the_living(server: Server) {
     let check = world.succeed(&["check"]);
     assert!(!check.contains("living_people"), "{check}");
     let lines = vec![
-        event("c", "1", "ann", json!({"name": "Ann", "mood": "fine"})),
-        event("c", "2", "bob", json!({"name": "Bob"})),
-        event("d", "3", "bob", json!({"name": "Bob"})),
-        event("m", "4", "cleo", json!({"mood": "glad"})),
+        event("c", "1", "ann", &json!({"name": "Ann", "mood": "fine"})),
+        event("c", "2", "bob", &json!({"name": "Bob"})),
+        event("d", "3", "bob", &json!({"name": "Bob"})),
+        event("m", "4", "cleo", &json!({"mood": "glad"})),
     ];
     send(&world, lines).await;
     world.load();
@@ -124,7 +124,7 @@ async fn a_view_of_others_stays(server: Server) {
         assert_eq!(has_fix, text.contains("view"), "{other}: {check}");
     }
     // No row depends on it.
-    send(&world, vec![event("c", "1", "ann", json!({"name": "Ann"}))]).await;
+    send(&world, vec![event("c", "1", "ann", &json!({"name": "Ann"}))]).await;
     world.load();
     assert_eq!(world.count("people").await, 1);
     world.end().await;

@@ -7,7 +7,7 @@ pub(super) const COLUMNS: [Column; 8] = [
     ("signed", "big", "type = 'bigint', from = 'big'"),
     ("named", "three", "type = 'varchar(9)', from = 'three'"),
     ("choices", "must", "type = 'int', from = ['must', 'other'], required = true, null = ['-']"),
-    ("choices", "chosen", "type = 'int', from = 'must', from_on = { 'choices.b' = 'b' }"),
+    ("choices", "chosen", "type = 'int', from = 'a', from_on = { 'choices.b' = 'b' }"),
     ("choices", "said", "type = 'enum(x, y)', from = 'said', value_on = { 'choices.b' = 'y' }"),
     ("choices", "always", "type = 'decimal(40,1)', value = '12345678901234567890123.5'"),
     ("choices", "kind", "type = 'varchar(100)', from = '$event_type'"),
@@ -69,7 +69,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("always", Some("12345678901234567890123.5"), Some("12345678901234567890123.5")),
         ("kind", Some("choices"), Some("choices.b")),
     ] {
-        let members = r#""must": 1, "b": 2, "said": "x""#;
+        let members = r#""must": 1, "a": 1, "b": 2, "said": "x""#;
         cases.push(with(members, column, plain, "choices"));
         cases.push(with(members, column, on_b, "choices.b"));
     }
