@@ -28,7 +28,7 @@ pub(super) enum NumberFault {
 /// 1970 that gives the microsecond before.
 pub(super) fn micros(convert: Convert, number: &Exact<'_>) -> Result<Micros, NumberFault> {
     let micros = match convert.power() {
-        Some(power) => number.floored(power).and_then(|micros| Micros::try_from(micros).ok()),
+        Some(power) => number.scaled(power).and_then(|micros| Micros::try_from(micros).ok()),
         None => {
             let days = number.whole().ok_or(NumberFault::Fraction)?;
             i64::try_from(days).ok().and_then(datetime::start_of)

@@ -275,13 +275,14 @@ fn enum_of(text: &str, values: &str) -> Result<ColumnType, String> {
     if !values.iter().all(is_word) {
         return Err(format!("{text:?}: enum takes words, separated by commas"));
     }
-    let is_same = |(at, word): &(usize, &String)| {
-        values[..*at].iter().any(|before| before.eq_ignore_ascii_case(word))
+    // The server ignores their case.
+    let is_again = |(at, value): (usize, &String)| {
+        values[..at].iter().any(|earlier| earlier.eq_ignore_ascii_case(value))
     };
-    match values.iter().enumerate().find(is_same) {
-        Some((_, word)) => Err(format!(
-            "{text:?}: has {word} twice; the servers ignore the case of an enum's words"
-        )),
+    match values.iter().enumerate().find(|&entry| is_again(entry)) {
+        Some((_, value)) => {
+            Err(format!("{text:?}: {value} comes twice; the server ignores the case"))
+        }
         None => Ok(ColumnType::Enum(values)),
     }
 }
