@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use sluicegate::commands::{dead_letters, demo, progress, status, trial};
+use sluicegate::commands::{dead_letters, demo, progress, purge, status, trial};
 use std::path::PathBuf;
 
 /// Moves JSON domain events from Kafka into MySQL tables.
@@ -84,6 +84,13 @@ const PROGRESS_EXAMPLES: &str = "Examples:
   sluicegate progress set --all --to-group mysql-analytics-service
   sluicegate progress skip-to-kafka";
 
+const PURGE_EXAMPLES: &str = "Examples:
+  sluicegate purge --deleted --older-than 30days --dry-run
+  sluicegate purge --deleted --older-than 30days --table customers --yes
+  sluicegate purge --deleted --older-than 1year --yes --json | jq .rows
+
+It asks before it removes rows; without a terminal it needs --yes. It can be interrupted and run again.";
+
 const STATUS_EXAMPLES: &str = "Examples:
   sluicegate status                     live, until Ctrl-C
   sluicegate status --url http://10.0.0.7:9464 --once
@@ -158,6 +165,14 @@ pub(crate) enum Command {
     /// List or change how far this database holds each partition
     #[command(subcommand, after_help = PROGRESS_EXAMPLES)]
     Progress(progress::Command),
+    /// Remove rows that were deleted long ago, and their lines
+    ///
+    /// Deletes are soft: the row stays and refuses what is older. Once it is removed, an older event that
+    /// comes late would bring it back. So this waits until everything that Kafka has is loaded, and
+    /// --older-than should be longer than events ever come late. Rows are removed in small transactions,
+    /// safely beside running instances.
+    #[command(after_help = PURGE_EXAMPLES)]
+    Purge(purge::Options),
     /// Show what a running instance is doing
     #[command(after_help = STATUS_EXAMPLES)]
     Status(status::Options),

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
 use sluicegate::commands::{
-    Usage, check, config_error, dead_letters, demo, progress, run, status, trial,
+    Usage, check, config_error, dead_letters, demo, progress, purge, run, status, trial,
 };
 use sluicegate::config::{Config, ConfigError, Effective, Log, Sources};
 use sluicegate::http;
@@ -93,6 +93,11 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             let (config, _) = usable(settings)?;
             start_logging(&config.log);
             finish(runtime()?.block_on(progress::execute(command, &config)))
+        }
+        Command::Purge(options) => {
+            let (config, _) = usable(settings)?;
+            start_logging(&config.log);
+            finish(runtime()?.block_on(purge::execute(options, &config)))
         }
         Command::Demo(options) => {
             let (config, effective) = usable(settings)?;

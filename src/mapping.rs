@@ -22,6 +22,7 @@ mod places;
 pub mod plan;
 mod plans;
 mod report;
+pub mod size;
 mod source;
 mod specs;
 pub mod table;
@@ -39,7 +40,7 @@ pub use plan::{
     Cell, Constant, EventPlan, Label, LabelId, LinesPlan, PathNode, Place, Role, Root, RowPlan,
     Source, TopicPlan, Tree,
 };
-pub use table::{Bound, Bounds, Changing, ColumnSpec, Table, TableId, TableKind};
+pub use table::{Bound, Bounds, Changing, ColumnSpec, Deleted, Table, TableId, TableKind};
 pub use types::{ColumnType, IntSize, IntType, Storage};
 
 /// The built-in domains: file name and text.

@@ -17,6 +17,7 @@ mod partitions;
 mod read;
 mod size;
 mod table;
+mod views;
 
 use crate::dead_letter;
 use crate::ledger;
@@ -26,7 +27,7 @@ use std::fmt;
 
 pub use ids::{ROOM_LEAST, share_left};
 pub use live::{
-    ForeignKey, KeyPart, LiveColumn, LiveIds, LiveKey, LiveSchema, LiveServer, LiveTable,
+    ForeignKey, KeyPart, LiveColumn, LiveIds, LiveKey, LiveSchema, LiveServer, LiveTable, LiveView,
     Partitions,
 };
 pub use read::read;
@@ -205,6 +206,7 @@ pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
             None => mismatches.push(missing(own.name, MIGRATE.to_owned())),
         }
     }
+    mismatches.extend(views::check(mapping, live, &mismatches));
     mismatches.sort_by_key(|mismatch| mismatch.severity);
     mismatches
 }
@@ -224,14 +226,17 @@ pub fn greatest_ids(mapping: &Mapping, live: &LiveSchema) -> Vec<Option<u64>> {
     mapping.tables.iter().map(ids).collect()
 }
 
-/// Per table of the mapping, the name of the key that makes it harmless to write a row again.
+/// The name of the key that makes it harmless to write a row of this table again.
+#[must_use]
+pub fn key_name(table: &Table, live: &LiveSchema) -> Option<String> {
+    let (name, _) = keys::serving(&Wanted::of(table), live.tables.get(&table.name)?)?;
+    Some(name.to_owned())
+}
+
+/// The same per table of the mapping; where there is none, the name that it will have.
 #[must_use]
 pub fn key_names(mapping: &Mapping, live: &LiveSchema) -> Vec<String> {
-    let found = |table: &Table| {
-        let (name, _) = keys::serving(&Wanted::of(table), live.tables.get(&table.name)?)?;
-        Some(name.to_owned())
-    };
-    let name = |table: &Table| found(table).unwrap_or_else(|| table.key_name());
+    let name = |table: &Table| key_name(table, live).unwrap_or_else(|| table.key_name());
     mapping.tables.iter().map(name).collect()
 }
 
@@ -281,7 +286,7 @@ pub fn growth(mapping: &Mapping, live: &LiveSchema) -> Vec<Growth> {
     let by_files = Mapping::built_in().map(|built_in| built_in.tables).unwrap_or_default();
     let is_own = |mismatch: &Mismatch| {
         let mut own = mapping.tables.iter().filter(|table| !by_files.contains(table));
-        own.any(|table| mismatch.is_of(&table.name))
+        own.any(|table| mismatch.is_of(&table.name) || table.living_view() == Some(&mismatch.place))
     };
     let mismatches = check(mapping, live).into_iter();
     let growing = mismatches.filter(|mismatch| mismatch.is_growth && is_own(mismatch));

@@ -1,6 +1,7 @@
 //! `sluicegate progress`: what this database holds of each partition; list, set, skip-to-kafka.
 
 mod args;
+mod catch_up;
 mod kafka;
 mod moves;
 mod positions;
@@ -24,6 +25,7 @@ use std::io::{IsTerminal, Write};
 use store::Group;
 
 pub use args::{Command, Set};
+pub(super) use catch_up::catch_up;
 
 /// Runs the command.
 ///

@@ -55,8 +55,8 @@ impl EventInput<'_> {
             return self.push_parsed(to, text, rows).map(|()| true);
         }
         let (start, end) = document.value_range(at);
-        self.push_range(to.column, document, Part { at, start, end }, rows)?;
-        Ok(true)
+        let pushed = self.push_range(to.column, document, Part { at, start, end }, rows);
+        pushed.map(|()| true).map_err(|reject| of_column(to, reject))
     }
 
     /// Appends a part of the message to a JSON column.
@@ -109,9 +109,17 @@ impl EventInput<'_> {
             Ok(())
         });
         match pushed {
-            Ok(done) => done,
+            Ok(done) => done.map_err(|reject| of_column(to, reject)),
             Err(reject) if reject.code == Code::EventTooLarge => Err(reject),
             Err(_) => Err(to.reject(Code::ValueType, "is a string that is not JSON")),
         }
+    }
+}
+
+/// The walk speaks of `data`; what it found is in this column's value.
+fn of_column(to: Destination<'_>, reject: Reject) -> Reject {
+    match reject.text.strip_prefix("data ") {
+        Some(problem) => to.reject(reject.code, problem),
+        None => reject,
     }
 }

@@ -24,7 +24,8 @@ pub(super) enum NumberFault {
     Range,
 }
 
-/// A time since 1970, in the conversion's unit, in microseconds. Digits after those are cut.
+/// A time since 1970, in the conversion's unit, in microseconds. Digits after those are cut, as a text's are: before
+/// 1970 that gives the microsecond before.
 pub(super) fn micros(convert: Convert, number: &Exact<'_>) -> Result<Micros, NumberFault> {
     let micros = match convert.power() {
         Some(power) => number.scaled(power).and_then(|micros| Micros::try_from(micros).ok()),
@@ -134,6 +135,7 @@ mod tests {
         assert_eq!(micros(Convert::Seconds, "1.7642304e9"), Ok(1_764_230_400_000_000));
         assert_eq!(micros(Convert::Millis, "-1"), Ok(-1000));
         assert_eq!(micros(Convert::Nanos, "1764230400123456789"), Ok(1_764_230_400_123_456));
+        assert_eq!(micros(Convert::Nanos, "-1"), Ok(-1));
         assert_eq!(micros(Convert::Days, "7305"), Ok(631_152_000_000_000));
         assert_eq!(micros(Convert::Days, "1.5"), Err(NumberFault::Fraction));
         for far in ["1e30", "-1e12", "253402300800"] {

@@ -13,7 +13,7 @@ use crate::buffer::{Column, NULL, Rows};
 use crate::datetime;
 use crate::dead_letter::{self, DeadLetter};
 use crate::ledger::{Identity, Record};
-use crate::literal::push_hex;
+use crate::literal::{push_hex, push_text};
 use crate::mapping::{ColumnSpec, ColumnType, Mapping, Storage, Table, TableId};
 use crate::mysql::Dialect;
 
@@ -167,24 +167,6 @@ fn push_value(text: &mut String, column: &Column, spec: &ColumnSpec, row: usize)
             value => text.push_str(itoa::Buffer::new().format(value)),
         },
     }
-}
-
-/// Writes a string literal. In a utf8mb4 session with backslash escapes, only these three bytes need
-/// escaping; a NUL would be fine in a packet, but not in every log that a server may keep.
-fn push_text(text: &mut String, value: &str) {
-    text.push('\'');
-    let mut rest = value;
-    while let Some(at) = memchr::memchr3(b'\'', b'\\', 0, rest.as_bytes()) {
-        text.push_str(&rest[..at]);
-        text.push_str(match rest.as_bytes()[at] {
-            b'\'' => "\\'",
-            b'\\' => "\\\\",
-            _ => "\\0",
-        });
-        rest = &rest[at + 1..];
-    }
-    text.push_str(rest);
-    text.push('\'');
 }
 
 fn push_time(text: &mut String, micros: datetime::Micros) {

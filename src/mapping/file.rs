@@ -45,6 +45,8 @@ pub(super) struct DeletedEntry {
     pub(super) name: Spanned<String>,
     /// The event types that delete.
     pub(super) on: Vec<Spanned<String>>,
+    /// The name of a view of the rows that are not deleted.
+    pub(super) living_view: Option<Spanned<String>>,
 }
 
 /// A column that later events may change.
@@ -200,7 +202,8 @@ impl DeletedEntry {
         if keys.get("on").is_none() {
             keys.missing("on");
         }
-        Some(Self { name: name?, on: one_or_more(keys, "on") })
+        let (on, living_view) = (one_or_more(keys, "on"), keys.text("living_view"));
+        Some(Self { name: name?, on, living_view })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Names of topics, tables and columns that Kafka, the server and the statements accept.
 
 use super::report::Report;
-use super::table::{ColumnSpec, Table};
+use super::table::{ColumnSpec, Table, TableId};
 use crate::decode::EVENT_TYPE_CHARS_MAX;
 use toml::Spanned;
 
@@ -56,16 +56,7 @@ pub(super) fn check_table(
     is_contract: bool,
 ) {
     let table = name.get_ref();
-    if let Some(other) = tables.iter().find(|other| other.name.eq_ignore_ascii_case(table)) {
-        report.fault(name, &format!("another table already has this name: {}", other.name));
-    }
-    let is_own = |own: &str| own.eq_ignore_ascii_case(table);
-    if OWN_TABLES.into_iter().any(is_own) || table.to_ascii_lowercase().starts_with(OWN_PREFIX) {
-        report.fault(
-            name,
-            "is reserved for sluicegate's own tables (dead_letters, _sqlx_migrations, sluicegate_…); choose another name",
-        );
-    }
+    check_free(report, name, tables);
     check_word(report, name, table, IDENTIFIER_CHARS_MAX - UNIQUE_KEY_PREFIX.len());
     let mut seen: Vec<String> = Vec::new();
     for column in columns.iter().map(|column| column.name.as_str()) {
@@ -87,11 +78,81 @@ pub(super) fn check_table(
     }
 }
 
+/// Checks the name of the view of the living rows of the table `own` against all `tables` so far and their
+/// views. To a server tables and views are of one kind.
+pub(super) fn check_view(
+    report: &mut Report<'_>,
+    name: &Spanned<String>,
+    own: TableId,
+    tables: &[Table],
+) {
+    let (before, from) = tables.split_at(own);
+    check_free(report, name, before);
+    if from.iter().any(|table| table.name.eq_ignore_ascii_case(name.get_ref())) {
+        report.fault(name, "is the table itself; give its view of living rows another name");
+    }
+    check_word(report, name, name.get_ref(), IDENTIFIER_CHARS_MAX);
+}
+
+/// Whether a table or a view may have this name.
+fn check_free(report: &mut Report<'_>, name: &Spanned<String>, tables: &[Table]) {
+    let is_it = |other: &&str| other.eq_ignore_ascii_case(name.get_ref());
+    if let Some(other) = tables.iter().map(|table| table.name.as_str()).find(is_it) {
+        report.fault(name, &format!("another table already has this name: {other}"));
+    }
+    if let Some(other) = tables.iter().filter_map(Table::living_view).find(is_it) {
+        report.fault(name, &format!("a view of living rows already has this name: {other}"));
+    }
+    let is_prefixed = name.get_ref().to_ascii_lowercase().starts_with(OWN_PREFIX);
+    if OWN_TABLES.iter().any(is_it) || is_prefixed {
+        report.fault(
+            name,
+            "is reserved for sluicegate's own tables (dead_letters, _sqlx_migrations, sluicegate_…); choose another name",
+        );
+    }
+}
+
 fn check_word(report: &mut Report<'_>, at: &Spanned<String>, word: &str, longest: usize) {
     if word.is_empty() || !word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         report.fault(at, &format!("{word:?} is not a name; use letters, digits and _"));
     }
     if word.len() > longest {
         report.fault(at, &format!("{word:?} is too long; use at most {longest} characters"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::mapping::Mapping;
+
+    /// The faults of two entities of one file, `people` with this view and then `others`.
+    fn faults(view: &str, others: &str) -> Vec<String> {
+        let entity = |table: &str, more: &str| {
+            format!("[[entity]]\ntable = '{table}'\ncreated_by = 'c'\ncolumns = []\n{more}")
+        };
+        let head = "topic = 'a'\nkey = 'k'\n[envelope]\ntype = 't'\nid = 'i'\ntime = 'at'\nkey = 'k'\ndata = 'd'\n";
+        let deleted = format!("deleted = {{ name = 'gone', on = 'd', living_view = '{view}' }}\n");
+        let log = "[[log]]\ntable = 'Logged'\nevents = ['*']\ncolumns = []\n";
+        let text = format!("{head}{}{}{log}", entity("people", &deleted), entity(others, ""));
+        let compiled = Mapping::compile([("a.toml", text.as_str())]);
+        compiled.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_view_shares_its_name_with_nothing() {
+        assert_eq!(faults("living", "things"), [""; 0]);
+        for (view, others, line, fault) in [
+            ("people", "things", 13, "is the table itself"),
+            ("logged", "things", 13, "another table already has this name: Logged"),
+            ("Things", "things", 15, "a view of living rows already has this name: Things"),
+            ("dead_letters", "things", 13, "is reserved for sluicegate's own tables"),
+            ("a b", "things", 13, "is not a name"),
+            (&"x".repeat(65), "things", 13, "use at most 64 characters"),
+        ] {
+            let found = faults(view, others);
+            assert_eq!(found.len(), 1, "{found:#?}");
+            let place = format!("a.toml:{line}: ");
+            assert!(found[0].starts_with(&place) && found[0].contains(fault), "{found:#?}");
+        }
     }
 }

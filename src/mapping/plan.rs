@@ -52,6 +52,14 @@ impl TopicPlan {
         is_hashed || self.has_whole_key || self.key.slots > 0
     }
 
+    /// Whether some event writes into this table.
+    #[must_use]
+    pub fn fills(&self, table: TableId) -> bool {
+        let named = self.events.values().chain(self.prefixes.iter().map(|(_, plan)| plan));
+        let mut plans = named.chain([&self.other]).chain(&self.tombstone);
+        plans.any(|plan| plan.rows.iter().any(|row| row.table == table))
+    }
+
     /// What an event of this type writes.
     #[must_use]
     pub fn plan(&self, event_type: &str) -> &EventPlan {

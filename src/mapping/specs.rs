@@ -5,8 +5,9 @@ use super::compile::{Domain, EntityTables};
 use super::convert::Convert;
 use super::file::{ColumnEntry, EntityEntry, LogEntry, Values};
 use super::names;
+use super::size;
 use super::source::{KeyEntry, SourceEntry};
-use super::table::{Bound, Bounds, Changing, ColumnSpec, Table, TableId, TableKind};
+use super::table::{Bound, Bounds, Changing, ColumnSpec, Deleted, Table, TableId, TableKind};
 use super::types::ColumnType;
 use toml::Spanned;
 
@@ -21,9 +22,11 @@ impl Domain<'_> {
     /// Adds the entity's table and its lines' tables; returns their ids, the entity's first.
     pub(super) fn entity_table(&mut self, entry: &EntityEntry) -> EntityTables {
         let mut specs = self.creation_columns(entry.key.as_ref(), &entry.table, &entry.columns);
-        if let Some(deleted) = &entry.deleted {
+        let deleted = entry.deleted.as_ref().map(|deleted| {
             specs.push(spec(deleted.name.get_ref(), ColumnType::Boolean));
-        }
+            let living_view = deleted.living_view.as_ref().map(|view| view.get_ref().clone());
+            Deleted { column: specs.len() - 1, living_view }
+        });
         let values = specs.len();
         for changing in &entry.changing {
             specs.push(self.column(&changing.name, &changing.ty, false, &changing.values));
@@ -40,8 +43,12 @@ impl Domain<'_> {
         }
         let parent = self.mapping.tables.len();
         let children = (0..entry.lines.len()).map(|index| parent + 1 + index).collect();
-        let kind = TableKind::Entity { changing: versions, children };
+        let kind = TableKind::Entity { changing: versions, children, deleted };
         let mut ids = vec![self.add_table(&entry.table, specs, kind, false)];
+        if let Some(view) = entry.deleted.as_ref().and_then(|deleted| deleted.living_view.as_ref())
+        {
+            names::check_view(&mut self.report, view, parent, &self.mapping.tables);
+        }
         for lines in &entry.lines {
             let mut specs = self.creation_columns(entry.key.as_ref(), &lines.table, &lines.columns);
             let one = Bounds { min: Bound::read("1"), max: None };
@@ -169,6 +176,7 @@ impl Domain<'_> {
         let is_contract = self.file.envelope.is_none();
         let tables = &self.mapping.tables;
         names::check_table(&mut self.report, name, &columns, tables, is_contract);
+        size::check(&mut self.report, name, &columns);
         self.mapping.tables.push(Table { name: name.get_ref().clone(), columns, kind });
         self.mapping.tables.len() - 1
     }

@@ -22,11 +22,20 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TableKind {
     /// One row per entity: a creation part and changing columns, each with its own version.
-    Entity { changing: Vec<Changing>, children: Vec<TableId> },
+    Entity { changing: Vec<Changing>, children: Vec<TableId>, deleted: Option<Deleted> },
     /// Lines of an entity, numbered in the second column; all from one creation event.
     Lines { parent: TableId },
     /// One row per event.
     Log,
+}
+
+/// How an entity's table says that an entity is deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    /// The boolean column, as an index.
+    pub column: usize,
+    /// The view of the rows that are not deleted, if one is wanted.
+    pub living_view: Option<String>,
 }
 
 /// A changing column and its version, as column indexes.
@@ -113,6 +122,30 @@ impl Table {
     pub fn changing(&self) -> &[Changing] {
         match &self.kind {
             TableKind::Entity { changing, .. } => changing,
+            TableKind::Lines { .. } | TableKind::Log => &[],
+        }
+    }
+
+    /// How its rows say that they are deleted; `None` if they never are.
+    #[must_use]
+    pub fn deleted(&self) -> Option<&Deleted> {
+        match &self.kind {
+            TableKind::Entity { deleted, .. } => deleted.as_ref(),
+            TableKind::Lines { .. } | TableKind::Log => None,
+        }
+    }
+
+    /// The name of the view of its living rows.
+    #[must_use]
+    pub fn living_view(&self) -> Option<&str> {
+        self.deleted()?.living_view.as_deref()
+    }
+
+    /// The tables of its lines.
+    #[must_use]
+    pub fn children(&self) -> &[TableId] {
+        match &self.kind {
+            TableKind::Entity { children, .. } => children,
             TableKind::Lines { .. } | TableKind::Log => &[],
         }
     }

@@ -2,6 +2,7 @@
 
 use super::live::LiveColumn;
 use super::{Wanted, quoted, quoted_list, size};
+use crate::mapping::size::apart;
 use crate::mapping::{ColumnSpec, ColumnType, Table, TableKind};
 
 /// Character set and collation of suggested tables: the newest that every supported server has.
@@ -29,7 +30,8 @@ pub(super) fn is_key(table: &Table, spec: &ColumnSpec) -> bool {
 /// A new column as SQL. A text that does not fit the row gets a type that is stored apart.
 pub(super) fn new(table: &Table, spec: &ColumnSpec, row_bytes: i64) -> String {
     let is_wide = !size::fits_row(row_bytes + size::new_bytes(&spec.ty));
-    let ty = if is_wide { apart(&spec.ty) } else { spec.ty.sql() };
+    let apart = apart(&spec.ty).filter(|_| is_wide);
+    let ty = apart.as_ref().unwrap_or(&spec.ty).sql();
     let null = if takes_null(table, spec) {
         "NULL"
     } else if matches!(table.kind, TableKind::Entity { .. })
@@ -41,15 +43,6 @@ pub(super) fn new(table: &Table, spec: &ColumnSpec, row_bytes: i64) -> String {
         "NOT NULL"
     };
     format!("{} {ty} {null}", quoted(&spec.name))
-}
-
-/// The type that holds the same values but is stored apart from the row, if there is one.
-fn apart(ty: &ColumnType) -> String {
-    match ty {
-        ColumnType::Char(_) | ColumnType::Varchar(_) => ColumnType::Text.sql(),
-        ColumnType::Varbinary(_) => ColumnType::Blob.sql(),
-        _ => ty.sql(),
-    }
 }
 
 /// A new table as SQL. The widest texts are stored apart if they do not all fit a row.

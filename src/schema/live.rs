@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveSchema {
     pub tables: BTreeMap<String, LiveTable>,
+    /// Whatever has the name of a view of living rows.
+    pub views: BTreeMap<String, LiveView>,
     pub server: LiveServer,
 }
 
@@ -15,8 +17,19 @@ impl LiveSchema {
     #[must_use]
     pub fn empty() -> Self {
         let server = LiveServer { dialect: Dialect::MySql, now: 0, timestamp_ends: i64::MAX };
-        Self { tables: BTreeMap::new(), server }
+        Self { tables: BTreeMap::new(), views: BTreeMap::new(), server }
     }
+}
+
+/// What has the name of a view of living rows.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct LiveView {
+    /// In order.
+    pub columns: Vec<String>,
+    /// Its text without the database's name, empty if the account may not see it; `None` for a table.
+    pub definition: Option<String>,
+    /// Whether it reads with the rights of its reader.
+    pub is_invoker: bool,
 }
 
 /// What the checks need to know of the server.

@@ -1,5 +1,7 @@
 //! The queries to `information_schema`.
 
+mod views;
+
 use super::live::{
     ForeignKey, KeyPart, LiveColumn, LiveIds, LiveKey, LiveSchema, LiveServer, LiveTable,
     Partitions,
@@ -40,7 +42,8 @@ pub async fn read(
     for (name, table) in &mut tables {
         read_ids(connection, name, table, last_ids.get(name).copied().unwrap_or(0)).await?;
     }
-    Ok(LiveSchema { tables, server })
+    let views = views::views(connection, mapping).await?;
+    Ok(LiveSchema { tables, views, server })
 }
 
 fn text(row: &MySqlRow, index: usize) -> Result<String, sqlx::Error> {

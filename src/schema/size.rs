@@ -2,21 +2,11 @@
 
 use super::live::{LiveColumn, LiveTable};
 use crate::mapping::ColumnType;
+use crate::mapping::size::POINTER;
 
-/// A row, with pointers for texts that are stored apart.
-pub(super) const ROW_BYTES_MAX: i64 = 65_535;
+pub(super) use crate::mapping::size::{ROW_BYTES_MAX, bytes as new_bytes, fits_row};
+
 pub(super) const KEY_BYTES_MAX: i64 = 3_072;
-/// Left free for NULL flags and small differences between servers.
-const RESERVE: i64 = 256;
-
-/// Bytes of a utf8mb4 character.
-const CHAR_BYTES: i64 = 4;
-/// A pointer to a text that is stored apart.
-const POINTER: i64 = 12;
-
-pub(super) fn fits_row(bytes: i64) -> bool {
-    bytes + RESERVE <= ROW_BYTES_MAX
-}
 
 /// The most bytes that a live column takes in a row.
 pub(super) fn live_bytes(column: &LiveColumn) -> i64 {
@@ -38,26 +28,6 @@ fn is_apart(column: &LiveColumn) -> bool {
 /// The most bytes that a table's columns take.
 pub(super) fn row_bytes(live: &LiveTable) -> i64 {
     live.columns.values().map(live_bytes).sum()
-}
-
-/// The most bytes that a column of this type takes.
-pub(super) fn new_bytes(ty: &ColumnType) -> i64 {
-    match ty {
-        ColumnType::Id => 52,
-        ColumnType::Varchar(chars) | ColumnType::Key(chars) => {
-            i64::try_from(*chars).unwrap_or(i64::MAX / 8) * CHAR_BYTES + 2
-        }
-        ColumnType::Char(chars) => i64::try_from(*chars).unwrap_or(i64::MAX / 8) * CHAR_BYTES,
-        ColumnType::Varbinary(bytes) => i64::try_from(*bytes).unwrap_or(i64::MAX / 8) + 2,
-        ColumnType::Text | ColumnType::MediumText | ColumnType::Blob | ColumnType::Json => POINTER,
-        ColumnType::Decimal { digits, .. } => i64::from(*digits) / 2 + 2,
-        ColumnType::Enum(_)
-        | ColumnType::Int(_)
-        | ColumnType::Double
-        | ColumnType::Boolean
-        | ColumnType::Date
-        | ColumnType::DateTime(_) => 16,
-    }
 }
 
 /// Bytes of a key over whole columns; `None` if one of them cannot have such a key. Columns that do

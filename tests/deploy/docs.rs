@@ -10,12 +10,13 @@ use testkit::world::program;
 use testkit::{Instance, OwnServer, Server, World, free_port, servers, unique};
 
 /// What is not run from here, and what is tried in its place.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     ("cargo build", "this test is made by it"),
     ("cargo test", "this test is run by it"),
     ("cargo run", "the same program is run by the other commands"),
     ("bash .ci/run", "it runs this test"),
     ("tests/servers/with", "this test runs under it"),
+    ("sluicegate purge", "no built-in mapping has `deleted`; own::purge runs it"),
     ("callgrind_annotate", "`make instructions`, another step of CI, makes what it reads"),
 ];
 /// Ends by itself only when told to; so long is enough to see that it works.

@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 use testkit::world::said;
 use testkit::{OwnServer, Server, World, servers, unique};
 
-testkit::on_both_servers!(grants_suffice_and_none_is_too_many);
+testkit::on_both_servers!(grants_suffice_and_none_is_too_many, a_view_needs_its_own);
 
 const MIGRATE: [&str; 4] = ["CREATE", "SELECT", "INSERT", "DELETE"];
 /// What only the migrations of later releases need.
@@ -86,13 +86,7 @@ async fn grants_suffice_and_none_is_too_many(server: Server) {
     world.create_topics(&TOPICS, 1).await;
     world.produce(events()).await;
     let mut admin = world.admin().await;
-    let migrate = Account { name: unique("migrate"), password: "change me" };
-    let run = Account { name: unique("run"), password: "change me, too" };
-    let script = read("deploy/mysql/grants.sql")
-        .replace("`analytics`", &format!("`{}`", world.database))
-        .replace("'sluicegate_migrate'", &format!("'{}'", migrate.name))
-        .replace("'sluicegate'", &format!("'{}'", run.name));
-    admin.execute(AssertSqlSafe(script)).await.unwrap();
+    let [migrate, run] = accounts(&world, &mut admin).await;
     let wanted = [(&migrate, [&MIGRATE[..], &MIGRATE_LATER].concat()), (&run, RUN.to_vec())];
     for (account, privileges) in wanted {
         let wanted: BTreeSet<String> = privileges.into_iter().map(str::to_owned).collect();
@@ -138,6 +132,65 @@ async fn grants_suffice_and_none_is_too_many(server: Server) {
     assert!(letters > 0);
     run.succeed(&world, &["dead-letters", "replay"]);
     run.succeed(&world, &["dead-letters", "purge", "--until", "0s"]);
+    for account in [migrate, run] {
+        let drop = format!("DROP USER '{}'@'%'", account.name);
+        admin.execute(AssertSqlSafe(drop)).await.unwrap();
+    }
+    world.end().await;
+}
+
+/// The accounts of `grants.sql` on a database of the test's own.
+async fn accounts(world: &World, admin: &mut MySqlConnection) -> [Account; 2] {
+    let migrate = Account { name: unique("migrate"), password: "change me" };
+    let run = Account { name: unique("run"), password: "change me, too" };
+    let script = read("deploy/mysql/grants.sql")
+        .replace("`analytics`", &format!("`{}`", world.database))
+        .replace("'sluicegate_migrate'", &format!("'{}'", migrate.name))
+        .replace("'sluicegate'", &format!("'{}'", run.name));
+    admin.execute(AssertSqlSafe(script)).await.unwrap();
+    [migrate, run]
+}
+
+/// A view of living rows needs CREATE VIEW and SHOW VIEW, and DROP on itself when it grows.
+async fn a_view_needs_its_own(server: Server) {
+    let Some(mut world) = World::new(server) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let map = |columns: &str| {
+        let text = format!(
+            "topic = 'people'\nkey = 'person'\n[envelope]\ntype = 'op'\nid = 'id'\ntime = 'at'\nkey = 'person'\ndata = '$message'\n\
+             [entity]\ntable = 'people'\ncreated_by = ['c', 'd']\n\
+             deleted = {{ name = 'gone', on = 'd', living_view = 'living_people' }}\ncolumns = [{columns}]\n"
+        );
+        std::fs::write(directory.path().join("people.toml"), text).unwrap();
+    };
+    map("");
+    world.set("mapping.built_in", false).set("mapping.directory", directory.path().display());
+    world.create_topics(&["people"], 1).await;
+    let mut admin = world.admin().await;
+    let [migrate, run] = accounts(&world, &mut admin).await;
+    let (database, name) = (world.database.clone(), migrate.name.clone());
+    let refused = || {
+        let output = migrate.execute(&world, &["migrate"]);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("VIEW `living_people`"), "names its statement: {said}");
+    };
+    refused();
+    let grant = format!("GRANT CREATE VIEW, SHOW VIEW ON `{database}`.* TO '{name}'@'%'");
+    admin.execute(AssertSqlSafe(grant)).await.unwrap();
+    migrate.succeed(&world, &["migrate"]);
+    // Another account sees the view's columns, which are right, and not its text.
+    let check = run.succeed(&world, &["check"]);
+    assert!(!check.contains("living_people"), "{check}");
+
+    map("{ name = 'age', type = 'int', from = 'age' }");
+    refused();
+    let grant = format!("GRANT CREATE, DROP ON `{database}`.living_people TO '{name}'@'%'");
+    admin.execute(AssertSqlSafe(grant)).await.unwrap();
+    migrate.succeed(&world, &["migrate"]);
+    assert_eq!(migrate.succeed(&world, &["migrate", "--dry-run"]), "");
+    run.succeed(&world, &["run", "--no-migrate", "--until-end"]);
+    run.succeed(&world, &["purge", "--deleted", "--older-than", "30days", "--yes"]);
     for account in [migrate, run] {
         let drop = format!("DROP USER '{}'@'%'", account.name);
         admin.execute(AssertSqlSafe(drop)).await.unwrap();

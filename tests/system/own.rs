@@ -4,5 +4,8 @@ mod deletes;
 mod faulty;
 mod growth;
 mod pairs;
+mod purge;
 mod seen;
 mod trial;
+mod types;
+mod views;

@@ -3,7 +3,7 @@
 use super::address::Name;
 use super::store::{self, Filter, Stored};
 use crate::buffer::Batch;
-use crate::commands::{inspect_now, mapping, run, said};
+use crate::commands::{inspect_now, interrupt, mapping, run, said};
 use crate::config::Config;
 use crate::datetime;
 use crate::dead_letter::KEY_BYTES_MAX;
@@ -12,7 +12,6 @@ use crate::flush::Writer;
 use crate::flush::WriterMetrics;
 use crate::health::Health;
 use crate::mapping::{Mapping, TableKind, TopicPlan};
-use crate::pipeline::Stop;
 use crate::reject::Code;
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use sqlx::mysql::MySqlConnection;
@@ -20,7 +19,6 @@ use sqlx::{AssertSqlSafe, Executor};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Arc;
-use tracing::warn;
 
 /// Letters per transaction.
 const REPLAY_LETTERS: u32 = 500;
@@ -70,7 +68,7 @@ pub async fn replay(
         outcome: Outcome::default(),
     };
     let bar = progress_bar(store::count(connection, &filter).await.map_err(said)?);
-    let stop = stop_on_ctrl_c();
+    let stop = interrupt::stop_on_ctrl_c("finishing the letters in flight");
     while !stop.is_requested() {
         let letters =
             store::list(connection, &filter, false, REPLAY_LETTERS).await.map_err(said)?;
@@ -93,22 +91,6 @@ fn progress_bar(letters: u64) -> ProgressBar {
     ProgressBar::new(letters)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         .with_finish(ProgressFinish::AndClear)
-}
-
-/// The first Ctrl-C lets the current group of letters finish.
-fn stop_on_ctrl_c() -> Stop {
-    let stop = Stop::default();
-    let request = stop.clone();
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            if request.is_requested() {
-                std::process::exit(1);
-            }
-            warn!("Ctrl-C: finishing the letters in flight; press it again to exit at once");
-            request.request();
-        }
-    });
-    stop
 }
 
 struct Replay {

@@ -7,8 +7,8 @@ use crate::consume::Member;
 use crate::ledger::Held;
 use crate::offsets::{TopicPartition, grouped};
 
-/// Partitions of which it is said how to undo a move, at most.
-const UNDONE_MAX: usize = 5;
+/// Partitions that are named in a list, at most.
+const NAMED_MAX: usize = 5;
 
 /// What is unusual about a partition; empty if nothing is.
 pub(super) fn remark(position: &Position, unrecorded: Unrecorded) -> String {
@@ -25,6 +25,20 @@ pub(super) fn remark(position: &Position, unrecorded: Unrecorded) -> String {
         },
         (Held::Nothing, None) => String::new(),
     }
+}
+
+/// What Kafka has and this database lacks.
+pub(super) fn behind(behind: &[&Position]) -> String {
+    let of_one =
+        |one: &&Position| format!("{} of {}", grouped(one.end - one.lacks_from()), one.partition);
+    let mut all: Vec<String> = behind.iter().take(NAMED_MAX).map(of_one).collect();
+    if behind.len() > NAMED_MAX {
+        all.push("more".to_owned());
+    }
+    format!(
+        "Kafka has messages that this database does not hold yet: {}; let sluicegate load them first (`sluicegate progress list` shows how far it is)",
+        all.join(", ")
+    )
 }
 
 /// How many messages are gone; empty if none is.
@@ -84,7 +98,7 @@ pub(super) fn refusal(messages: i64, of_partitions: usize) -> String {
 /// The commands that undo moves; of many, that the printed list says where partitions were.
 pub(super) fn undo(moves: &[Move]) -> Vec<String> {
     let changed: Vec<&Move> = moves.iter().filter(|one| one.from() != one.to).collect();
-    if changed.len() > UNDONE_MAX {
+    if changed.len() > NAMED_MAX {
         return vec![
             "to undo this later, keep this list: `from` is where each partition was".to_owned(),
         ];

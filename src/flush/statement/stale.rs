@@ -8,8 +8,8 @@
 //! The statements name each table's key. Going by its statistics, which may call a table empty, a
 //! server would read all lines once for every entity.
 
-use super::push_text;
 use crate::buffer::{Batch, NULL, Rows};
+use crate::literal::push_text;
 use crate::mapping::{Mapping, Storage, Table, TableId, TableKind};
 use std::ops::Range;
 
