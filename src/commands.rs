@@ -4,6 +4,7 @@ mod arguments;
 pub mod check;
 pub mod dead_letters;
 pub mod demo;
+pub mod infer;
 mod output;
 pub mod progress;
 pub mod run;

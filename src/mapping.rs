@@ -24,6 +24,7 @@ mod report;
 mod source;
 mod specs;
 pub mod table;
+mod todo;
 mod tree;
 pub mod types;
 
