@@ -60,7 +60,7 @@ pub fn execute(config: &Config, options: &Options) -> anyhow::Result<()> {
         ),
         open => writeln!(
             std::io::stderr(),
-            "{open} lines say TODO: choose there; `sluicegate check --offline` lists them"
+            "TODOs: {open}; choose there; `sluicegate check --offline` lists them"
         ),
     };
     say(text.trim_end())
@@ -168,3 +168,6 @@ fn nothing(sample: &Sample<'_>) -> anyhow::Error {
         "none of {messages} messages is an event: {not_objects} are not JSON objects or arrays of them, {tombstones} have no value"
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,7 +160,7 @@ impl Line {
     }
 
     /// As the first partition of the topic would have it.
-    fn message(&self, offset: i64) -> Message<'_> {
+    pub(super) fn message(&self, offset: i64) -> Message<'_> {
         Message {
             topic: &self.topic,
             partition: 0,

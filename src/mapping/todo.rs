@@ -34,3 +34,40 @@ fn report_in(key: &str, value: &Spanned<DeValue<'_>>, report: &mut Report<'_>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::mapping::Mapping;
+
+    /// In every place, with its line, and without the faults that follow from it.
+    #[test]
+    fn what_is_open_is_the_only_fault_of_its_line() {
+        let text = r#"topic = "TODO: t"
+key = { name = "TODO: k", type = "TODO: varchar(9) or int" }
+[envelope]
+type = { join = ["a", "TODO: b"] }
+id = 'TODO: "$content" (one), or "$position" (two)'
+time = "TODO:"
+key = { from = "k", convert = "TODO: text" }
+data = ["TODO: data"]
+[[log]]
+table = "TODO: t"
+events = ["TODO: *"]
+columns = [
+  { name = "TODO: c", type = "TODO: json", from = "a" },
+  { name = "d", type = "text", from = "a", null = ["TODO: -"] },
+  { name = "TODO", type = "text", value = "TODO" },
+]
+"#;
+        let faults = Mapping::compile([("t.toml", text)]).unwrap_err();
+        let found: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(faults.iter().all(|fault| fault.key == super::TODO), "{found:#?}");
+        let lines: Vec<usize> = faults.iter().map(|fault| fault.line).collect();
+        assert_eq!(lines, [1, 2, 2, 4, 5, 6, 7, 8, 10, 11, 13, 13, 14]);
+        assert_eq!(
+            found[4],
+            "t.toml:5: TODO: `id` is still open; choose \"$content\" (one), or \"$position\" (two)"
+        );
+        assert_eq!(found[5], "t.toml:6: TODO: `time` is still open");
+    }
+}

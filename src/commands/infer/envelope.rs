@@ -141,7 +141,7 @@ impl<'s> Look<'s> {
             false => self.id(is_flat),
         };
         let (time, time_keys) = self.time(&data, is_flat, is_table);
-        let key = key::find(self, &data, is_table, id_keys.as_ref());
+        let key = key::find(self, &data, is_table, (id_keys.as_ref(), kind_keys.as_ref()));
         let used = [kind_keys, id_keys, time_keys, key.keys.clone()];
         let (rows, ignore): (_, &[&str]) = match (is_table, self.sample.tombstones) {
             (true, _) => (Rows::Things { created_by: &["*"], deleted_on: &["$tombstone"] }, &[]),
@@ -271,7 +271,7 @@ impl<'s> Look<'s> {
         let equal = self.events() - self.sample.different;
         let note = match equal {
             0 => String::new(),
-            equal => format!("{equal} of {} repeat another one", self.events()),
+            equal => format!("events that repeat another one: {equal} of {}", self.events()),
         };
         (Fact::new(words::todo(&choices), note), None)
     }

@@ -9,10 +9,13 @@ use super::seen::{NULLS, Seen};
 use super::words;
 use crate::mapping::Convert;
 
-/// Texts are given twice the room that was seen, rounded up to one of these.
-const VARCHAR_SIZES: [usize; 7] = [20, 50, 100, 255, 500, 1000, 2000];
-/// Half of what `text` holds.
-const TEXT_BYTES: usize = 32_767;
+/// Texts are given four times the room that was seen, rounded up to one of these.
+const VARCHAR_SIZES: [usize; 5] = [100, 255, 500, 1000, 2000];
+/// Texts of one length, such as codes of currencies, may be shorter.
+const FIXED_SIZES: [usize; 2] = [20, 50];
+const HEADROOM: usize = 4;
+/// A quarter of what `text` holds.
+const TEXT_BYTES: usize = 16_383;
 /// Whole numbers below this are `int`, which has room for 2,000 times as much.
 const INT_MAX: i128 = 1_000_000;
 /// Whole numbers below this are `bigint`, which has room for nine times as much.
@@ -64,16 +67,24 @@ pub(super) fn column(seen: &Seen, name: &str) -> Result<Guess, &'static str> {
         return Ok(time);
     }
     if numbers.count == values {
-        return Ok(number(numbers, name));
+        return Ok(number(seen, name));
     }
     if texts.count == values {
         return Ok(text(seen, name));
     }
     let is_scalar = numbers.count + texts.count + booleans == values;
+    let both = numbers.with(&texts.numbers);
+    if both.count == values
+        && both.fractions > 0
+        && let Some(exact) = decimal(&both)
+    {
+        return Ok(Guess::of(exact).hint("numbers, some of them in texts"));
+    }
     if is_scalar && numbers.fractions == 0 {
-        let chars = texts.chars_max.max(usize::try_from(numbers.whole_digits + 1).unwrap_or(0));
-        let ty = text_type(chars, texts.bytes_max);
-        return Ok(Guess::of(ty).converted(Convert::Text).hint("numbers and texts"));
+        return Ok(text_type(seen, name).converted(Convert::Text).hint("numbers and texts"));
+    }
+    if seen.batches > 0 && seen.batches == values {
+        return Ok(Guess::of("json").hint("[[entity.lines]] would write a row for each element"));
     }
     Ok(Guess::of("json"))
 }
@@ -97,10 +108,11 @@ pub(super) fn time(seen: &Seen, name: &str) -> Option<Guess> {
     Some(Guess::of("datetime(6)").converted(unit?.unit()?))
 }
 
-fn number(numbers: &Numbers, name: &str) -> Guess {
+fn number(seen: &Seen, name: &str) -> Guess {
+    let numbers = &seen.numbers;
     if numbers.fractions == 0 {
         let guess = Guess::of(whole(numbers));
-        if numbers.bits == numbers.count {
+        if numbers.bits == numbers.count && seen.distinct() == 2 {
             return guess.hint("or boolean: 0 and 1 alone");
         }
         return match numbers.unit() {
@@ -150,7 +162,7 @@ fn decimal(numbers: &Numbers) -> Option<String> {
 
 fn text(seen: &Seen, name: &str) -> Guess {
     let texts = &seen.texts;
-    let plain = Guess::of(text_type(texts.chars_max, texts.bytes_max));
+    let plain = text_type(seen, name);
     let nulls: usize = texts.nulls.iter().sum();
     let numbers = &texts.numbers;
     if numbers.count == 0 || numbers.count + nulls < texts.count {
@@ -158,7 +170,7 @@ fn text(seen: &Seen, name: &str) -> Guess {
     }
     let used = NULLS.iter().zip(texts.nulls).filter(|(_, count)| *count > 0);
     let nulls: Vec<&str> = used.map(|(null, _)| *null).collect();
-    let is_version = words::snake(name).split('_').any(|word| word == "version");
+    let is_version = words::snake(name).contains("version");
     match decimal(numbers) {
         // A code may be written in digits as well.
         Some(_) if numbers.fractions == 0 && nulls.is_empty() => {
@@ -171,10 +183,15 @@ fn text(seen: &Seen, name: &str) -> Guess {
     }
 }
 
-fn text_type(chars: usize, bytes: usize) -> String {
-    match VARCHAR_SIZES.into_iter().find(|size| chars * 2 <= *size) {
-        Some(size) => format!("varchar({size})"),
-        None if bytes <= TEXT_BYTES => "text".to_owned(),
-        None => "mediumtext".to_owned(),
+fn text_type(seen: &Seen, name: &str) -> Guess {
+    let texts = &seen.texts;
+    let digits = usize::try_from(seen.numbers.whole_digits + 1).unwrap_or(0);
+    let chars = texts.chars_max.max(digits) * HEADROOM;
+    let fixed = FIXED_SIZES.into_iter().filter(|_| texts.is_fixed && seen.numbers.count == 0);
+    let size = fixed.chain(VARCHAR_SIZES).find(|size| chars <= *size);
+    match size.filter(|_| !words::is_long(name)) {
+        Some(size) => Guess::of(format!("varchar({size})")),
+        None if texts.bytes_max <= TEXT_BYTES => Guess::of("text"),
+        None => Guess::of("mediumtext"),
     }
 }

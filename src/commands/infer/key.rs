@@ -42,9 +42,10 @@ pub(super) fn find(
     look: &Look<'_>,
     data: &[Keys],
     of_message: bool,
-    event_id: Option<&Keys>,
+    (event_id, kind): (Option<&Keys>, Option<&Keys>),
 ) -> Key {
-    let candidates = candidates(look, data, event_id);
+    let facts: Vec<&Keys> = event_id.into_iter().chain(kind).collect();
+    let candidates = candidates(look, data, &facts);
     let keyed = look.is_keyed();
     let is_same = |candidate: &&Candidate<'_>| {
         keyed && candidate.seen.like_key == look.events() && look.events() > 0
@@ -57,27 +58,30 @@ pub(super) fn find(
     }
 }
 
-/// What may be a key, the likeliest first.
-fn candidates<'s>(look: &Look<'s>, data: &[Keys], event_id: Option<&Keys>) -> Vec<Candidate<'s>> {
+/// What may be a key, the likeliest first: equal to the message's key, or named like one.
+fn candidates<'s>(look: &Look<'s>, data: &[Keys], facts: &[&Keys]) -> Vec<Candidate<'s>> {
     let mut found = look.candidates(&[], 1);
     for base in data {
         found.extend(look.candidates(base, DEPTH));
     }
-    found.retain(|candidate| candidate.seen.is_name() && Some(&candidate.keys) != event_id);
-    let rank = |candidate: &Candidate<'_>| {
-        let name = words::snake(candidate.keys.last().map_or("", String::as_str));
+    let name =
+        |candidate: &Candidate<'_>| words::snake(candidate.keys.last().map_or("", String::as_str));
+    let rank_of_name = |name: &str| {
         let known = NAMES.iter().position(|known| *known == name);
-        let by_name = if name.ends_with("id") { Some(0) } else { known.map(|at| at + 1) };
-        let is_time = super::guess::time(candidate.seen, &name).is_some();
-        // A key of its message comes first, then what is named like one.
-        (
-            std::cmp::Reverse(candidate.seen.like_key),
-            is_time,
-            by_name.unwrap_or(NAMES.len() + 1),
-            candidate.keys.len(),
-        )
+        if name.ends_with("id") { Some(0) } else { known.map(|at| at + 1) }
     };
-    found.sort_by_key(rank);
+    found.retain(|candidate| {
+        let Candidate { keys, seen } = candidate;
+        let name = name(candidate);
+        seen.is_name()
+            && !facts.contains(&keys)
+            && (seen.like_key > 0 || rank_of_name(&name).is_some())
+            && super::guess::time(seen, &name).is_none()
+    });
+    found.sort_by_key(|candidate| {
+        let by_name = rank_of_name(&name(candidate)).unwrap_or(NAMES.len() + 1);
+        (std::cmp::Reverse(candidate.seen.like_key), by_name, candidate.keys.len())
+    });
     found.dedup_by(|a, b| a.keys == b.keys);
     found
 }
@@ -143,7 +147,7 @@ fn integer(seen: &Seen) -> Option<&'static str> {
 fn open(look: &Look<'_>, candidates: &[Candidate<'_>], event_id: Option<&Keys>) -> Key {
     let is_whole = |candidate: &&Candidate<'_>| candidate.seen.values() == look.events();
     let fallback = candidates.iter().find(is_whole).map(|candidate| candidate.keys.clone());
-    let fallback = fallback.or(event_id.cloned());
+    let fallback = fallback.or_else(|| event_id.cloned());
     let choice = |candidate: &Candidate<'_>| {
         let own = candidate.keys.clone();
         if is_whole(&candidate) {
@@ -163,8 +167,10 @@ fn open(look: &Look<'_>, candidates: &[Candidate<'_>], event_id: Option<&Keys>) 
         true => "the path to what an event is about, or \"$key\"".to_owned(),
         false => choices.join(", or "),
     };
-    let column = named(candidates.first().and_then(|candidate| candidate.keys.last()));
-    Key { fact: Fact::new(words::todo(&text), ""), column, ty: None, keys: None }
+    // The first choice is no column of its own.
+    let keys = candidates.first().map(|candidate| candidate.keys.clone());
+    let column = named(keys.as_ref().and_then(|keys| keys.last()));
+    Key { fact: Fact::new(words::todo(&text), ""), column, ty: None, keys }
 }
 
 /// The name of the column.

@@ -68,6 +68,24 @@ impl Numbers {
         }
     }
 
+    /// These and others.
+    pub(super) fn with(&self, other: &Self) -> Self {
+        let mut times = self.times;
+        times.iter_mut().zip(other.times).for_each(|(times, more)| *times += more);
+        Self {
+            count: self.count + other.count,
+            fractions: self.fractions + other.fractions,
+            whole_digits: self.whole_digits.max(other.whole_digits),
+            scale: self.scale.max(other.scale),
+            least: self.least.min(other.least),
+            greatest: self.greatest.max(other.greatest),
+            bits: self.bits + other.bits,
+            rounded: self.rounded + other.rounded,
+            endless: self.endless + other.endless,
+            times,
+        }
+    }
+
     /// The unit, if all of them are times of one.
     pub(super) fn unit(&self) -> Option<Convert> {
         let all = self.times.iter().zip(UNITS).find(|(times, _)| **times == self.count);

@@ -45,6 +45,8 @@ pub(super) struct Seen {
 pub(super) struct Texts {
     pub(super) count: usize,
     pub(super) chars_max: usize,
+    /// Whether there were several, all of one length.
+    pub(super) is_fixed: bool,
     pub(super) bytes_max: usize,
     /// By the place in [`NULLS`].
     pub(super) nulls: [usize; NULLS.len()],
@@ -229,6 +231,8 @@ impl Texts {
         const NAME_CHARS_MAX: usize = 255;
         let chars = text.chars().count();
         self.count += 1;
+        let is_like_others = self.count == 2 || self.is_fixed;
+        self.is_fixed = is_like_others && chars == self.chars_max;
         self.chars_max = self.chars_max.max(chars);
         self.bytes_max = self.bytes_max.max(text.len());
         for (count, null) in self.nulls.iter_mut().zip(NULLS) {

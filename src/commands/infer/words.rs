@@ -117,6 +117,29 @@ pub(super) fn is_money(name: &str) -> bool {
     snake(name).split('_').any(|word| WORDS.contains(&word))
 }
 
+/// Whether a name says that its texts may be of any length.
+pub(super) fn is_long(name: &str) -> bool {
+    const WORDS: [&str; 16] = [
+        "address",
+        "agent",
+        "body",
+        "comment",
+        "content",
+        "description",
+        "href",
+        "message",
+        "note",
+        "notes",
+        "path",
+        "query",
+        "referer",
+        "text",
+        "uri",
+        "url",
+    ];
+    snake(name).split('_').any(|word| WORDS.contains(&word))
+}
+
 /// How often a path was there.
 pub(super) fn frequency(seen: &Seen, events: usize) -> String {
     let there = match seen.count {

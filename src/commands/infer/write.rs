@@ -132,16 +132,16 @@ impl Walk<'_> {
 fn head(found: &Found<'_>) -> String {
     let Sample { topics, messages, tombstones, not_objects, events, .. } = found.sample;
     let mut text = format!(
-        "# Made by `sluicegate infer` from {messages} messages: {} events. Choose where it says TODO, and check the\n\
+        "# Made by `sluicegate infer`. Messages: {messages}; events: {}. Choose where it says TODO, and check the\n\
          # rest: it is what these messages had. Then `sluicegate try`, `sluicegate migrate`, `sluicegate run`.\n",
         events.len()
     );
     if *tombstones > 0 {
-        text += &format!("# {tombstones} messages have no value: tombstones.\n");
+        text += &format!("# Tombstones, which are messages without a value: {tombstones}.\n");
     }
     if *not_objects > 0 {
         text += &format!(
-            "# {not_objects} messages are not JSON, or neither objects nor arrays of objects; they would be dead letters.\n"
+            "# Neither JSON objects nor arrays of them, so dead letters: {not_objects}.\n"
         );
     }
     let list =
