@@ -3,5 +3,6 @@
 mod deletes;
 mod faulty;
 mod growth;
+mod infer;
 mod pairs;
 mod trial;

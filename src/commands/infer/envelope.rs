@@ -163,7 +163,7 @@ impl<'s> Look<'s> {
     pub(super) fn candidates(&self, base: &[String], depth: usize) -> Vec<Candidate<'s>> {
         let Some(seen) = self.root.at(base) else { return Vec::new() };
         let mut found = Vec::new();
-        for (name, seen) in seen.members().filter(|(name, _)| !name.contains('"')) {
+        for (name, seen) in seen.members().filter(|(name, _)| !name.contains('\'')) {
             let keys: Keys = base.iter().cloned().chain([name.to_owned()]).collect();
             if seen.is_object() && depth > 1 {
                 found.extend(self.candidates(&keys, depth - 1));
@@ -209,7 +209,7 @@ impl<'s> Look<'s> {
         };
         let fits = |seen: &Seen| seen.count == events && is_kind(seen);
         let rank = |name: &str| KINDS.iter().position(|kind| *kind == words::snake(name));
-        let named = self.root.members().filter(|(name, seen)| fits(seen) && !name.contains('"'));
+        let named = self.root.members().filter(|(_, seen)| fits(seen));
         let best = named.filter_map(|(name, _)| Some((rank(name)?, name))).min();
         if let Some((_, name)) = best {
             let keys = vec![name.to_owned()];
@@ -262,7 +262,7 @@ impl<'s> Look<'s> {
             return (Fact::new(toml, "in all messages, and never twice"), None);
         }
         let own = maybe.map(|(keys, seen)| {
-            format!(", or {} if it is the event's own", source(&[keys], &[seen]))
+            format!(", or {} if that is the id of the event", source(&[keys], &[seen]))
         });
         let choices = format!(
             "\"$content\" (the same message is the same event), or \"$position\" (two equal messages are two events){}",
@@ -312,17 +312,15 @@ impl<'s> Look<'s> {
             }
             sourced(&paths, guess.convert.map(crate::mapping::Convert::as_str))
         };
+        let or_kafka = best.0 || with_tombstones;
         let equals: Vec<_> = found.iter().filter(|(rank, ..)| rank == best).collect();
         if equals.len() > 1 {
-            let choices: Vec<String> = equals
-                .iter()
-                .map(|(_, candidate, guess)| as_toml(candidate, guess, best.0))
-                .collect();
+            let choices =
+                equals.iter().map(|(_, candidate, guess)| as_toml(candidate, guess, or_kafka));
             let kafka = "\"$kafka_timestamp\"".to_owned();
-            let choices = choices.into_iter().chain([kafka]).collect::<Vec<_>>().join(", or ");
-            return (Fact::new(words::todo(&choices), ""), None);
+            let choices: Vec<String> = choices.chain([kafka]).collect();
+            return (Fact::new(words::todo(&choices.join(", or ")), ""), None);
         }
-        let or_kafka = best.0 || with_tombstones;
         let note = words::frequency(candidate.seen, events);
         (Fact::new(as_toml(candidate, guess, or_kafka), note), Some(candidate.keys.clone()))
     }

@@ -164,8 +164,8 @@ fn open(look: &Look<'_>, candidates: &[Candidate<'_>], event_id: Option<&Keys>) 
         choices.push("\"$key\"".to_owned());
     }
     let text = match choices.is_empty() {
-        true => "the path to what an event is about, or \"$key\"".to_owned(),
-        false => choices.join(", or "),
+        true => "\"$key\" (the key of the message), or a path to what an event is about".to_owned(),
+        false => format!("{}, or another path", choices.join(", or ")),
     };
     // The first choice is no column of its own.
     let keys = candidates.first().map(|candidate| candidate.keys.clone());

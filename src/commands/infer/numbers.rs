@@ -29,7 +29,7 @@ pub(super) struct Numbers {
     pub(super) bits: usize,
     /// Those that a double would change.
     pub(super) rounded: usize,
-    /// Those that no double and no integer of 128 bits holds.
+    /// Those that a double or an integer of 128 bits does not hold.
     pub(super) endless: usize,
     /// How many could be times, by unit.
     times: [usize; UNITS.len()],
@@ -50,16 +50,15 @@ impl Numbers {
         self.whole_digits = self.whole_digits.max(whole);
         self.scale = self.scale.max(scale);
         let double: f64 = text.parse().unwrap_or(f64::INFINITY);
-        if !double.is_finite() {
-            self.endless += 1;
-        } else if whole + scale > DOUBLE_DIGITS {
-            let kept = format!("{double:e}");
-            self.rounded += usize::from(Exact::read(&kept).is_none_or(|kept| kept != number));
-        }
-        let Some(floor) = number.scaled(0) else {
+        let floor = number.scaled(0).filter(|_| double.is_finite());
+        let Some(floor) = floor else {
             self.endless += 1;
             return;
         };
+        if whole + scale > DOUBLE_DIGITS {
+            let kept = format!("{double:e}");
+            self.rounded += usize::from(Exact::read(&kept).is_none_or(|kept| kept != number));
+        }
         self.least = self.least.min(floor);
         self.greatest = self.greatest.max(floor);
         self.bits += usize::from(matches!(number.whole(), Some(0 | 1)));
