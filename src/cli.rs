@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use sluicegate::commands::{dead_letters, demo, progress, purge, status, trial};
+use sluicegate::commands::{dead_letters, demo, infer, progress, purge, status, trial};
 use std::path::PathBuf;
 
 /// Moves JSON domain events from Kafka into MySQL tables.
@@ -41,6 +41,14 @@ const MIGRATE_EXAMPLES: &str = "Examples:
 
 It creates tables, adds columns that may be NULL, widens types, appends to ENUMs and adds the unique
 key that it needs: nothing that could lose data. All else is for you; `sluicegate check` prints it.";
+
+const INFER_EXAMPLES: &str = "Examples:
+  sluicegate infer --topic shipments > mapping/shipments.toml
+  sluicegate infer --file sample.jsonl > mapping/shipments.toml
+  sluicegate infer --topic shipments --messages 20000
+
+Prints paths, types and counts, and no value of the data. It joins no group and commits nothing. What is
+doubtful is a TODO, with which the file does not compile: choose, then `sluicegate try`.";
 
 const TRY_EXAMPLES: &str = "Examples:
   sluicegate try --file sample.jsonl --set mapping.directory=mapping --set mapping.built_in=false
@@ -150,6 +158,9 @@ pub(crate) enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// Print a mapping file for the messages of a topic or a file
+    #[command(after_help = INFER_EXAMPLES)]
+    Infer(infer::Options),
     /// Show what the mapping makes of messages in a file, without a server
     #[command(after_help = TRY_EXAMPLES)]
     Try(trial::Options),

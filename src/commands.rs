@@ -5,6 +5,7 @@ pub mod check;
 pub mod dead_letters;
 pub mod demo;
 mod interrupt;
+pub mod infer;
 mod output;
 pub mod progress;
 pub mod purge;

@@ -14,6 +14,7 @@ mod members;
 mod queries;
 mod reader;
 mod reread;
+mod sample;
 
 use crate::offsets::TopicPartition;
 use rdkafka::client::{Client, ClientContext};
@@ -28,6 +29,7 @@ pub use members::Member;
 pub use queries::{Beginnings, Committed, PartitionFacts};
 pub use reader::Reader;
 pub use reread::{RereadError, Wanted, reread};
+pub use sample::{Sampled, sample};
 
 /// How long Kafka may take to answer a question about topics and offsets.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -102,6 +102,15 @@ impl<'t> Exact<'t> {
         i64::try_from(self.to - self.from).unwrap_or(i64::MAX)
     }
 
+    /// How many digits it needs before the point and after it.
+    #[must_use]
+    pub fn size(&self) -> (i64, i64) {
+        if self.is_zero() {
+            return (0, 0);
+        }
+        (self.point().max(0), (self.count() - self.point()).max(0))
+    }
+
     /// Whether `DECIMAL(digits, scale)` holds it without rounding.
     ///
     /// # Errors

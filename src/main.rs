@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
 use sluicegate::commands::{
-    Usage, check, config_error, dead_letters, demo, progress, purge, run, status, trial,
+    Usage, check, config_error, dead_letters, demo, infer, progress, purge, run, status, trial,
 };
 use sluicegate::config::{Config, ConfigError, Effective, Log, Sources};
 use sluicegate::http;
@@ -72,6 +72,11 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             };
             let found = report(&findings)?;
             Ok(if is_usable { found } else { ExitCode::from(USAGE) })
+        }
+        Command::Infer(options) => {
+            let (config, _) = usable(settings)?;
+            start_logging(&Log { json: false, filter: "warn".to_owned() });
+            finish(infer::execute(&config, &options))
         }
         Command::Try(options) => attempt(settings, &options),
         Command::Schema => finish(put(sluicegate::mapping::JSON_SCHEMA.as_bytes())),

@@ -26,6 +26,7 @@ pub mod size;
 mod source;
 mod specs;
 pub mod table;
+mod todo;
 mod tree;
 pub mod types;
 

@@ -38,12 +38,12 @@ pub struct Options {
 
 /// A message of the file.
 #[derive(Debug)]
-struct Line {
-    topic: String,
-    key: Option<String>,
+pub(super) struct Line {
+    pub(super) topic: String,
+    pub(super) key: Option<String>,
     /// `None`: a tombstone.
-    value: Option<String>,
-    headers: OwnedHeaders,
+    pub(super) value: Option<String>,
+    pub(super) headers: OwnedHeaders,
 }
 
 /// Loads the messages of a file into rows and prints them. Gives what differs from the expected rows.
@@ -52,7 +52,7 @@ struct Line {
 /// If a file cannot be read, or the mapping is invalid.
 pub fn execute(config: &Config, options: &Options) -> anyhow::Result<Vec<String>> {
     let mapping = Arc::new(super::mapping(config).map_err(super::Usage)?);
-    let lines = read(options)?;
+    let lines = read(&options.file, options.topic.as_deref())?;
     // What the stricter of the two servers takes.
     let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MARIADB);
     let mut batch = Batch::new(&mapping);
@@ -108,16 +108,17 @@ fn text(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))
 }
 
-fn read(options: &Options) -> anyhow::Result<Vec<Line>> {
-    let text = text(&options.file)?;
+/// The messages of a file; of a `topic` if its lines are values alone.
+pub(super) fn read(file: &Path, topic: Option<&str>) -> anyhow::Result<Vec<Line>> {
+    let text = text(file)?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
-        .map(|(number, line)| match &options.topic {
+        .map(|(number, line)| match topic {
             Some(topic) => Ok(Line::bare(topic, line)),
             None => Line::read(line).with_context(|| {
                 format!(
                     "{}:{}: not a message such as {{\"topic\": …, \"value\": …}}; --topic says that lines are values",
-                    options.file.display(),
+                    file.display(),
                     number + 1
                 )
             }),
@@ -159,7 +160,7 @@ impl Line {
     }
 
     /// As the first partition of the topic would have it.
-    fn message(&self, offset: i64) -> Message<'_> {
+    pub(super) fn message(&self, offset: i64) -> Message<'_> {
         Message {
             topic: &self.topic,
             partition: 0,

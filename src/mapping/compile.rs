@@ -8,6 +8,7 @@ use super::patterns::Selector;
 use super::plan::{Cell, EventPlan, Label, LabelId, Place, Root, TopicPlan, Tree};
 use super::report::Report;
 use super::table::TableId;
+use super::todo::TODO;
 use super::{Mapping, MappingError, coverage, envelope, names, plans};
 use crate::redact::Secrets;
 use rustc_hash::FxHashMap;
@@ -70,9 +71,10 @@ pub(super) fn compile<'f>(
         return Ok(mapping);
     }
     faults.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-    // Other faults of a line that is not TOML only follow from that.
+    // Other faults of a line that is not TOML, or still open, only follow from that.
     faults.dedup_by(|fault, first| {
-        first.key == NOT_TOML && (&first.file, first.line) == (&fault.file, fault.line)
+        let explains = first.key == NOT_TOML || first.key == TODO && fault.key != TODO;
+        explains && (&first.file, first.line) == (&fault.file, fault.line)
     });
     Err(faults)
 }

@@ -2,6 +2,7 @@
 
 use super::report::Report;
 use super::source::{EnvelopeEntry, KeyEntry, one_or_more};
+use super::todo;
 use super::tree::{Keys, scalar, text, wrong_type};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -132,6 +133,7 @@ impl DomainFile {
             let at = error.span().map_or(0, |span| span.start);
             report.fault_at(at, NOT_TOML, error.message());
         }
+        todo::report_all(table.get_ref(), report);
         let mut keys = Keys::new(table.get_ref(), 0..0, "a mapping file", report);
         let topics = topics(&mut keys);
         let mut key = KeyEntry::read(&mut keys);

@@ -17,6 +17,7 @@
 //! * [`tables`] – what a table holds, as values; [`backup`] – what a database held, to be put back;
 //! * [`fold`] – the tables and verdicts that messages must give;
 //! * [`fuzz`] – what holds for any bytes;
+//! * [`choices`] – what a user makes of the TODOs of a mapping file;
 //! * [`chance`] – chance with a seed; [`environment`] – what a run is told by variables.
 
 #![allow(
@@ -31,6 +32,7 @@
 
 pub mod backup;
 pub mod chance;
+pub mod choices;
 pub mod environment;
 pub mod fold;
 pub mod forwarder;

@@ -3,6 +3,7 @@
 mod deletes;
 mod faulty;
 mod growth;
+mod infer;
 mod pairs;
 mod purge;
 mod seen;

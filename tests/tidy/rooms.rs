@@ -153,7 +153,7 @@ const ROOMS: &[Room] = &[
     ),
     room(
         "commands",
-        "datetime literal clock message reject offsets health mysql mapping dead_letter buffer flatten schema flush \
+        "datetime exact literal clock message reject offsets redact health mysql mapping dead_letter buffer flatten schema flush \
          config consume pipeline migrate status http ledger",
         "anyhow clap comfy_table console indicatif loadgen metrics_exporter_prometheus rdkafka serde \
          serde_json sqlx tempfile tokio tracing ureq",

@@ -31,6 +31,12 @@ pub(super) struct Line {
     pub(super) headers: BTreeMap<String, String>,
 }
 
+/// Where the pairs are.
+pub(super) fn directory() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/own-events");
+    std::env::var_os(DIRECTORY).map_or(own, PathBuf::from)
+}
+
 struct Pairs {
     directory: PathBuf,
     lines: Vec<Line>,
@@ -41,8 +47,7 @@ struct Pairs {
 
 impl Pairs {
     fn read() -> Self {
-        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/own-events");
-        let directory = std::env::var_os(DIRECTORY).map_or(own, PathBuf::from);
+        let directory = directory();
         let text = |path: &Path| std::fs::read_to_string(path).unwrap();
         let files = |name: &str| {
             let entries = std::fs::read_dir(directory.join(name)).unwrap();
@@ -152,7 +157,7 @@ fn is_same(found: &Value, expected: &Value) -> bool {
 }
 
 impl Line {
-    fn read(line: &str) -> Self {
+    pub(super) fn read(line: &str) -> Self {
         // Not as a value: numbers and the order of keys stay as they are.
         let line: BTreeMap<String, Box<serde_json::value::RawValue>> =
             serde_json::from_str(line).unwrap();
