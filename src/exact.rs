@@ -131,20 +131,21 @@ impl<'t> Exact<'t> {
         self.scaled(0)
     }
 
-    /// Its value times 10^`power`, without what is left behind the point then; `None` if it is too large.
+    /// Its value times 10^`power`, down to the next whole number; `None` if it is too large.
     #[must_use]
     pub fn scaled(&self, power: i64) -> Option<i128> {
+        if self.is_zero() {
+            return Some(0);
+        }
         let wanted = self.point() + power;
         let mut value = 0_i128;
         for at in 0..wanted.max(0) {
             let digit = usize::try_from(at).ok().map(|at| self.from + at);
             let digit = digit.filter(|at| *at < self.to).map_or(b'0', |at| self.digit(at));
             value = value.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
-            if value == 0 {
-                break;
-            }
         }
-        Some(if self.is_negative { -value } else { value })
+        let is_cut = wanted < self.count();
+        Some(if self.is_negative { -value - i128::from(is_cut) } else { value })
     }
 
     /// As SQL takes it: digits, and a point if need be. Only for numbers that some `DECIMAL` holds.
@@ -294,6 +295,10 @@ mod tests {
         assert_eq!(scaled("1764230400.120", 6), Some(1_764_230_400_120_000));
         assert_eq!(scaled("1764230400123456789", -3), Some(1_764_230_400_123_456));
         assert_eq!(scaled("-1.5", 3), Some(-1500));
+        assert_eq!(
+            (scaled("-1.5", 0), scaled("-0.01", 1), scaled("1.5", 0)),
+            (Some(-2), Some(-1), Some(1))
+        );
         assert_eq!((scaled("0.0000001", 6), scaled("0", 6)), (Some(0), Some(0)));
     }
 

@@ -197,7 +197,8 @@ impl<'w> Walk<'w, '_> {
             if !matches!(node, Node::Array { .. } | Node::Static(StaticNode::Null)) {
                 self.wrong(wanted.target, path, not_a(path, node, "an array"));
             }
-        } else if !children.is_empty()
+        }
+        if !children.is_empty()
             && !matches!(node, Node::Object { .. } | Node::Static(StaticNode::Null))
         {
             self.wrong(wanted.target, path, not_a(path, node, "an object"));

@@ -272,9 +272,18 @@ fn enum_of(text: &str, values: &str) -> Result<ColumnType, String> {
     let is_word = |value: &String| {
         !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
     };
-    match values.iter().all(is_word) {
-        true => Ok(ColumnType::Enum(values)),
-        false => Err(format!("{text:?}: enum takes words, separated by commas")),
+    if !values.iter().all(is_word) {
+        return Err(format!("{text:?}: enum takes words, separated by commas"));
+    }
+    // The server ignores their case.
+    let is_again = |(at, value): (usize, &String)| {
+        values[..at].iter().any(|earlier| earlier.eq_ignore_ascii_case(value))
+    };
+    match values.iter().enumerate().find(|&entry| is_again(entry)) {
+        Some((_, value)) => {
+            Err(format!("{text:?}: {value} comes twice; the server ignores the case"))
+        }
+        None => Ok(ColumnType::Enum(values)),
     }
 }
 
