@@ -8,16 +8,15 @@ use sluicegate::flatten::{Flattener, Loaded};
 use sluicegate::mapping::Mapping;
 use sluicegate::mysql::JsonLimits;
 use sluicegate::reject::Reject;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use testkit::fold::declared::event::Row;
 use testkit::fold::declared::file::File;
-use testkit::fold::declared::{Expected, Message, Outcome, fold};
+use testkit::fold::declared::{Expected, Message, Outcome, assert_rows, fold};
 use testkit::fuzz::declared::{headers, of_kafka};
 use testkit::{Chance, environment, invented};
 
 /// How many mapping files; `SLUICEGATE_PROPERTY_CASES` says otherwise.
-const CASES: u64 = 1_500;
+const CASES: u64 = 800;
 /// `SLUICEGATE_PROPERTY_SEED` says otherwise: the seed of the first file.
 const SEED: u64 = 1;
 const MESSAGES: usize = 40;
@@ -115,20 +114,4 @@ fn assert_outcome(
         text(&message.value),
         message.headers,
     );
-}
-
-/// Whatever their order.
-#[track_caller]
-fn assert_rows(context: &str, table: &str, found: &[Row], expected: &[Row]) {
-    let texts = |rows: &[Row]| {
-        let mut texts: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
-        texts.sort_unstable();
-        texts
-    };
-    let (found, expected) = (texts(found), texts(expected));
-    let (in_table, in_fold): (BTreeSet<_>, BTreeSet<_>) =
-        (found.iter().collect(), expected.iter().collect());
-    let lacks: Vec<_> = in_fold.difference(&in_table).take(2).collect();
-    let extra: Vec<_> = in_table.difference(&in_fold).take(2).collect();
-    assert!(found == expected, "{context}{table} lacks {lacks:#?}\nand has {extra:#?}");
 }

@@ -29,7 +29,7 @@ pub mod types;
 use event::{Event, Faults, OfEntity, Row, Written};
 use file::{Entity, File};
 use json::{Json, Kind, keys};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use types::Type;
 
 /// Most elements of an array of events.
@@ -62,6 +62,12 @@ pub struct Expected {
     pub tables: BTreeMap<String, Vec<Row>>,
     /// One per message, in the order of the messages.
     pub outcomes: Vec<Outcome>,
+}
+
+impl Outcome {
+    pub fn is_dead(&self) -> bool {
+        matches!(self, Self::Dead(_))
+    }
 }
 
 impl Message {
@@ -222,4 +228,20 @@ fn entity_row(entity: &Entity, key: &str, events: &[(&Written, &OfEntity)]) -> R
         row.insert(by, change.map(|(event, _)| event.id.clone()));
     }
     row
+}
+
+/// Compares a table with what it must hold, whatever the order.
+#[track_caller]
+pub fn assert_rows(context: &str, table: &str, found: &[Row], expected: &[Row]) {
+    let texts = |rows: &[Row]| {
+        let mut texts: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
+        texts.sort_unstable();
+        texts
+    };
+    let (found, expected) = (texts(found), texts(expected));
+    let (in_table, in_fold): (BTreeSet<_>, BTreeSet<_>) =
+        (found.iter().collect(), expected.iter().collect());
+    let lacks: Vec<_> = in_fold.difference(&in_table).take(2).collect();
+    let extra: Vec<_> = in_table.difference(&in_fold).take(2).collect();
+    assert!(found == expected, "{context}{table} lacks {lacks:#?}\nand has {extra:#?}");
 }

@@ -4,6 +4,9 @@ use super::{REDACTED, one_of};
 use crate::Chance;
 use crate::fold::declared::json::keys;
 
+/// The member that no two documents share.
+pub(super) const NUMBER: &str = "n";
+
 /// A value: an object, or any other as it is written.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
@@ -46,15 +49,18 @@ impl Node {
         }
     }
 
-    /// Replaces a value somewhere in it.
-    pub(super) fn spoil(&mut self, chance: &mut Chance, strange: &str) {
+    /// Removes or replaces a value somewhere in it; of a document that is to differ from all others not all of it.
+    pub(super) fn spoil(&mut self, chance: &mut Chance, strange: &str, is_kept: bool) {
         match self {
-            Self::Object(members) if !members.is_empty() && !chance.once_in(6) => {
+            Self::Object(members) if !members.is_empty() && (is_kept || !chance.once_in(6)) => {
                 let at = chance.below(members.len());
+                if is_kept && members[at].0 == NUMBER {
+                    return;
+                }
                 if chance.once_in(4) {
                     members.remove(at);
                 } else {
-                    members[at].1.spoil(chance, strange);
+                    members[at].1.spoil(chance, strange, false);
                 }
             }
             other => *other = Self::Written(strange.to_owned()),

@@ -24,7 +24,8 @@ pub fn mapping(chance: &mut Chance, prefix: &str) -> String {
     let mut flag = |times: usize| chance.once_in(times);
     let (has_json_key, redacts, has_tombstones) = (flag(3), flag(2), flag(4));
     let (has_each, has_own_keys) = (flag(3), flag(3) && !has_tombstones);
-    let room = Room { has_json_key, redacts, has_events: true, reads_key: true, required: Required::Any };
+    let room =
+        Room { has_json_key, redacts, has_events: true, reads_key: true, required: Required::Any };
     let mut maker = Maker {
         chance,
         names: Names::default(),

@@ -1,6 +1,6 @@
 //! Messages for a mapping file, most of which fit it.
 
-use super::document::Node;
+use super::document::{NUMBER, Node};
 use super::values::{self, STRANGE, fitting};
 use super::{EVENT_TYPES, one_of};
 use crate::Chance;
@@ -55,7 +55,12 @@ struct Parts {
 impl<'c> Maker<'c> {
     fn new(chance: &'c mut Chance, file: &'c File, number: usize) -> Self {
         let topic = chance.pick(&file.topics).clone();
-        let is_tombstone = chance.once_in(8);
+        // Two without a value have the same content, so nothing else may tell them apart.
+        let is_beside = |place: &str| {
+            place.starts_with("$header.") || ["$offset", "$partition", "$topic"].contains(&place)
+        };
+        let may_be_empty = !file.envelope.id.is("$content") || !file.places().any(is_beside);
+        let is_tombstone = may_be_empty && chance.once_in(8);
         Self { chance, file, number, topic, headers: Vec::new(), key: Node::empty(), is_tombstone }
     }
 
@@ -68,7 +73,8 @@ impl<'c> Maker<'c> {
         let mut written: Vec<String> = Vec::new();
         for mut element in elements {
             if self.chance.once_in(12) {
-                element.spoil(self.chance, self.chance_strange());
+                let strange = STRANGE[self.number % STRANGE.len()];
+                element.spoil(self.chance, strange, self.file.envelope.id.is("$content"));
             }
             let mut text = String::new();
             element.write(self.chance, &mut text);
@@ -87,10 +93,6 @@ impl<'c> Maker<'c> {
             }
         };
         self.message_of(value)
-    }
-
-    fn chance_strange(&self) -> &'static str {
-        STRANGE[self.number % STRANGE.len()]
     }
 
     fn message_of(&mut self, value: String) -> Message {
@@ -140,7 +142,7 @@ impl<'c> Maker<'c> {
         let mut parts = Parts { event_type, whole: Node::empty(), data: Node::empty() };
         // So that no two messages have the same content.
         let number = self.number * 10 + element;
-        parts.whole.put("n", Node::Written(number.to_string()));
+        parts.whole.put(NUMBER, Node::Written(number.to_string()));
         self.facts(&mut parts, number);
         let route = Route::of(self.file, &parts.event_type);
         for (entity, _) in &route.creations {

@@ -369,10 +369,10 @@ impl<'m> Event<'m> {
             let Some(change) = changing.on.get(&facts.event_type) else { continue };
             let column = (&changing.ty, &changing.rules);
             let found = self.first(change.from.as_slice(), column, facts.data, facts);
-            let found = keep(found, faults).flatten();
-            if found.is_none() && change.if_present {
+            if found == Ok(None) && change.if_present {
                 continue;
             }
+            let found = keep(found, faults).flatten();
             let constant = change.value.as_ref().or(change.default.as_ref());
             let constant = constant.map(|constant| changing.ty.constant(constant));
             row.insert(changing.name.clone(), found.or(constant));
