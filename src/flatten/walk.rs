@@ -193,10 +193,8 @@ impl<'w> Walk<'w, '_> {
             self.found.lines[*lines].clear();
         }
         let node = &self.document.tape[at];
-        if lines.is_some() {
-            if !matches!(node, Node::Array { .. } | Node::Static(StaticNode::Null)) {
-                self.wrong(wanted.target, path, not_a(path, node, "an array"));
-            }
+        if lines.is_some() && !matches!(node, Node::Array { .. } | Node::Static(StaticNode::Null)) {
+            self.wrong(wanted.target, path, not_a(path, node, "an array"));
         }
         if !children.is_empty()
             && !matches!(node, Node::Object { .. } | Node::Static(StaticNode::Null))

@@ -3,14 +3,19 @@
 
 mod rows;
 
+use serde_json::Value;
 use sluicegate::buffer::Batch;
 use sluicegate::flatten::{Flattener, Loaded};
 use sluicegate::mapping::Mapping;
 use sluicegate::mysql::JsonLimits;
 use sluicegate::reject::Reject;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
+use testkit::fold::declared::event::Row;
 use testkit::fold::declared::file::File;
+use testkit::fold::declared::json::{Json, Kind};
+use testkit::fold::declared::types::Type;
 use testkit::fold::declared::{Expected, Message, Outcome, assert_rows, fold};
 use testkit::fuzz::declared::{headers, of_kafka};
 use testkit::{Chance, environment, invented};
@@ -38,11 +43,9 @@ fn any_mapping_gives_the_rows_of_the_fold() {
         case(seed, &mut seen);
     }
     let faulty: usize = seen.codes.values().sum();
-    println!("{seen:?}");
     // Otherwise the generators say little.
-    assert!(
-        cases < CASES || seen.rows > 10_000 && seen.codes.len() > 12 && faulty * 2 < seen.messages
-    );
+    let is_varied = seen.rows > 10_000 && seen.codes.len() > 12 && faulty * 2 < seen.messages;
+    assert!(cases < CASES || is_varied, "{seen:?}");
 }
 
 fn case(seed: u64, seen: &mut Seen) {
@@ -114,4 +117,78 @@ fn assert_outcome(
         text(&message.value),
         message.headers,
     );
+}
+
+/// The mapping files and messages in `tests/own-events`, and the values that must come out.
+#[test]
+fn the_pairs_give_their_rows() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/own-events");
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let expected = super::value(&text(&directory.join("expected.json")));
+    let mut compared = 0;
+    for name in ["cdc", "cloud", "hooks", "prices", "sensors", "web"] {
+        let file = File::read(&text(&directory.join(format!("mappings/{name}.toml"))));
+        let messages = text(&directory.join(format!("messages/{name}.jsonl")));
+        let messages: Vec<Message> =
+            (0..).zip(messages.lines()).map(|(offset, line)| message_of(line, offset)).collect();
+        let found = fold(&file, &messages, JsonLimits::MARIADB.depth);
+        assert!(!found.outcomes.iter().any(Outcome::is_dead), "{name}: {:?}", found.outcomes);
+        for (table, types) in file.tables() {
+            let Some(expected) = expected.get(table) else { continue };
+            let rows = &found.tables[table];
+            if let Some(count) = expected.as_u64() {
+                assert_eq!(rows.len() as u64, count, "{table}");
+                continue;
+            }
+            for wanted in expected.as_array().unwrap() {
+                let wanted = wanted.as_object().unwrap();
+                let print = |(name, value): (&String, &Value)| {
+                    (name.clone(), printed(&types[name.as_str()], value))
+                };
+                let wanted: Vec<_> = wanted.iter().map(print).collect();
+                let is_it = |row: &&Row| wanted.iter().all(|(name, value)| row[name] == *value);
+                assert!(rows.iter().any(|row| is_it(&row)), "{table}: {wanted:?} in {rows:#?}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 10, "{compared}");
+}
+
+fn printed(ty: &Type, value: &Value) -> Option<String> {
+    match (value, ty) {
+        (Value::Null, _) => None,
+        (Value::String(text), ty) if *ty != Type::Json => Some(text.clone()),
+        (value, ty) => Some(ty.printed(&value.to_string())),
+    }
+}
+
+/// A line as `sluicegate try` takes it.
+fn message_of(line: &str, offset: i64) -> Message {
+    let json = Json::parse(line.as_bytes(), &[]).unwrap();
+    let Kind::Object(members) = json.kind else { panic!("{line}") };
+    let text = |name: &str| match &members.get(name)?.kind {
+        Kind::Text(text) => Some(text.clone()),
+        _ => None,
+    };
+    let headers = match members.get("headers").map(|headers| &headers.kind) {
+        Some(Kind::Object(headers)) => {
+            let header = |(name, value): (&String, &Json)| match &value.kind {
+                Kind::Text(text) => (name.clone(), text.clone().into_bytes()),
+                other => panic!("{other:?}"),
+            };
+            headers.iter().map(header).collect()
+        }
+        _ => Vec::new(),
+    };
+    let value = members.get("value").filter(|value| !value.is_null());
+    Message {
+        topic: text("topic").unwrap(),
+        partition: 0,
+        offset,
+        timestamp_ms: Some(offset),
+        key: text("key").map(String::into_bytes),
+        value: value.map(|value| value.kept.clone().into_bytes()),
+        headers,
+    }
 }

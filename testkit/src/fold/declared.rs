@@ -15,10 +15,11 @@
 //! ```
 //!
 //! A reader checks it against docs/mapping.md: [`file`] has the keys of a file, [`patterns`] the event types, [`event`]
-//! the envelope and the names with `$`, [`types`] the types and conversions.
+//! what an event writes, `facts` the envelope and the names with `$`, [`types`] the types and conversions.
 
 pub mod content;
 pub mod event;
+mod facts;
 pub mod file;
 pub mod json;
 pub mod moment;

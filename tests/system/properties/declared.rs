@@ -20,7 +20,7 @@ use testkit::{Chance, Server, World, environment, invented};
 testkit::on_both_servers!(any_mapping_gives_the_tables_of_the_fold);
 
 /// How many mapping files each server gets; `SLUICEGATE_PROPERTY_CASES` says otherwise.
-const CASES: u64 = 20;
+const CASES: u64 = 15;
 /// `SLUICEGATE_PROPERTY_SEED` says otherwise: the seed of the first file.
 const SEED: u64 = 1;
 const MESSAGES: usize = 60;

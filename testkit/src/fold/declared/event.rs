@@ -1,18 +1,11 @@
 //! One event of a message: its facts, and what it writes.
 
 use super::Message;
-use super::file::{Column, Entity, File, Key, Rules, Source};
-use super::json::{Json, keys};
-use super::moment;
-use super::number::Number;
+use super::file::{Column, Entity, File, Key, Rules};
+use super::json::{Json, Kind, keys};
 use super::patterns::{Route, TOMBSTONE};
-use super::types::{
-    Fault, Found, Limits, Type, VALUE_TYPE, is_digits, is_name, means_null, text, token,
-};
+use super::types::{Fault, Found, Limits, Type, VALUE_TYPE};
 use std::collections::{BTreeMap, BTreeSet};
-
-const MISSING: Fault = "envelope_field_missing";
-const WRONG_TYPE: Fault = "envelope_field_type";
 
 /// Stands for a time that is faulty.
 const EPOCH: &str = "1970-01-01 00:00:00.000000";
@@ -114,127 +107,6 @@ impl<'m> Event<'m> {
         if faults.is_empty() { Ok((!is_empty).then_some(written)) } else { Err(faults) }
     }
 
-    fn event_type(&self) -> Result<String, Fault> {
-        let source = &self.file.envelope.event_type;
-        let text = match (&source.value, source.join.as_slice()) {
-            (Some(value), _) => value.clone(),
-            (None, []) => self.text(&source.from, &source.rules)?,
-            (None, parts) => {
-                let part = |part: &String| self.text(std::slice::from_ref(part), &source.rules);
-                parts.iter().map(part).collect::<Result<Vec<_>, _>>()?.join(".")
-            }
-        };
-        if (1..=100).contains(&text.chars().count()) { Ok(text) } else { Err("event_type_invalid") }
-    }
-
-    fn id(&self) -> Result<String, Fault> {
-        let source = &self.file.envelope.id;
-        let Message { offset, partition, topic, .. } = self.message;
-        if source.is("$content") {
-            return Ok(super::content::id(self.message, self.whole, self.file));
-        }
-        if source.is("$position") {
-            let element = match self.element {
-                0 => String::new(),
-                element => format!("-{element:05}"),
-            };
-            let topic =
-                if self.file.topics.len() > 1 { format!("-{topic}") } else { String::new() };
-            return Ok(format!("{offset:020}-{partition}{element}{topic}"));
-        }
-        let id = self.text(&source.from, &source.rules)?;
-        if is_name(&id, 255) { Ok(id) } else { Err("event_id_invalid") }
-    }
-
-    fn time(&self) -> Result<String, Fault> {
-        let Source { from, rules, .. } = &self.file.envelope.time;
-        let found = self.fact(from, rules)?;
-        let time = match (&found, &rules.convert) {
-            (Found::Time(time), _) => Some(time.clone()),
-            (found, None) => text(found).and_then(moment::of_text),
-            (found, Some(unit)) => {
-                let number = token(found).or(text(found)).and_then(Number::parse);
-                number.and_then(|number| moment::since_1970(unit, &number))
-            }
-        };
-        time.ok_or("timestamp_invalid")
-    }
-
-    /// The first place that is not null.
-    fn data(&self) -> Result<&'m Json, Fault> {
-        let at = |place: &String| match place.as_str() {
-            "$message" => Some(self.whole),
-            path => {
-                let path = path.strip_prefix("$message.").unwrap_or(path);
-                let found = self.whole.follow(&keys(path)).ok().flatten();
-                found.filter(|found| !found.is_null())
-            }
-        };
-        match self.message.value {
-            None => Ok(self.whole),
-            Some(_) => self.file.envelope.data.iter().find_map(at).ok_or(MISSING),
-        }
-    }
-
-    /// A fact that is a text.
-    fn text(&self, from: &[String], rules: &Rules) -> Result<String, Fault> {
-        let found = self.fact(from, rules)?;
-        let is_converted = rules.convert.as_deref() == Some("text");
-        match &found {
-            Found::Json(Json { kind: super::json::Kind::Bool(value), .. }) if is_converted => {
-                Ok(value.to_string())
-            }
-            found => match (text(found), token(found)) {
-                (Some(text), _) => Ok(text.to_owned()),
-                (None, Some(token)) if is_converted && is_digits(token) => Ok(token.to_owned()),
-                _ => Err(WRONG_TYPE),
-            },
-        }
-    }
-
-    /// The first of these places that has a value.
-    fn fact(&self, from: &[String], rules: &Rules) -> Result<Found<'m>, Fault> {
-        for place in from {
-            // What is in the way of a fact leaves it missing.
-            let path = place.strip_prefix("$message.").unwrap_or(place);
-            let found = match place.as_str() {
-                _ if !path.starts_with('$') => {
-                    self.whole.follow(&keys(path)).ok().flatten().map(Found::Json)
-                }
-                name => self.beside(name).map_err(|_| WRONG_TYPE)?,
-            };
-            if let Some(found) = found.filter(|found| !means_null(found, &rules.null)) {
-                return Ok(found);
-            }
-        }
-        Err(MISSING)
-    }
-
-    /// What a name with `$` stands for that is not in the message.
-    fn beside(&self, name: &str) -> Result<Option<Found<'m>>, Fault> {
-        let utf8 = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| VALUE_TYPE);
-        let text = |bytes: Option<&[u8]>| Ok(bytes.map(utf8).transpose()?.map(Found::Text));
-        let message = self.message;
-        match name {
-            "$topic" => Ok(Some(Found::Text(message.topic.clone()))),
-            "$partition" => Ok(Some(Found::Number(message.partition.to_string()))),
-            "$offset" => Ok(Some(Found::Number(message.offset.to_string()))),
-            "$kafka_timestamp" => {
-                let millis = message.timestamp_ms.map(i128::from);
-                Ok(millis.and_then(|millis| moment::of_micros(millis * 1000)).map(Found::Time))
-            }
-            "$key" => text(message.kept_key(self.file).as_deref()),
-            _ => match (name.strip_prefix("$key."), name.strip_prefix("$header.")) {
-                (Some(path), _) => {
-                    let found = self.key.map_or(Ok(None), |key| key.follow(&keys(path)));
-                    Ok(found.map_err(|()| VALUE_TYPE)?.map(Found::Json))
-                }
-                (None, Some(header)) => text(message.header(header)),
-                (None, None) => panic!("{name} is unknown"),
-            },
-        }
-    }
-
     /// What is at a place of a column; plain paths begin at `root`.
     fn find(
         &self,
@@ -243,7 +115,7 @@ impl<'m> Event<'m> {
         facts: &Facts<'m>,
     ) -> Result<Option<Found<'m>>, Fault> {
         let at = |root: &'m Json, path: &str| {
-            root.follow(&keys(path)).map(|found| found.map(Found::Json)).map_err(|()| VALUE_TYPE)
+            root.follow(&keys(path)).map(|found| found.map(Found::Json)).map_err(|_| VALUE_TYPE)
         };
         match place {
             "$event_type" => Ok(Some(Found::Text(facts.event_type.clone()))),
@@ -350,7 +222,7 @@ impl<'m> Event<'m> {
         let mut lines = Vec::new();
         for entry in &entity.lines {
             let mut rows = Vec::new();
-            let array = facts.data.follow(&keys(&entry.each)).map_err(|()| VALUE_TYPE);
+            let array = facts.data.follow(&keys(&entry.each)).map_err(|_| VALUE_TYPE);
             for element in elements(keep(array, faults).flatten(), faults) {
                 let mut row = self.columns(&entry.columns, element, facts, faults);
                 row.insert(entity.key.name.clone(), Some(key.clone()));
@@ -389,7 +261,6 @@ impl<'m> Event<'m> {
 
 /// The elements of an array that become lines, which are objects.
 fn elements<'j>(array: Option<&'j Json>, faults: &mut Faults) -> &'j [Json] {
-    use super::json::Kind;
     match array.map(|array| &array.kind) {
         None | Some(Kind::Null) => &[],
         Some(Kind::Array(elements))

@@ -24,6 +24,10 @@ pub enum Kind {
     Object(BTreeMap<String, Json>),
 }
 
+/// Something else than an object where a path leads through.
+#[derive(Clone, Copy, Debug)]
+pub struct InTheWay;
+
 /// Credentials, which are secret in every file.
 pub const SECRETS: [&str; 11] = [
     "access_token",
@@ -69,12 +73,12 @@ impl Json {
     ///
     /// # Errors
     /// If something else than an object is on the way.
-    pub fn follow(&self, keys: &[String]) -> Result<Option<&Self>, ()> {
+    pub fn follow(&self, keys: &[String]) -> Result<Option<&Self>, InTheWay> {
         let Some((key, rest)) = keys.split_first() else { return Ok(Some(self)) };
         match &self.kind {
             Kind::Object(members) => members.get(key).map_or(Ok(None), |value| value.follow(rest)),
             Kind::Null => Ok(None),
-            _ => Err(()),
+            _ => Err(InTheWay),
         }
     }
 }
