@@ -57,6 +57,10 @@ impl Node {
                 if is_kept && members[at].0 == NUMBER {
                     return;
                 }
+                // An id that is strange but valid would soon name two events.
+                let is_id = members[at].0 == "id";
+                let strange =
+                    if is_id { one_of(chance, &["[]", "\"a \"", "null"]) } else { strange };
                 if chance.once_in(4) {
                     members.remove(at);
                 } else {
