@@ -221,6 +221,11 @@ impl<'m> Event<'m> {
         }
         let mut lines = Vec::new();
         for entry in &entity.lines {
+            // Paths beside the array must lead through objects even if it is empty.
+            let places = entry.columns.iter().flat_map(Column::places);
+            let beside = places.filter(|place| place.starts_with("$message."));
+            let beside: Vec<String> = beside.map(str::to_owned).collect();
+            keep(self.check_paths(&beside, self.whole), faults);
             let mut rows = Vec::new();
             let array = facts.data.follow(&keys(&entry.each)).map_err(|_| VALUE_TYPE);
             for element in elements(keep(array, faults).flatten(), faults) {
