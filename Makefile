@@ -50,12 +50,12 @@ instructions: setup ## count the instructions of single stages and compare with 
 	@$(call packages,valgrind)
 	cargo run --config benches/instructions.toml --locked --example instructions -- $(ARGS)
 
-# SECONDS in all, half for each target. Only the corpus in fuzz/corpus is kept; inputs that a run finds go to
+# SECONDS in all, a quarter for each target. Only the corpus in fuzz/corpus is kept; inputs that a run finds go to
 # a directory that is removed. Crashes stay in fuzz/artifacts.
 fuzz: ## feed the fuzz targets for SECONDS=60 (nightly Rust and cargo-fuzz)
-	@found=$$(mktemp -d) && trap 'rm -rf "$$found"' EXIT && for target in load statement; do \
+	@found=$$(mktemp -d) && trap 'rm -rf "$$found"' EXIT && for target in load statement mapping declared; do \
 		mkdir "$$found/$$target" && cargo +nightly fuzz run --sanitizer none $$target \
-			"$$found/$$target" fuzz/corpus/$$target -- -max_total_time=$$(($(SECONDS) / 2)) -max_len=20000 -print_final_stats=1 || exit 1; \
+			"$$found/$$target" fuzz/corpus/$$target -- -max_total_time=$$(($(SECONDS) / 4)) -max_len=20000 -print_final_stats=1 || exit 1; \
 	done
 
 lint: setup ## check formatting, clippy, dependency rules, documentation, shell scripts, spelling

@@ -73,7 +73,7 @@ pub struct Mapping {
 #[error("{file}:{line}: {key}: {problem}")]
 pub struct MappingError {
     pub file: String,
-    /// From 1; 0 for the file as a whole.
+    /// From 1, also for a file as a whole.
     pub line: usize,
     /// The key or value at fault.
     pub key: String,

@@ -134,7 +134,7 @@ impl<'p> Destination<'p> {
                 self.push_double(value, rows)
             }
             ColumnType::Boolean => {
-                rows.push_number(self.column, self.boolean(node)?);
+                rows.push_number(self.column, self.boolean(token, node)?);
                 Ok(())
             }
             ColumnType::DateTime(digits) => {
@@ -328,15 +328,18 @@ impl<'p> Destination<'p> {
         rows.push_number(self.column, value);
     }
 
-    fn boolean(&self, node: &Node<'_>) -> Result<i64, Reject> {
+    fn boolean(&self, token: Token<'_>, node: &Node<'_>) -> Result<i64, Reject> {
         match node {
             Node::Static(StaticNode::Bool(value)) => Ok(i64::from(*value)),
             Node::Static(StaticNode::I64(value @ 0..=1)) => Ok(*value),
             Node::Static(StaticNode::U64(0)) => Ok(0),
             Node::Static(StaticNode::U64(1)) => Ok(1),
-            #[allow(clippy::float_cmp)]
-            Node::Static(StaticNode::F64(value)) if *value == 0.0 || *value == 1.0 => {
-                Ok(i64::from(*value == 1.0))
+            Node::Static(StaticNode::F64(_)) => {
+                match Exact::read(token.text()).and_then(|number| number.whole()) {
+                    Some(0) => Ok(0),
+                    Some(1) => Ok(1),
+                    _ => Err(self.wrong_type(node, "true, false, 0 or 1")),
+                }
             }
             other => Err(self.wrong_type(other, "true, false, 0 or 1")),
         }

@@ -159,7 +159,7 @@ impl EventInput<'_> {
             Source::EventType => rows.push_text(column, Some(self.envelope.event_type)),
             Source::EventTimestamp => rows.push_number(column, self.envelope.timestamp),
             Source::LineNumber => rows.push_number(column, i64::try_from(line).unwrap_or(i64::MAX)),
-            Source::Data => self.append_data(column, rows),
+            Source::Data => return self.append_data(cell, to, rows),
             Source::Key(key) => {
                 return self.append_cell(key, To { slots: &self.found.slots, ..to }, rows);
             }
@@ -246,16 +246,20 @@ impl EventInput<'_> {
     }
 
     /// The text of `data` as it arrived, less the secrets.
-    fn append_data(&self, column: usize, rows: &mut Rows) {
+    fn append_data(&self, cell: &Cell, to: To<'_>, rows: &mut Rows) -> Result<(), Reject> {
+        let To { table, column, .. } = to;
         let Envelope { data, data_start, data_end, .. } = *self.envelope;
         if self.document.tape[data] == Node::Static(StaticNode::Null) {
-            rows.push_null(column);
-            return;
+            return append_absent(
+                Destination { table, column, cell, root: "", path: "$data" },
+                rows,
+            );
         }
         // simd-json has checked that the whole message is UTF-8.
         let source = &self.document.source[data_start..data_end];
         let source = std::str::from_utf8(source).unwrap_or_default();
         rows.push_parts(column, cuts::pieces(source, data_start, &self.found.cuts));
+        Ok(())
     }
 }
 

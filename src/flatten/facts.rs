@@ -81,6 +81,7 @@ pub(super) fn each(
             locate(document, 0, &tree.root, &mut slots);
             match slots.first() {
                 None | Some(&ABSENT) => return Err(missing(path)),
+                Some(&at) if is_null(&document.tape[at as usize]) => return Err(missing(path)),
                 Some(&at) => {
                     let at = at as usize;
                     let (start, end) = document.value_range(at);

@@ -1,6 +1,5 @@
 //! A parsed message → the rows of its events, all of them or none.
 
-use super::content;
 use super::event::{EventInput, Part};
 use super::facts::{self, Finder};
 use super::locate::{InTheWay, locate};
@@ -165,7 +164,7 @@ fn identify<'p>(
         let kept;
         let key = match input.message.key {
             Some(key) if declared.id.is_content() => {
-                kept = content::key_without_secrets(key, &plan.secrets);
+                kept = super::key_of_letter(key, Some(plan), &plan.secrets);
                 Some(kept.as_slice())
             }
             _ => None,

@@ -12,16 +12,17 @@ pub(super) struct InTheWay<'t> {
 }
 
 /// Finds what `tree` wants of the value at `root`, and puts its places on the tape into `slots`: [`ABSENT`]
-/// where there is none. If a key comes twice, the last one counts.
+/// where there is none. If a key comes twice, the last one counts. Gives the first thing that is in the way.
 pub(super) fn locate<'t>(
     document: &Document<'_>,
     root: usize,
     tree: &'t PathNode,
     slots: &mut [u32],
 ) -> Option<InTheWay<'t>> {
-    let mut in_the_way = None;
+    // Almost always empty, and then it takes no memory.
+    let mut in_the_way = Vec::new();
     look(document, root, tree, slots, &mut in_the_way);
-    in_the_way
+    in_the_way.into_iter().next()
 }
 
 fn look<'t>(
@@ -29,12 +30,12 @@ fn look<'t>(
     at: usize,
     wanted: &'t PathNode,
     slots: &mut [u32],
-    in_the_way: &mut Option<InTheWay<'t>>,
+    in_the_way: &mut Vec<InTheWay<'t>>,
 ) {
     let (first, end) = wanted.slots_below;
     slots[first..end].fill(ABSENT);
-    if in_the_way.as_ref().is_some_and(|it| is_below(it.path, &wanted.path)) {
-        *in_the_way = None;
+    if !in_the_way.is_empty() {
+        in_the_way.retain(|it| !is_below(it.path, &wanted.path));
     }
     if let Some(slot) = wanted.slot {
         // simd-json refuses documents of 4 GiB or more.
@@ -47,7 +48,7 @@ fn look<'t>(
         Node::Object { len, .. } => len,
         Node::Static(StaticNode::Null) => return,
         node => {
-            *in_the_way = Some(InTheWay { path: &wanted.path, kind: kind(Some(&node)) });
+            in_the_way.push(InTheWay { path: &wanted.path, kind: kind(Some(&node)) });
             return;
         }
     };
@@ -102,6 +103,7 @@ mod tests {
         assert_eq!(found(r#"{"a": {"b": 2, "b": 3}, "a": null}"#), "- -");
         assert_eq!(found(r#"{"a": 1, "c": 2}"#), "- 2 a is a number");
         assert_eq!(found(r#"{"a": 1, "a": {"b": 2}}"#), "2 -");
+        assert_eq!(found(r#"{"a": 1, "c": 2, "a": {"b": 3}}"#), "3 2");
         assert_eq!(found("[1]"), "- -  is an array");
     }
 }

@@ -89,3 +89,116 @@ fn the_events_of_an_array_share_the_memory_of_one_message() {
     assert_eq!(load(40), (Ok(40), 40));
     assert_eq!(load(1_000), (Err(crate::reject::Code::EventTooLarge), 40));
 }
+
+/// The row of a message in the first table of a mapping, or the verdict on it.
+fn row(tables: &str, event: &str) -> Result<Vec<Option<String>>, crate::reject::Code> {
+    let file = format!(
+        "topic = 't'\nkey = 'k'\n[envelope]\ntype = 'type'\nid = 'id'\ntime = '$kafka_timestamp'\nkey = 'id'\n\
+         data = '$message'\n{tables}"
+    );
+    let mapping = Arc::new(Mapping::compile([("t.toml", file.as_str())]).unwrap());
+    let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
+    let mut batch = Batch::new(&mapping);
+    let value = format!("{{\"id\": \"i\", {event}}}");
+    let message = Message { timestamp_ms: Some(0), ..Message::bare("t", value.as_bytes()) };
+    flattener.load(&message, "t", &mut batch).map_err(|faulty| faulty.reject.code)?;
+    let (table, rows) = (&mapping.tables[0], batch.rows(0));
+    let cell = |column: usize| match table.columns[column].storage {
+        crate::mapping::Storage::Number => {
+            let number = rows.column(column).number(0);
+            (number != crate::buffer::NULL).then(|| number.to_string())
+        }
+        _ => rows.column(column).text(0).map(str::to_owned),
+    };
+    Ok((1..table.event_id()).map(cell).collect())
+}
+
+fn logged(column: &str, event: &str) -> Result<Option<String>, crate::reject::Code> {
+    let table =
+        format!("[[log]]\ntable = 'l'\nevents = ['*']\ncolumns = [{{ name = 'c', {column} }}]\n");
+    row(&table, &format!("\"type\": \"a.b\", {event}")).map(|row| row[0].clone())
+}
+
+#[test]
+fn what_deletes_by_a_beginning_spares_what_creates_by_a_name() {
+    let tables = "[entity]\ntable = 'e'\ncreated_by = ['a.new', 'a.both']\ncolumns = []\n\
+        deleted = { name = 'gone', on = ['a.*', 'a.both'] }\n";
+    let gone = |event: &str| row(tables, &format!("\"type\": \"{event}\"")).unwrap()[0].clone();
+    assert_eq!(gone("a.new").as_deref(), Some("0"));
+    assert_eq!(gone("a.old").as_deref(), Some("1"));
+    assert_eq!(gone("a.both").as_deref(), Some("1"));
+}
+
+#[test]
+fn what_is_said_for_a_type_counts_before_what_is_said_for_all() {
+    let column = "type = 'int', value = 1, from_on = { 'a.b' = 'x' }";
+    assert_eq!(logged(column, "\"x\": 2").unwrap().as_deref(), Some("2"));
+    let column = "type = 'int', value_on = { 'a.b' = 3 }, from_on = { 'a.b' = 'x' }";
+    assert_eq!(logged(column, "\"x\": 2").unwrap().as_deref(), Some("3"));
+}
+
+#[test]
+fn an_id_has_to_fit_its_column() {
+    use crate::reject::Code;
+    let column = "type = 'varchar(2)', from = '$event_id'";
+    assert_eq!(logged(column, "\"x\": 2").unwrap().as_deref(), Some("i"));
+    assert_eq!(logged(column, "\"id\": \"long\""), Err(Code::ValueTooLong));
+}
+
+/// A zero or a one is exactly that, and a part of a microsecond before 1970 is before 1970.
+#[test]
+fn numbers_are_exact() {
+    use crate::reject::Code;
+    let boolean = |value: &str| logged("type = 'boolean', from = 'x'", &format!("\"x\": {value}"));
+    assert_eq!(boolean("1.0").unwrap().as_deref(), Some("1"));
+    assert_eq!(boolean("-0.0").unwrap().as_deref(), Some("0"));
+    assert_eq!(boolean("0.99999999999999999999"), Err(Code::ValueType));
+    assert_eq!(boolean("1e-400"), Err(Code::ValueType));
+    let day = |value: &str| {
+        logged("type = 'date', from = 'x', convert = 'nanos'", &format!("\"x\": {value}"))
+    };
+    assert_eq!(day("-1").unwrap().as_deref(), Some("-1"));
+    assert_eq!(day("-0").unwrap().as_deref(), Some("0"));
+}
+
+/// An array is in the way of a path that leads through it, whatever else takes its elements.
+#[test]
+fn a_path_through_an_array_of_lines_is_named() {
+    let tables = "[[log]]\ntable = 'l'\nevents = ['a']\ncolumns = [{ name = 'c', type = 'int', from = 'items.n' }]\n\
+        [entity]\ntable = 'e'\ncreated_by = 'a'\ncolumns = []\n\
+        [[entity.lines]]\ntable = 'x'\neach = 'items'\nnumber = 'n'\ncolumns = []\n";
+    let code = row(tables, r#""type": "a", "items": [{"n": 1}]"#);
+    assert_eq!(code, Err(crate::reject::Code::ValueType));
+}
+
+/// `null` is not an event, and no `data` is no value for a column that needs one.
+#[test]
+fn null_is_missing() {
+    use crate::reject::Code;
+    let load = |file: &str, value: Option<&[u8]>| {
+        let mapping = Arc::new(Mapping::compile([("t.toml", file)]).unwrap());
+        let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
+        let mut batch = Batch::new(&mapping);
+        let message = Message {
+            payload: value,
+            key: Some(b"k"),
+            timestamp_ms: Some(0),
+            ..Message::bare("t", b"")
+        };
+        let loaded = flattener.load(&message, "t", &mut batch).map(<[Loaded]>::len);
+        loaded.map_err(|faulty| faulty.reject.code)
+    };
+    let file = "topic = 't'\nkey = 'k'\n[envelope]\neach = 'list'\ntype = { value = 'r' }\nid = '$position'\n\
+        time = '$kafka_timestamp'\nkey = '$key'\ndata = '$message'\n[[log]]\ntable = 'l'\nevents = ['*', '$tombstone']\n\
+        columns = [{ name = 'c', type = 'json', from = '$data', required = true }]";
+    assert_eq!(load(file, Some(br#"{"list": [{}]}"#)), Ok(1));
+    assert_eq!(load(file, Some(br#"{"list": null}"#)), Err(Code::EnvelopeFieldMissing));
+    assert_eq!(load(file, None), Err(Code::ValueMissing));
+}
+
+/// Keys that are texts tell two messages apart, whatever their letters.
+#[test]
+fn an_id_of_the_content_knows_the_key() {
+    assert_ne!(ids("Zürich", r#"{"at": 1}"#), ids("Ätkich", r#"{"at": 1}"#));
+    assert_ne!(ids("a b", r#"{"at": 1}"#), ids("c d", r#"{"at": 1}"#));
+}

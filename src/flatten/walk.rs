@@ -193,11 +193,10 @@ impl<'w> Walk<'w, '_> {
             self.found.lines[*lines].clear();
         }
         let node = &self.document.tape[at];
-        if lines.is_some() {
-            if !matches!(node, Node::Array { .. } | Node::Static(StaticNode::Null)) {
-                self.wrong(wanted.target, path, not_a(path, node, "an array"));
-            }
-        } else if !children.is_empty()
+        if lines.is_some() && !matches!(node, Node::Array { .. } | Node::Static(StaticNode::Null)) {
+            self.wrong(wanted.target, path, not_a(path, node, "an array"));
+        }
+        if !children.is_empty()
             && !matches!(node, Node::Object { .. } | Node::Static(StaticNode::Null))
         {
             self.wrong(wanted.target, path, not_a(path, node, "an object"));

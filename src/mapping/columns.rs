@@ -39,6 +39,9 @@ pub(super) fn check_event_type(report: &mut Report<'_>, event: &Spanned<String>,
                 format!("is not an event type; one has 1 to {EVENT_TYPE_CHARS_MAX} characters");
             report.fault(event, &problem);
         }
+        None if text.ends_with(ANY) => {
+            report.fault(event, "stands for several event types; name each of them here");
+        }
         None => {}
     }
 }
@@ -71,6 +74,7 @@ pub(super) fn check_entity(report: &mut Report<'_>, entry: &EntityEntry, rules: 
         check_place(report, &lines.each, rules);
         let each = lines.each.get_ref();
         let values = entry.columns.iter().flat_map(ColumnEntry::paths);
+        let values = values.chain(entry.lines.iter().map(|lines| &lines.each));
         for path in values.chain(entry.changing.iter().map(|changing| &changing.from)) {
             if path.get_ref().strip_prefix(each.as_str()).is_some_and(|rest| rest.starts_with('.'))
             {
@@ -204,8 +208,14 @@ fn check_values(report: &mut Report<'_>, values: &Values, ty: &ColumnType) {
     for bound in values.min.iter().chain(&values.max) {
         if !is_number {
             report.fault(bound, "is a limit, which only columns of numbers have");
-        } else if Bound::read(bound.get_ref()).is_none() {
-            report.fault(bound, "is not a number");
+        } else {
+            match (Bound::read(bound.get_ref()), ty) {
+                (None, _) => report.fault(bound, "is not a number"),
+                (Some(number), ColumnType::Int(_)) if number.value().whole().is_none() => {
+                    report.fault(bound, "is not a whole number, as the column's values are");
+                }
+                _ => {}
+            }
         }
     }
     let bound = |bound: &Option<Spanned<String>>| Bound::read(bound.as_ref()?.get_ref());
@@ -213,6 +223,16 @@ fn check_values(report: &mut Report<'_>, values: &Values, ty: &ColumnType) {
         && min.value() > max.value()
     {
         report.fault(at, "is smaller than `min`, so no value would fit");
+    } else if let (ColumnType::Int(int), Some(at)) =
+        (ty, values.min.as_ref().or(values.max.as_ref()))
+    {
+        let (least, greatest) = int.range();
+        let whole = |entry: &Option<Spanned<String>>| bound(entry)?.value().whole();
+        if whole(&values.min).is_some_and(|min| min > greatest)
+            || whole(&values.max).is_some_and(|max| max < least)
+        {
+            report.fault(at, &format!("leaves no value of a column of {least} to {greatest}"));
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Every event goes into a table, or is skipped because the mapping says so.
 
 use super::columns::{Rules, check_pattern};
-use super::file::DomainFile;
-use super::patterns::ANY;
-
+use super::file::{DomainFile, EntityEntry, LinesEntry};
+use super::paths::canonical;
+use super::patterns::{ANY, Selector};
+use super::plans::{created_by, selectors};
 use super::report::Report;
 use toml::Spanned;
 
@@ -32,6 +33,32 @@ pub(super) fn check(file: &DomainFile, report: &mut Report<'_>, rules: Rules<'_>
             &file.topics[0],
             "event types that this file does not name would go nowhere; add a [[log]] with events = [\"*\"] to keep them, or ignore = [\"*\"] to count and skip them",
         );
+    }
+}
+
+/// Checks that no event has an array of which two tables take the elements.
+pub(super) fn check_lines(file: &DomainFile, report: &mut Report<'_>) {
+    let lines = || {
+        file.entities
+            .iter()
+            .flat_map(|entity| entity.lines.iter().map(move |lines| (entity, lines)))
+    };
+    let selectors: Vec<_> = selectors(file).into_iter().chain([Selector::Other]).collect();
+    for (at, (entity, entry)) in lines().enumerate() {
+        let path = |entry: &LinesEntry| canonical(entry.each.get_ref());
+        let shares = |(other, earlier): &(&EntityEntry, &LinesEntry)| {
+            let both = |selector: &Selector<'_>| {
+                created_by(entity, *selector).and(created_by(other, *selector)).is_some()
+            };
+            path(earlier) == path(entry) && selectors.iter().any(both)
+        };
+        if let Some((_, earlier)) = lines().take(at).find(shares) {
+            let problem = format!(
+                "is an array whose elements go to {} already, and an event has one table for them",
+                earlier.table.get_ref()
+            );
+            report.fault(&entry.each, &problem);
+        }
     }
 }
 

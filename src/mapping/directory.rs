@@ -80,5 +80,5 @@ fn is_nearly(extension: &str) -> bool {
 }
 
 fn fault(path: &Path, problem: String) -> MappingError {
-    MappingError { file: path.display().to_string(), line: 0, key: "file".to_owned(), problem }
+    MappingError { file: path.display().to_string(), line: 1, key: "file".to_owned(), problem }
 }

@@ -38,6 +38,7 @@ pub(super) fn check(domain: &mut Domain<'_>) {
         check_paths(report, secrets, [each], is_in_message, "a path in the message, or $message");
     }
     check_source(report, secrets, &envelope.event_type, is_text, "a text");
+    check_text(report, &envelope.event_type);
     if let Some(value) = &envelope.event_type.value {
         check_type(report, value);
     }
@@ -48,6 +49,12 @@ pub(super) fn check(domain: &mut Domain<'_>) {
     let keys = own.chain(file.log.iter().map(|log| &log.key)).flatten().chain(&file.key);
     for source in key.chain(keys.filter_map(|key| key.source.as_ref())) {
         check_source(report, secrets, source, is_text_or_path, "a text or a whole number");
+        if source.value.is_some() || !source.join.is_empty() {
+            report.fault(
+                &source.at,
+                "is a path or a list of paths: a constant is the same for every entity, and joined texts may be equal for two",
+            );
+        }
     }
     check_keys(report, file, envelope);
     let data = |place: &Place| is_in_message(place) || *place == Place::WholeMessage;
@@ -74,8 +81,18 @@ fn check_id(report: &mut Report<'_>, secrets: &Secrets, envelope: &EnvelopeEntry
         return;
     }
     check_source(report, secrets, id, is_text, "a text or a whole number");
+    check_text(report, id);
     if !id.join.is_empty() {
         report.fault(&id.at, "cannot be joined; name one field");
+    }
+}
+
+/// Types and ids are texts.
+fn check_text(report: &mut Report<'_>, source: &SourceEntry) {
+    if let Some(convert) = &source.values.convert
+        && convert.get_ref().parse().is_ok_and(|known: Convert| known != Convert::Text)
+    {
+        report.fault(convert, "does not give a text; use `text`, or nothing");
     }
 }
 

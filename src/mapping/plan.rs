@@ -316,7 +316,6 @@ impl Source {
         match places.as_slice() {
             [] => return Self::Null,
             [Place::EventType] => return Self::EventType,
-            [Place::EventId] => return Self::EventId,
             [Place::WholeData] => return Self::Data,
             _ => {}
         }

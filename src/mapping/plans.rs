@@ -66,7 +66,8 @@ impl Domain<'_> {
             with_values(Cell::of(source(std::slice::from_ref(&changing.from))), &changing.values)
         });
         let deleted = entry.deleted.as_ref().map(|deleted| {
-            let is_deleted = selector.best(&deleted.on).is_some();
+            // What deletes by a beginning leaves alone what creates by a name.
+            let is_deleted = selector.best(&deleted.on) == created_by(entry, selector);
             Cell::of(Source::Constant(Constant::Number(i64::from(is_deleted))))
         });
         let cells = self.cells(&entry.columns, event, table, Table::KEY + 1).chain(deleted);
@@ -216,11 +217,13 @@ fn constant(text: &Spanned<String>, spec: &ColumnSpec) -> Option<Constant> {
 }
 
 fn column_source(entry: &ColumnEntry, event: &str, spec: &ColumnSpec) -> Source {
+    // What is said for the event type counts before what is said for all.
     let value_on = entry.value_on.iter().find(|(name, _)| name.get_ref() == event);
-    if let Some(value) = value_on.map(|(_, value)| value).or(entry.value.as_ref()) {
+    let from_on = entry.from_on.iter().find(|(name, _)| name.get_ref() == event);
+    let value = value_on.map(|(_, value)| value);
+    if let Some(value) = value.or(entry.value.as_ref().filter(|_| from_on.is_none())) {
         return constant(value, spec).map_or(Source::Null, Source::Constant);
     }
-    let from_on = entry.from_on.iter().find(|(name, _)| name.get_ref() == event);
     source(from_on.map_or(&entry.from, |(_, paths)| paths))
 }
 

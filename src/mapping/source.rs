@@ -128,6 +128,10 @@ impl KeyEntry {
             let (name, ty) = (keys.required("name"), keys.text("type"));
             let from = keys.get("from").map(|value| paths(value, "from", keys.report));
             let values = Values::read_conversion(keys);
+            let rule = values.convert.iter().chain(&values.null).next();
+            if let (None, Some(rule)) = (&from, rule) {
+                keys.report.fault(rule, "is for a value that `from` names, but there is no `from`");
+            }
             let source = from.map(|from| SourceEntry {
                 at: at.clone(),
                 from,

@@ -363,14 +363,14 @@ fn a_directory_without_mapping_files_is_a_fault() {
         (
             &[("order.tml", ORDER)],
             &[
-                "order.tml:0: file: is not read, because its name does not end in .toml",
+                "order.tml:1: file: is not read, because its name does not end in .toml",
                 "has no mapping file",
             ],
         ),
-        (&[("mine.toml", ORDER), ("user.TOML", ORDER)], &["user.TOML:0: file: is not read"]),
+        (&[("mine.toml", ORDER), ("user.TOML", ORDER)], &["user.TOML:1: file: is not read"]),
         (
             &[("bad.toml", "topic = 'x'"), ("user.tmol", ORDER)],
-            &["user.tmol:0: file: is not read", "bad.toml:1: key: is missing in a mapping file"],
+            &["user.tmol:1: file: is not read", "bad.toml:1: key: is missing in a mapping file"],
         ),
     ] {
         let faults = in_directory(files).unwrap_err();

@@ -11,21 +11,42 @@ const SEEDS: u64 = 1_000_000;
 
 /// The one source of chance of a test.
 #[derive(Debug, Clone)]
-pub struct Chance(Rng);
+pub struct Chance(Draws);
+
+#[derive(Debug, Clone)]
+enum Draws {
+    Seeded(Rng),
+    /// The last one is drawn first.
+    Bytes(Vec<u8>),
+}
 
 impl Chance {
     pub fn new(seed: u64) -> Self {
-        Self(Rng::new(seed, Stream::Tests))
+        Self(Draws::Seeded(Rng::new(seed, Stream::Tests)))
+    }
+
+    /// A fuzzer's choices, two bytes each. When they are used up, each draw is 0.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(Draws::Bytes(bytes.iter().rev().copied().collect()))
     }
 
     /// Any number.
     pub fn draw(&mut self) -> u64 {
-        self.0.next()
+        match &mut self.0 {
+            Draws::Seeded(rng) => rng.next(),
+            Draws::Bytes(left) => {
+                let mut next = || left.pop().unwrap_or_default();
+                u64::from(u16::from_le_bytes([next(), next()]))
+            }
+        }
     }
 
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        self.0.index(end)
+        match &mut self.0 {
+            Draws::Seeded(rng) => rng.index(end),
+            Draws::Bytes(_) => usize::try_from(self.draw()).unwrap_or_default() % end,
+        }
     }
 
     /// True once in `times`.
@@ -34,7 +55,7 @@ impl Chance {
     }
 
     pub fn pick<'l, T>(&mut self, list: &'l [T]) -> &'l T {
-        self.0.pick(list)
+        &list[self.below(list.len())]
     }
 
     pub fn shuffle<T>(&mut self, list: &mut [T]) {

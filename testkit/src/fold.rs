@@ -16,6 +16,7 @@
 //! Ids are compared byte by byte: `A` and `a` are two entities, and `A` is the smaller event id.
 
 mod column;
+pub mod declared;
 mod event;
 pub mod json;
 mod logs;

@@ -1,5 +1,7 @@
 //! What holds for any bytes: the bodies of the fuzz targets, and of the property tests beside them.
 
+pub mod declared;
+
 use sluicegate::buffer::{Batch, Rows};
 use sluicegate::dead_letter::DeadLetter;
 use sluicegate::flatten::Flattener;
@@ -24,10 +26,10 @@ pub fn load(message: &[u8]) {
         let mut flattener = Flattener::new(Arc::clone(&MAPPING), json_limits);
         let mut batch = Batch::new(&MAPPING);
         flattener.load_value("order", NEIGHBOUR.as_bytes(), &mut batch).unwrap();
-        let mut before = statements(&batch, dialect);
+        let mut before = statements(&MAPPING, &batch, dialect);
         for topic in MAPPING.topic_names() {
             let loaded = flattener.load_value(topic, message, &mut batch);
-            let after = statements(&batch, dialect);
+            let after = statements(&MAPPING, &batch, dialect);
             match loaded {
                 Ok(_) => before = after,
                 Err(faulty) => {
@@ -45,10 +47,10 @@ pub fn load(message: &[u8]) {
 const NEIGHBOUR: &str = r#"{"event_type":"order.created","event_id":"neighbour","timestamp":"2025-01-06T00:00:00Z","entity_id":"neighbour","data":{"order_number":"n","items":[{"quantity":1}]}}"#;
 
 /// The text of every statement of a batch.
-fn statements(batch: &Batch, dialect: Dialect) -> Vec<String> {
-    let statements = Statements::new(&MAPPING, dialect);
+fn statements(mapping: &Mapping, batch: &Batch, dialect: Dialect) -> Vec<String> {
+    let statements = Statements::new(mapping, dialect);
     let (mut texts, mut order) = (Vec::new(), Vec::new());
-    for (id, table) in MAPPING.tables.iter().enumerate() {
+    for (id, table) in mapping.tables.iter().enumerate() {
         let rows = batch.rows(id);
         rows.sorted(table, &mut order);
         let mut from = 0;
@@ -62,8 +64,8 @@ fn statements(batch: &Batch, dialect: Dialect) -> Vec<String> {
             texts.push(text);
         }
     }
-    let key_names = MAPPING.key_names();
-    for stale in StaleLines::all(&MAPPING, &key_names) {
+    let key_names = mapping.key_names();
+    for stale in StaleLines::all(mapping, &key_names) {
         texts.extend(stale.look(batch, 0..usize::MAX));
     }
     texts

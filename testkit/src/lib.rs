@@ -16,6 +16,7 @@
 //! * [`wait`] – waits for a condition, never for a time;
 //! * [`tables`] – what a table holds, as values; [`backup`] – what a database held, to be put back;
 //! * [`fold`] – the tables and verdicts that messages must give;
+//! * [`invented`] – mapping files and messages that chance makes;
 //! * [`fuzz`] – what holds for any bytes;
 //! * [`choices`] – what a user makes of the TODOs of a mapping file;
 //! * [`chance`] – chance with a seed; [`environment`] – what a run is told by variables.
@@ -38,6 +39,7 @@ pub mod fold;
 pub mod forwarder;
 pub mod fuzz;
 pub mod instance;
+pub mod invented;
 pub mod kafka;
 pub mod net;
 pub mod servers;

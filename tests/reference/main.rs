@@ -8,6 +8,7 @@
 
 mod contract;
 mod convergence;
+mod declared;
 mod documents;
 mod rows;
 mod timestamps;

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod convergence;
+mod declared;
 mod equal_keys;
 mod errors;
 mod folding;

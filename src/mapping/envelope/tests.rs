@@ -174,3 +174,50 @@ fn the_closest_name_of_a_type_counts() {
         .find(|cell| matches!(cell.source, Source::Places(_)));
     assert!(cell.is_some());
 }
+
+/// What would never count, or never fit, is a fault.
+#[test]
+fn what_would_say_nothing_is_a_fault() {
+    let key = "is a path or a list of paths: a constant is the same for every entity";
+    check_envelope("key = 'key'", "key = { value = 'k' }", &[key]);
+    check_envelope("key = 'key'", "key = { join = ['a', 'b'] }", &[key]);
+    let seconds = "{ from = 'a', convert = 'seconds' }";
+    check_envelope("'type'", seconds, &["seconds: does not give a text"]);
+    check_envelope("id = 'id'", &format!("id = {seconds}"), &["seconds: does not give a text"]);
+    let table = "[[log]]\ntable = 'l'\nkey = { name = 'k', convert = 'text' }\nevents = ['*']\ncolumns = []";
+    check(&file(ENVELOPE, table), &["x.toml:11: text: is for a value that `from` names"]);
+    let columns =
+        |column: &str| file(ENVELOPE, &LOG.replace("[]", &format!("[{{ name = 'c', {column} }}]")));
+    let several = "stands for several event types; name each of them here";
+    check(&columns("type = 'int', from_on = { 'a.*' = 'x' }"), &[several]);
+    check(&columns("type = 'int', from = 'x', min = 0.5"), &["0.5: is not a whole number"]);
+    check(
+        &columns("type = 'tinyint', from = 'x', min = 200"),
+        &["200: leaves no value of a column of -128 to 127"],
+    );
+    check(&columns("type = 'enum(a, b, A)', from = 'x'"), &["A comes twice"]);
+}
+
+#[test]
+fn an_array_gives_lines_to_one_table() {
+    let lines = |table: &str, each: &str| {
+        format!(
+            "[[entity.lines]]\ntable = '{table}'\neach = '{each}'\nnumber = 'n'\ncolumns = []\n"
+        )
+    };
+    let entity = |table: &str, event: &str, each: &str| {
+        format!(
+            "[[entity]]\ntable = '{table}'\ncreated_by = '{event}'\ncolumns = []\n{}",
+            lines(&format!("{table}_lines"), each)
+        )
+    };
+    let two = |one: &str, other: &str| {
+        file(ENVELOPE, &(entity("a", one, "items") + &entity("b", other, "items")))
+    };
+    check(&two("x", "y"), &[]);
+    check(&two("x.*", "x.y"), &["items: is an array whose elements go to a_lines already"]);
+    check(
+        &file(ENVELOPE, &(entity("a", "x", "items") + &lines("c", "items.parts"))),
+        &["items.parts: leads into the array items"],
+    );
+}

@@ -70,7 +70,7 @@ impl Date {
     }
 }
 
-fn days_of(year: i32, month: i32) -> i32 {
+pub(super) fn days_of(year: i32, month: i32) -> i32 {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     match month {
         2 if is_leap => 29,

@@ -47,6 +47,26 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_choices_give_a_mapping_file_or_faults_with_lines(
+        way in 0..4_u8,
+        choices in prop::collection::vec(any::<u8>(), 0..800),
+    ) {
+        fuzz::declared::mapping(&[&[way], &choices[..]].concat());
+    }
+
+    #[test]
+    fn any_messages_of_any_mapping_are_loaded_or_leave_no_trace(
+        way in 1..4_u8,
+        choices in prop::collection::vec(any::<u8>(), 0..1_600),
+    ) {
+        fuzz::declared::declared(&[&[way], &choices[..]].concat());
+    }
+}
+
 /// The servers read literals as our own reader does.
 async fn servers_read_the_literals_back(server: Server) {
     let Some(world) = World::new(server) else { return };

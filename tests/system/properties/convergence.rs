@@ -4,7 +4,7 @@
 use loadgen::{Generator, Mix, Plan as Wanted};
 use sluicegate::buffer::Batch;
 use sluicegate::dead_letter::DeadLetter;
-use sluicegate::flatten::Flattener;
+use sluicegate::flatten::{Faulty, Flattener};
 use sluicegate::flush::WriterMetrics;
 use sluicegate::flush::statement::{StatementLimits, Statements};
 use sluicegate::flush::{Plan, Writer};
@@ -14,7 +14,7 @@ use sluicegate::mysql::retry::Backoff;
 use sluicegate::mysql::{ServerFacts, server_facts};
 use sluicegate::offsets::Origin;
 use sqlx::{AssertSqlSafe, Executor};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::fold::{self, Input, Verdict};
@@ -137,30 +137,39 @@ fn batches(
         let text = String::from_utf8_lossy(value);
         assert_eq!(loaded.is_ok(), *verdict == Verdict::Loaded, "{context}: {topic} {text}");
         if let Err(faulty) = loaded {
-            batch.push_dead_letter(DeadLetter {
-                topic: topic.as_str().into(),
-                partition: 0,
-                offset,
-                origin: Origin::default(),
-                headers: std::collections::BTreeMap::new(),
-                key: None,
-                payload_bytes: value.len(),
-                payload_cut: false,
-                payload: faulty.payload,
-                event_type: faulty.identity.event_type,
-                event_id: faulty.identity.event_id,
-                reject: faulty.reject,
-                kafka_timestamp: Some(0),
-                dead_at: 0,
-            });
+            batch.push_dead_letter(letter(topic, (0, offset), value, *faulty));
         }
         batch.cover(0, offset, None);
     }
     batches
 }
 
+pub(super) fn letter(
+    topic: &str,
+    (partition, offset): (i32, i64),
+    value: &[u8],
+    faulty: Faulty,
+) -> DeadLetter {
+    DeadLetter {
+        topic: topic.into(),
+        partition,
+        offset,
+        origin: Origin::default(),
+        headers: BTreeMap::new(),
+        key: None,
+        payload_bytes: value.len(),
+        payload_cut: false,
+        payload: faulty.payload,
+        event_type: faulty.identity.event_type,
+        event_id: faulty.identity.event_id,
+        reject: faulty.reject,
+        kafka_timestamp: Some(0),
+        dead_at: 0,
+    }
+}
+
 /// Hands the batches, in no order, to one to three writers that work at the same time.
-async fn write(
+pub(super) async fn write(
     world: &World,
     mapping: &Arc<Mapping>,
     facts: &ServerFacts,
