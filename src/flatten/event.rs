@@ -42,11 +42,9 @@ pub(super) struct EventInput<'e> {
     pub(super) decode_bytes: usize,
 }
 
-/// Where a cell goes, and where its values were found.
-#[derive(Clone, Copy)]
+/// Where the cells of a row go, and where its values were found.
 struct To<'p> {
     table: &'p Table,
-    column: usize,
     slots: &'p [u32],
     line: usize,
 }
@@ -114,13 +112,14 @@ impl EventInput<'_> {
                     && self.leaves_unchanged(&row.cells[changing.value])
             })
         };
-        let may_leave = row.cells.iter().any(|cell| cell.if_present);
+        let is_change = matches!(row.role, Role::Change(_));
+        let may_leave = is_change && row.cells.iter().any(|cell| cell.if_present);
+        let to = To { table, slots: &self.found.slots, line: 0 };
         for (column, cell) in row.cells.iter().enumerate() {
             if may_leave && unchanged(column) {
                 rows.push_null(column);
             } else {
-                let to = To { table, column, slots: &self.found.slots, line: 0 };
-                self.append_cell(cell, to, rows)?;
+                self.append_cell(cell, column, &to, rows)?;
             }
         }
         rows.end_row();
@@ -137,9 +136,9 @@ impl EventInput<'_> {
         let elements = &self.found.lines[index];
         for line in 0..elements.count {
             let slots = &elements.slots[line * plan.slots..][..plan.slots];
+            let to = To { table, slots, line: line + 1 };
             for (column, cell) in plan.cells.iter().enumerate() {
-                let to = To { table, column, slots, line: line + 1 };
-                self.append_cell(cell, to, rows).map_err(|reject| Reject {
+                self.append_cell(cell, column, &to, rows).map_err(|reject| Reject {
                     text: format!("{} (line {} of data.{})", reject.text, line + 1, plan.path),
                     ..reject
                 })?;
@@ -149,8 +148,13 @@ impl EventInput<'_> {
         Ok(())
     }
 
-    fn append_cell(&self, cell: &Cell, to: To<'_>, rows: &mut Rows) -> Result<(), Reject> {
-        let To { column, line, .. } = to;
+    fn append_cell(
+        &self,
+        cell: &Cell,
+        column: usize,
+        to: &To<'_>,
+        rows: &mut Rows,
+    ) -> Result<(), Reject> {
         match &cell.source {
             Source::Null => rows.push_null(column),
             Source::Constant(value) => push_constant(column, value, rows),
@@ -158,13 +162,16 @@ impl EventInput<'_> {
             Source::EventId => rows.push_text(column, Some(self.envelope.event_id)),
             Source::EventType => rows.push_text(column, Some(self.envelope.event_type)),
             Source::EventTimestamp => rows.push_number(column, self.envelope.timestamp),
-            Source::LineNumber => rows.push_number(column, i64::try_from(line).unwrap_or(i64::MAX)),
+            Source::LineNumber => {
+                rows.push_number(column, i64::try_from(to.line).unwrap_or(i64::MAX));
+            }
             Source::Data => self.append_data(column, rows),
             Source::Key(key) => {
-                return self.append_cell(key, To { slots: &self.found.slots, ..to }, rows);
+                let to = &To { slots: &self.found.slots, ..*to };
+                return self.append_cell(key, column, to, rows);
             }
-            Source::Slots(places) => self.append_in_data(places, cell, to, rows)?,
-            Source::Places(places) => self.append_first(places, cell, to, rows)?,
+            Source::Slots(places) => self.append_in_data(places, cell, column, to, rows)?,
+            Source::Places(places) => self.append_first(places, cell, column, to, rows)?,
         }
         Ok(())
     }
@@ -174,10 +181,10 @@ impl EventInput<'_> {
         &self,
         places: &[(usize, String)],
         cell: &Cell,
-        to: To<'_>,
+        column: usize,
+        &To { table, slots, .. }: &To<'_>,
         rows: &mut Rows,
     ) -> Result<(), Reject> {
-        let To { table, column, slots, .. } = to;
         let ty = &table.columns[column].ty;
         let in_data = |path| Destination { table, column, cell, root: "data.", path };
         for (slot, path) in places {
@@ -210,10 +217,10 @@ impl EventInput<'_> {
         &self,
         places: &[Place],
         cell: &Cell,
-        to: To<'_>,
+        column: usize,
+        &To { table, slots, .. }: &To<'_>,
         rows: &mut Rows,
     ) -> Result<(), Reject> {
-        let To { table, column, slots, .. } = to;
         for place in places {
             let Some(value) = self.value(place, slots) else { continue };
             let value = value.map_err(|problem| Reject::new(Code::ValueType, problem))?;
