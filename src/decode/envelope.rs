@@ -1,6 +1,6 @@
 //! The envelope of an event: five fields, found and checked.
 
-use super::{Document, after_colon, kind, span};
+use super::{Document, kind, span};
 use crate::datetime::{self, Micros};
 use crate::reject::{Code, Reject};
 use simd_json::Node;
@@ -97,7 +97,7 @@ impl<'d> Document<'d> {
                 _ => None,
             };
             if let Some(name) = name {
-                fields[name] = Field { at: at + 1, start, end: self.source.len() };
+                fields[name] = Field { at: at + 1, end: self.source.len() };
                 open = Some(name);
             }
             at += 1 + span(&self.tape[at + 1]);
@@ -114,7 +114,8 @@ impl<'d> Document<'d> {
         if field.end == self.source.len() {
             last = last.and_then(brace_before);
         }
-        (after_colon(self.source, field.start), last.map_or(field.end, |brace| brace + 1))
+        let start = self.value_start(self.key(field.at - 1));
+        (start, last.map_or(field.end, |brace| brace + 1))
     }
 }
 
@@ -125,11 +126,10 @@ const ENTITY_ID: usize = 3;
 const DATA: usize = 4;
 
 /// A member of the envelope: its value's index on the tape (0: absent), and in the message the position
-/// of its key's quote and of the next key's quote (or the end of the message).
+/// of the next key's quote (or the end of the message).
 #[derive(Clone, Copy, Default)]
 struct Field {
     at: usize,
-    start: usize,
     end: usize,
 }
 

@@ -1,6 +1,6 @@
 //! An event whose values have been found → rows.
 
-use super::cells::{self, Destination};
+use super::cells::{self, Destination, Origin};
 use super::cuts;
 use super::limits::MessageLimits;
 use super::measure;
@@ -35,6 +35,8 @@ pub(super) struct EventInput<'e> {
     pub(super) part: Part,
     /// The message's key, if it is JSON and something of it is wanted.
     pub(super) key: Option<(&'e Document<'e>, &'e [u32])>,
+    /// Places in the message that the mapping wants beside `data`.
+    pub(super) facts: &'e [u32],
     pub(super) found: &'e Found,
     pub(super) secrets: &'e Secrets,
     pub(super) json_limits: JsonLimits,
@@ -186,7 +188,7 @@ impl EventInput<'_> {
         rows: &mut Rows,
     ) -> Result<(), Reject> {
         let ty = &table.columns[column].ty;
-        let in_data = |path| Destination { table, column, cell, root: "data.", path };
+        let in_data = |path| Destination { table, column, cell, origin: Origin::Data(path) };
         for (slot, path) in places {
             let at = slots[*slot];
             match (self.document.tape[at as usize], ty) {
@@ -221,17 +223,15 @@ impl EventInput<'_> {
         &To { table, slots, .. }: &To<'_>,
         rows: &mut Rows,
     ) -> Result<(), Reject> {
+        let at = |place| Destination { table, column, cell, origin: Origin::Place(place) };
         for place in places {
             let Some(value) = self.value(place, slots) else { continue };
             let value = value.map_err(|problem| Reject::new(Code::ValueType, problem))?;
-            let path = place.to_string();
-            let destination = Destination { table, column, cell, root: "", path: &path };
-            if self.push_value(destination, value, rows)? {
+            if self.push_value(at(place), value, rows)? {
                 return Ok(());
             }
         }
-        let path = places[0].to_string();
-        append_absent(Destination { table, column, cell, root: "", path: &path }, rows)
+        append_absent(at(&places[0]), rows)
     }
 
     fn push_value(

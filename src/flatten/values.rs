@@ -82,7 +82,7 @@ impl<'e> EventInput<'e> {
             *self.envelope;
         match place {
             Place::At(Root::Data, slot, _) => node(self.document, slots[*slot]),
-            Place::At(Root::Message, slot, _) => node(self.document, self.found.message[*slot]),
+            Place::At(Root::Message, slot, _) => node(self.document, self.facts[*slot]),
             Place::At(Root::Key, slot, _) => {
                 let (document, slots) = self.key?;
                 node(document, slots[*slot])

@@ -3,7 +3,7 @@
 use super::limits::rows_too_large;
 use super::numbers;
 use crate::buffer::CELL_BYTES;
-use crate::decode::{Document, after_colon, kind, skip_value, span};
+use crate::decode::{Document, kind, skip_value, span};
 use crate::mapping::{EventPlan, PathNode};
 use crate::mysql::JsonLimits;
 use crate::redact::Secrets;
@@ -18,8 +18,6 @@ pub(super) const ABSENT: u32 = 0;
 pub(crate) struct Found {
     /// Indices on the tape by slot of the event's plan, or [`ABSENT`].
     pub(super) slots: Vec<u32>,
-    /// The same in the message beside `data`.
-    pub(super) message: Vec<u32>,
     /// The same for each array with lines, element by element.
     pub(super) lines: Vec<Elements>,
     /// Byte ranges of the message that hold secrets, in order.
@@ -271,7 +269,7 @@ impl<'w> Walk<'w, '_> {
         if max == usize::MAX {
             return Ok(());
         }
-        let start = after_colon(source, self.document.offset_of(key) - 1);
+        let start = self.document.value_start(key);
         let value = &source[start..skip_value(source, start)];
         if numbers::all(value).all(|number| numbers::zero_exponent(number) <= max) {
             return Ok(());
@@ -310,7 +308,7 @@ impl<'w> Walk<'w, '_> {
         if self.found.cuts.last().is_some_and(|&(_, end)| quote < end) {
             return; // Inside a member that is cut already.
         }
-        let end = skip_value(source, after_colon(source, quote));
+        let end = skip_value(source, self.document.value_start(key));
         let range = if kept {
             let comma = source[..quote].iter().rposition(|&b| b == b',').unwrap_or(quote);
             (comma, end)
