@@ -99,7 +99,12 @@ impl Document<'_> {
         (1..len).fold(object + 1, |key, _| key + 1 + span(&self.tape[key + 1]))
     }
 
-    fn key(&self, at: usize) -> &str {
+    /// The key at this place on the tape.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn key(&self, at: usize) -> &str {
         let Node::String(key) = self.tape[at] else { panic!("a member's value follows its key") };
         key
     }
@@ -108,7 +113,8 @@ impl Document<'_> {
     fn string_end(&self, text: &str) -> usize {
         let start = self.offset_of(text);
         let end = start + text.len();
-        // Without escapes, which is nearly always, the tape has what the message has.
+        // Without escapes, which is nearly always, the tape has what the message has. With escapes it never does: there
+        // would be a backslash more.
         match self.source.get(start..=end) {
             Some([same @ .., b'"']) if same == text.as_bytes() => end + 1,
             _ => skip_string(self.source, start - 1),

@@ -254,15 +254,24 @@ impl EventInput<'_> {
 
     /// The text of `data` as it arrived, less the secrets.
     fn append_data(&self, column: usize, rows: &mut Rows) {
-        let Envelope { data, data_start, data_end, .. } = *self.envelope;
-        if self.document.tape[data] == Node::Static(StaticNode::Null) {
+        if self.document.tape[self.envelope.data] == Node::Static(StaticNode::Null) {
             rows.push_null(column);
             return;
         }
+        let Part { start, end, .. } = self.data();
         // simd-json has checked that the whole message is UTF-8.
-        let source = &self.document.source[data_start..data_end];
-        let source = std::str::from_utf8(source).unwrap_or_default();
-        rows.push_parts(column, cuts::pieces(source, data_start, &self.found.cuts));
+        let source = std::str::from_utf8(&self.document.source[start..end]).unwrap_or_default();
+        rows.push_parts(column, cuts::pieces(source, start, &self.found.cuts));
+    }
+
+    /// The text of `data`, which is the event itself or a member of something in it.
+    pub(super) fn data(&self) -> Part {
+        let at = self.envelope.data;
+        if at == self.part.at {
+            return self.part;
+        }
+        let (start, end) = self.document.value_range(at);
+        Part { at, start, end }
     }
 }
 

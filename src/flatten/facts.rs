@@ -226,18 +226,17 @@ impl<'f> Finder<'f> {
     }
 
     /// Where the values of the columns are. A message without a value has them nowhere.
-    pub(super) fn data(&self, part: Part, slots: &[u32]) -> Result<Part, Reject> {
+    pub(super) fn data(&self, part: Part, slots: &[u32]) -> Result<usize, Reject> {
         for place in &self.declared.data {
             match place {
                 Place::At(Root::Message, slot, _) => {
                     let at = slots[*slot] as usize;
                     let is_null = self.document.tape[at] == Node::Static(StaticNode::Null);
                     if slots[*slot] != ABSENT && !is_null {
-                        let (start, end) = self.document.value_range(at);
-                        return Ok(Part { at, start, end });
+                        return Ok(at);
                     }
                 }
-                _ => return Ok(part),
+                _ => return Ok(part.at),
             }
         }
         let names: Vec<String> = self.declared.data.iter().map(Place::to_string).collect();

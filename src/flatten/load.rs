@@ -121,7 +121,7 @@ impl Load<'_> {
         let timestamp = finder.time(&self.scratch.facts)?;
         let data = match input.message.payload {
             Some(_) => finder.data(part, &self.scratch.facts)?,
-            None => part,
+            None => part.at,
         };
         // They are needed until the rows are there, like the rest of the scratch space.
         let texts = std::mem::take(&mut self.scratch.texts);
@@ -130,9 +130,7 @@ impl Load<'_> {
             event_id: &texts.id,
             entity_id: "",
             timestamp,
-            data: data.at,
-            data_start: data.start,
-            data_end: data.end,
+            data,
         };
         let done = append(self, event_plan, &envelope, part);
         self.scratch.texts = texts;

@@ -132,7 +132,7 @@ impl<'w> Walk<'w, '_> {
                 return Err(key_too_long(key, key_bytes));
             }
             if secrets.contains(key) {
-                self.cut(key, kept);
+                self.cut(at, kept);
             } else {
                 kept = true;
             }
@@ -295,20 +295,20 @@ impl<'w> Walk<'w, '_> {
         ))
     }
 
-    /// Cuts a member out of the message: with the comma before it if members before it are kept,
-    /// otherwise with the comma after it, if there is one.
+    /// Cuts the member whose key is at `at` out of the message: with the comma before it if members before it are
+    /// kept, otherwise with the comma after it, if there is one.
     ///
     /// ```text
     /// {"a": 1, "token": 2, "b": 3}  →  {"a": 1, "b": 3}
     /// {"token": 2, "b": 3}          →  {"b": 3}
     /// ```
-    fn cut(&mut self, key: &str, kept: bool) {
+    fn cut(&mut self, at: usize, kept: bool) {
         let source = self.document.source;
-        let quote = self.document.offset_of(key) - 1;
+        let quote = self.document.offset_of(self.document.key(at)) - 1;
         if self.found.cuts.last().is_some_and(|&(_, end)| quote < end) {
             return; // Inside a member that is cut already.
         }
-        let end = skip_value(source, self.document.value_start(key));
+        let (_, end) = self.document.value_range(at + 1);
         let range = if kept {
             let comma = source[..quote].iter().rposition(|&b| b == b',').unwrap_or(quote);
             (comma, end)
