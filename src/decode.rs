@@ -300,3 +300,33 @@ pub fn skip_value(source: &[u8], mut at: usize) -> usize {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_ends_where_its_last_member_ends() {
+        let check = |value: &str| {
+            for message in [
+                format!(r#"{{"a\u0062": {value} , "c": {{"}}": 1}} }}"#),
+                format!(r#"{{"a":{value}}}"#),
+            ] {
+                let found = Decoder::default()
+                    .decode(message.as_bytes(), |document| document.value_text(2).to_owned());
+                assert_eq!(found.unwrap(), value, "{message}");
+            }
+        };
+        for leaf in
+            ["1", "null", "-1.5e3", r#""""#, r#""x""#, r#""\\""#, r#""\\\"}""#, r#""é\u00e9""#]
+        {
+            check(leaf);
+            check(&format!(r#"{{"k": "}}", "l" :{leaf}}}"#));
+            check(&format!(r#"{{"k": [{{}}, {leaf} ], "l": {{"m": {leaf} }} }}"#));
+            check(&format!(r#"[{leaf}, {{"k": {leaf}}}]"#));
+            check(&format!(r#"{{"k": {{"l": [ {leaf}, "]}}" ] }}}}"#));
+        }
+        check("{}");
+        check(r#"{"k": { } }"#);
+    }
+}

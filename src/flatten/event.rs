@@ -9,7 +9,8 @@ use super::walk::{ABSENT, Found};
 use crate::buffer::{Batch, Rows};
 use crate::decode::{Document, Envelope};
 use crate::mapping::{
-    Cell, ColumnType, Constant, EventPlan, LinesPlan, Place, Role, RowPlan, Source, Table, TableId,
+    Cell, ColumnType, Constant, EventPlan, LinesPlan, Place, Role, Root, RowPlan, Source, Table,
+    TableId,
 };
 use crate::message::Message;
 use crate::mysql::JsonLimits;
@@ -224,10 +225,20 @@ impl EventInput<'_> {
         rows: &mut Rows,
     ) -> Result<(), Reject> {
         let at = |place| Destination { table, column, cell, origin: Origin::Place(place) };
+        let is_json = at(&places[0]).is_json();
         for place in places {
-            let Some(value) = self.value(place, slots) else { continue };
-            let value = value.map_err(|problem| Reject::new(Code::ValueType, problem))?;
-            if self.push_value(at(place), value, rows)? {
+            let is_there = match place {
+                // As most keys are.
+                Place::At(Root::Message, slot, _) if !is_json => {
+                    at(place).push(self.document, self.facts[*slot], rows)?
+                }
+                place => match self.value(place, slots) {
+                    None => false,
+                    Some(Ok(value)) => self.push_value(at(place), value, rows)?,
+                    Some(Err(problem)) => return Err(Reject::new(Code::ValueType, problem)),
+                },
+            };
+            if is_there {
                 return Ok(());
             }
         }
