@@ -11,7 +11,7 @@
 mod common;
 
 use anyhow::{Context, Result, bail, ensure};
-use common::{EVENTS, Events, MIXES, mapping, write_all};
+use common::{EVENTS, Events, MIXES, write_all};
 use sluicegate::buffer::Batch;
 use sluicegate::decode::Decoder;
 use sluicegate::flatten::Flattener;
@@ -163,20 +163,19 @@ fn decode(events: &Events) {
 }
 
 fn decode_flatten(events: &Events) {
-    let mapping = mapping();
-    let mut batch = Batch::new(&mapping);
-    let mut flattener = Flattener::new(mapping, JsonLimits::MYSQL);
+    let mut batch = Batch::new(&events.mapping);
+    let mut flattener = Flattener::new(Arc::clone(&events.mapping), JsonLimits::MYSQL);
     warm(|| events.load(&mut flattener, &mut batch));
 }
 
 fn statement_text(events: &Events) {
-    let mapping = mapping();
-    let statements = Statements::new(&mapping, Dialect::MySql);
-    let mut batch = Batch::new(&mapping);
-    events.load(&mut Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL), &mut batch);
+    let mapping = &events.mapping;
+    let statements = Statements::new(mapping, Dialect::MySql);
+    let mut batch = Batch::new(mapping);
+    events.load(&mut Flattener::new(Arc::clone(mapping), JsonLimits::MYSQL), &mut batch);
     let mut text = String::new();
     warm(|| {
-        black_box(write_all(&mapping, &statements, &batch, &mut text));
+        black_box(write_all(mapping, &statements, &batch, &mut text));
     });
 }
 

@@ -1,4 +1,4 @@
-//! Every stage alone and all of them together, in memory, on events of loadgen.
+//! Every stage alone and all of them together, in memory, on events of several shapes.
 //!
 //! Reports throughput twice: events a second, and bytes of Kafka messages a second.
 
@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{EVENTS, Events, MIXES, mapping, write_all};
+use common::{EVENTS, Events, MIXES, write_all};
 use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
@@ -27,7 +27,7 @@ fn bench(
     events: &Events,
     mut run: impl FnMut(&Events),
 ) {
-    let bytes = events.messages.iter().map(|(_, value)| value.len() as u64).sum();
+    let bytes = events.values().map(|(_, value)| value.len() as u64).sum();
     for (unit, throughput) in
         [("events", Throughput::Elements(EVENTS)), ("bytes", Throughput::Bytes(bytes))]
     {
@@ -48,26 +48,23 @@ fn decode(c: &mut Criterion) {
 /// The same, and tape → columns, folding included.
 fn flatten(c: &mut Criterion) {
     let mut group = c.benchmark_group("decode_flatten");
-    let mapping = mapping();
-    let mut batch = Batch::new(&mapping);
-    let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
     for mix in MIXES {
-        bench(&mut group, mix, &Events::of(mix), |events| events.load(&mut flattener, &mut batch));
+        let events = Events::of(mix);
+        let (mut flattener, mut batch) = empty(&events);
+        bench(&mut group, mix, &events, |events| events.load(&mut flattener, &mut batch));
     }
 }
 
 /// The order of a sealed batch's rows.
 fn buffer(c: &mut Criterion) {
     let mut group = c.benchmark_group("buffer_sort");
-    let mapping = mapping();
     let mut order = Vec::new();
     for mix in MIXES {
         let events = Events::of(mix);
-        let mut batch = Batch::new(&mapping);
-        let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
+        let (mut flattener, mut batch) = empty(&events);
         events.load(&mut flattener, &mut batch);
-        bench(&mut group, mix, &events, |_| {
-            for (id, table) in mapping.tables.iter().enumerate() {
+        bench(&mut group, mix, &events, |events| {
+            for (id, table) in events.mapping.tables.iter().enumerate() {
                 batch.rows(id).sorted(table, &mut order);
                 black_box(&order);
             }
@@ -78,16 +75,14 @@ fn buffer(c: &mut Criterion) {
 /// Columns → statement text.
 fn statement(c: &mut Criterion) {
     let mut group = c.benchmark_group("statement_text");
-    let mapping = mapping();
-    let statements = Statements::new(&mapping, Dialect::MySql);
     let mut text = String::new();
     for mix in MIXES {
         let events = Events::of(mix);
-        let mut batch = Batch::new(&mapping);
-        let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
+        let statements = Statements::new(&events.mapping, Dialect::MySql);
+        let (mut flattener, mut batch) = empty(&events);
         events.load(&mut flattener, &mut batch);
-        bench(&mut group, mix, &events, |_| {
-            black_box(write_all(&mapping, &statements, &batch, &mut text));
+        bench(&mut group, mix, &events, |events| {
+            black_box(write_all(&events.mapping, &statements, &batch, &mut text));
         });
     }
 }
@@ -95,17 +90,22 @@ fn statement(c: &mut Criterion) {
 /// From bytes to the text of every statement: everything that the process does except IO.
 fn pipeline(c: &mut Criterion) {
     let mut group = c.benchmark_group("pipeline");
-    let mapping = mapping();
-    let statements = Statements::new(&mapping, Dialect::MySql);
-    let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
-    let mut batch = Batch::new(&mapping);
     let mut text = String::new();
     for mix in MIXES {
-        bench(&mut group, mix, &Events::of(mix), |events| {
+        let events = Events::of(mix);
+        let statements = Statements::new(&events.mapping, Dialect::MySql);
+        let (mut flattener, mut batch) = empty(&events);
+        bench(&mut group, mix, &events, |events| {
             events.load(&mut flattener, &mut batch);
-            black_box(write_all(&mapping, &statements, &batch, &mut text));
+            black_box(write_all(&events.mapping, &statements, &batch, &mut text));
         });
     }
+}
+
+/// A flattener for these events, and a batch for their rows.
+fn empty(events: &Events) -> (Flattener, Batch) {
+    let flattener = Flattener::new(Arc::clone(&events.mapping), JsonLimits::MYSQL);
+    (flattener, Batch::new(&events.mapping))
 }
 
 criterion_group!(benches, decode, flatten, buffer, statement, pipeline);

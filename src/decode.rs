@@ -42,10 +42,20 @@ pub struct Document<'d> {
 }
 
 impl Document<'_> {
-    /// Where a key of the document starts in the message, after its quote.
+    /// Where a string of the document starts in the message, after its quote.
     #[must_use]
-    pub fn offset_of(&self, key: &str) -> usize {
-        key.as_ptr() as usize - self.base
+    pub fn offset_of(&self, text: &str) -> usize {
+        text.as_ptr() as usize - self.base
+    }
+
+    /// Where the value of the member with this key begins in the message.
+    #[must_use]
+    pub fn value_start(&self, key: &str) -> usize {
+        let mut at = self.string_end(key);
+        while matches!(self.source[at], b' ' | b'\t' | b'\n' | b'\r' | b':') {
+            at += 1;
+        }
+        at
     }
 
     /// Where the text of a member's value starts and ends in the message, given its place on the tape.
@@ -54,11 +64,61 @@ impl Document<'_> {
     /// If no key comes before it.
     #[must_use]
     pub fn value_range(&self, at: usize) -> (usize, usize) {
-        let Node::String(key) = self.tape[at - 1] else {
-            panic!("a member's value follows its key")
+        let start = self.value_start(self.key(at - 1));
+        (start, self.value_end(at, start))
+    }
+
+    /// Where the text of the value ends that starts at `start` in the message. The tape tells where the last
+    /// member of an object is, so that what comes before it need not be read:
+    ///
+    /// ```text
+    /// {"a": "…", "b": {"c": "…", "d": 1}}
+    ///                                 ▲▲▲  the last value of the last object, and the ends of two
+    /// ```
+    fn value_end(&self, mut at: usize, mut start: usize) -> usize {
+        let mut objects = 0;
+        while let Node::Object { len: 1.., .. } = self.tape[at] {
+            objects += 1;
+            at = self.last_member(at);
+            start = self.value_start(self.key(at));
+            at += 1;
+        }
+        let mut end = match self.tape[at] {
+            Node::String(text) => self.string_end(text),
+            _ => skip_value(self.source, start),
         };
-        let start = after_colon(self.source, self.offset_of(key) - 1);
-        (start, skip_value(self.source, start))
+        for _ in 0..objects {
+            end += self.source[end..].iter().take_while(|byte| **byte != b'}').count() + 1;
+        }
+        end
+    }
+
+    /// Where the key of the last member of the object at `object` is on the tape.
+    fn last_member(&self, object: usize) -> usize {
+        let Node::Object { len, .. } = self.tape[object] else { unreachable!("it is an object") };
+        (1..len).fold(object + 1, |key, _| key + 1 + span(&self.tape[key + 1]))
+    }
+
+    /// The key at this place on the tape.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn key(&self, at: usize) -> &str {
+        let Node::String(key) = self.tape[at] else { panic!("a member's value follows its key") };
+        key
+    }
+
+    /// The index in the message after a string of the document and its closing quote.
+    fn string_end(&self, text: &str) -> usize {
+        let start = self.offset_of(text);
+        let end = start + text.len();
+        // Without escapes, which is nearly always, the tape has what the message has. With escapes it never does: there
+        // would be a backslash more.
+        match self.source.get(start..=end) {
+            Some([same @ .., b'"']) if same == text.as_bytes() => end + 1,
+            _ => skip_string(self.source, start - 1),
+        }
     }
 
     /// The text of a member's value as it arrived.
@@ -200,16 +260,6 @@ pub fn kind(node: Option<&Node<'_>>) -> &'static str {
     }
 }
 
-/// Where the value of a member begins, given the position of its key's opening quote.
-#[must_use]
-pub fn after_colon(source: &[u8], quote: usize) -> usize {
-    let mut at = skip_string(source, quote);
-    while matches!(source[at], b' ' | b'\t' | b'\n' | b'\r' | b':') {
-        at += 1;
-    }
-    at
-}
-
 /// The index after the string that opens at `at`, in a valid document.
 #[must_use]
 pub fn skip_string(source: &[u8], mut at: usize) -> usize {
@@ -248,5 +298,35 @@ pub fn skip_value(source: &[u8], mut at: usize) -> usize {
         if open == 0 {
             return at;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_ends_where_its_last_member_ends() {
+        let check = |value: &str| {
+            for message in [
+                format!(r#"{{"a\u0062": {value} , "c": {{"}}": 1}} }}"#),
+                format!(r#"{{"a":{value}}}"#),
+            ] {
+                let found = Decoder::default()
+                    .decode(message.as_bytes(), |document| document.value_text(2).to_owned());
+                assert_eq!(found.unwrap(), value, "{message}");
+            }
+        };
+        for leaf in
+            ["1", "null", "-1.5e3", r#""""#, r#""x""#, r#""\\""#, r#""\\\"}""#, r#""é\u00e9""#]
+        {
+            check(leaf);
+            check(&format!(r#"{{"k": "}}", "l" :{leaf}}}"#));
+            check(&format!(r#"{{"k": [{{}}, {leaf} ], "l": {{"m": {leaf} }} }}"#));
+            check(&format!(r#"[{leaf}, {{"k": {leaf}}}]"#));
+            check(&format!(r#"{{"k": {{"l": [ {leaf}, "]}}" ] }}}}"#));
+        }
+        check("{}");
+        check(r#"{"k": { } }"#);
     }
 }

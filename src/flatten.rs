@@ -56,8 +56,10 @@ struct Decoders {
 #[derive(Default)]
 struct Scratch {
     found: Found,
-    /// Places of the envelope's facts.
+    /// Places in the message: of the envelope's facts, and of what columns want beside `data`.
     facts: Vec<u32>,
+    /// Something is in the way of one of these places.
+    is_blocked: bool,
     /// Places in the message's key.
     key: Vec<u32>,
     texts: Texts,

@@ -1,6 +1,6 @@
 //! The envelope of an event: five fields, found and checked.
 
-use super::{Document, after_colon, kind, span};
+use super::{Document, kind, span};
 use crate::datetime::{self, Micros};
 use crate::reject::{Code, Reject};
 use simd_json::Node;
@@ -23,9 +23,6 @@ pub struct Envelope<'d> {
     pub timestamp: Micros,
     /// Where the `data` object starts on the tape.
     pub data: usize,
-    /// Where the text of the `data` object starts in the message.
-    pub data_start: usize,
-    pub data_end: usize,
 }
 
 /// What we could read of a faulty event, for its dead letter.
@@ -56,8 +53,7 @@ impl<'d> Document<'d> {
         if !matches!(self.tape[data], Node::Object { .. }) {
             return Err(wrong_type("data", "an object", &self.tape[data]));
         }
-        let (data_start, data_end) = self.source_of(&fields[DATA]);
-        Ok(Envelope { event_type, event_id, entity_id, timestamp, data, data_start, data_end })
+        Ok(Envelope { event_type, event_id, entity_id, timestamp, data })
     }
 
     /// What can be read of an envelope, whatever else is wrong with the message.
@@ -80,14 +76,9 @@ impl<'d> Document<'d> {
             ));
         };
         let mut fields = [Field::default(); 5];
-        let mut open: Option<usize> = None;
         let mut at = 1;
         for _ in 0..*len {
             let Node::String(key) = self.tape[at] else { unreachable!("keys are strings") };
-            let start = self.offset_of(key) - 1;
-            if let Some(field) = open.take() {
-                fields[field].end = start;
-            }
             let name = match key {
                 "event_type" => Some(EVENT_TYPE),
                 "event_id" => Some(EVENT_ID),
@@ -97,24 +88,11 @@ impl<'d> Document<'d> {
                 _ => None,
             };
             if let Some(name) = name {
-                fields[name] = Field { at: at + 1, start, end: self.source.len() };
-                open = Some(name);
+                fields[name] = Field { at: at + 1 };
             }
             at += 1 + span(&self.tape[at + 1]);
         }
         Ok(fields)
-    }
-
-    /// Where the text of a member that is an object starts and ends. It ends with the last brace
-    /// before the next key, or at the end of the message with the last brace but one: the very last
-    /// belongs to the envelope.
-    fn source_of(&self, field: &Field) -> (usize, usize) {
-        let brace_before = |end: usize| self.source[..end].iter().rposition(|&b| b == b'}');
-        let mut last = brace_before(field.end);
-        if field.end == self.source.len() {
-            last = last.and_then(brace_before);
-        }
-        (after_colon(self.source, field.start), last.map_or(field.end, |brace| brace + 1))
     }
 }
 
@@ -124,13 +102,10 @@ const TIMESTAMP: usize = 2;
 const ENTITY_ID: usize = 3;
 const DATA: usize = 4;
 
-/// A member of the envelope: its value's index on the tape (0: absent), and in the message the position
-/// of its key's quote and of the next key's quote (or the end of the message).
+/// A member of the envelope: its value's index on the tape (0: absent).
 #[derive(Clone, Copy, Default)]
 struct Field {
     at: usize,
-    start: usize,
-    end: usize,
 }
 
 impl Field {

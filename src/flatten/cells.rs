@@ -7,7 +7,7 @@ use crate::buffer::Rows;
 use crate::datetime::{self, Micros};
 use crate::decode::{Document, kind};
 use crate::exact::{Exact, NoFit, write_double};
-use crate::mapping::{Cell, ColumnSpec, ColumnType, Convert, Storage, Table};
+use crate::mapping::{Cell, ColumnSpec, ColumnType, Convert, Place, Storage, Table};
 use crate::reject::{Code, Reject};
 use simd_json::{Node, StaticNode};
 
@@ -17,10 +17,24 @@ pub(super) struct Destination<'p> {
     pub(super) table: &'p Table,
     pub(super) column: usize,
     pub(super) cell: &'p Cell,
-    /// What comes before the path: `data.`, or nothing.
-    pub(super) root: &'static str,
-    /// Where the value comes from, for errors.
-    pub(super) path: &'p str,
+    pub(super) origin: Origin<'p>,
+}
+
+/// Where a value comes from, for errors.
+#[derive(Clone, Copy)]
+pub(super) enum Origin<'p> {
+    /// This path of `data`.
+    Data(&'p str),
+    Place(&'p Place),
+}
+
+impl std::fmt::Display for Origin<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Data(path) => write!(f, "data.{path}"),
+            Self::Place(place) => place.fmt(f),
+        }
+    }
 }
 
 /// How a number is written.
@@ -47,8 +61,7 @@ impl<'p> Destination<'p> {
 
     pub(super) fn reject(&self, code: Code, problem: &str) -> Reject {
         let (table, column) = (&self.table.name, &self.spec().name);
-        let Self { root, path, .. } = self;
-        Reject::new(code, format!("{root}{path} {problem} (column {table}.{column})"))
+        Reject::new(code, format!("{} {problem} (column {table}.{column})", self.origin))
     }
 
     fn wrong_type(&self, node: &Node<'_>, wanted: &str) -> Reject {

@@ -1,6 +1,6 @@
 //! An event whose values have been found → rows.
 
-use super::cells::{self, Destination};
+use super::cells::{self, Destination, Origin};
 use super::cuts;
 use super::limits::MessageLimits;
 use super::measure;
@@ -9,7 +9,8 @@ use super::walk::{ABSENT, Found};
 use crate::buffer::{Batch, Rows};
 use crate::decode::{Document, Envelope};
 use crate::mapping::{
-    Cell, ColumnType, Constant, EventPlan, LinesPlan, Place, Role, RowPlan, Source, Table, TableId,
+    Cell, ColumnType, Constant, EventPlan, LinesPlan, Place, Role, Root, RowPlan, Source, Table,
+    TableId,
 };
 use crate::message::Message;
 use crate::mysql::JsonLimits;
@@ -35,6 +36,8 @@ pub(super) struct EventInput<'e> {
     pub(super) part: Part,
     /// The message's key, if it is JSON and something of it is wanted.
     pub(super) key: Option<(&'e Document<'e>, &'e [u32])>,
+    /// Places in the message that the mapping wants beside `data`.
+    pub(super) facts: &'e [u32],
     pub(super) found: &'e Found,
     pub(super) secrets: &'e Secrets,
     pub(super) json_limits: JsonLimits,
@@ -42,11 +45,9 @@ pub(super) struct EventInput<'e> {
     pub(super) decode_bytes: usize,
 }
 
-/// Where a cell goes, and where its values were found.
-#[derive(Clone, Copy)]
+/// Where the cells of a row go, and where its values were found.
 struct To<'p> {
     table: &'p Table,
-    column: usize,
     slots: &'p [u32],
     line: usize,
 }
@@ -114,13 +115,14 @@ impl EventInput<'_> {
                     && self.leaves_unchanged(&row.cells[changing.value])
             })
         };
-        let may_leave = row.cells.iter().any(|cell| cell.if_present);
+        let is_change = matches!(row.role, Role::Change(_));
+        let may_leave = is_change && row.cells.iter().any(|cell| cell.if_present);
+        let to = To { table, slots: &self.found.slots, line: 0 };
         for (column, cell) in row.cells.iter().enumerate() {
             if may_leave && unchanged(column) {
                 rows.push_null(column);
             } else {
-                let to = To { table, column, slots: &self.found.slots, line: 0 };
-                self.append_cell(cell, to, rows)?;
+                self.append_cell(cell, column, &to, rows)?;
             }
         }
         rows.end_row();
@@ -137,9 +139,9 @@ impl EventInput<'_> {
         let elements = &self.found.lines[index];
         for line in 0..elements.count {
             let slots = &elements.slots[line * plan.slots..][..plan.slots];
+            let to = To { table, slots, line: line + 1 };
             for (column, cell) in plan.cells.iter().enumerate() {
-                let to = To { table, column, slots, line: line + 1 };
-                self.append_cell(cell, to, rows).map_err(|reject| Reject {
+                self.append_cell(cell, column, &to, rows).map_err(|reject| Reject {
                     text: format!("{} (line {} of data.{})", reject.text, line + 1, plan.path),
                     ..reject
                 })?;
@@ -149,8 +151,13 @@ impl EventInput<'_> {
         Ok(())
     }
 
-    fn append_cell(&self, cell: &Cell, to: To<'_>, rows: &mut Rows) -> Result<(), Reject> {
-        let To { column, line, .. } = to;
+    fn append_cell(
+        &self,
+        cell: &Cell,
+        column: usize,
+        to: &To<'_>,
+        rows: &mut Rows,
+    ) -> Result<(), Reject> {
         match &cell.source {
             Source::Null => rows.push_null(column),
             Source::Constant(value) => push_constant(column, value, rows),
@@ -158,13 +165,16 @@ impl EventInput<'_> {
             Source::EventId => rows.push_text(column, Some(self.envelope.event_id)),
             Source::EventType => rows.push_text(column, Some(self.envelope.event_type)),
             Source::EventTimestamp => rows.push_number(column, self.envelope.timestamp),
-            Source::LineNumber => rows.push_number(column, i64::try_from(line).unwrap_or(i64::MAX)),
-            Source::Data => return self.append_data(cell, to, rows),
-            Source::Key(key) => {
-                return self.append_cell(key, To { slots: &self.found.slots, ..to }, rows);
+            Source::LineNumber => {
+                rows.push_number(column, i64::try_from(to.line).unwrap_or(i64::MAX));
             }
-            Source::Slots(places) => self.append_in_data(places, cell, to, rows)?,
-            Source::Places(places) => self.append_first(places, cell, to, rows)?,
+            Source::Data => return self.append_data(cell, column, to.table, rows),
+            Source::Key(key) => {
+                let to = &To { slots: &self.found.slots, ..*to };
+                return self.append_cell(key, column, to, rows);
+            }
+            Source::Slots(places) => self.append_in_data(places, cell, column, to, rows)?,
+            Source::Places(places) => self.append_first(places, cell, column, to, rows)?,
         }
         Ok(())
     }
@@ -174,12 +184,12 @@ impl EventInput<'_> {
         &self,
         places: &[(usize, String)],
         cell: &Cell,
-        to: To<'_>,
+        column: usize,
+        &To { table, slots, .. }: &To<'_>,
         rows: &mut Rows,
     ) -> Result<(), Reject> {
-        let To { table, column, slots, .. } = to;
         let ty = &table.columns[column].ty;
-        let in_data = |path| Destination { table, column, cell, root: "data.", path };
+        let in_data = |path| Destination { table, column, cell, origin: Origin::Data(path) };
         for (slot, path) in places {
             let at = slots[*slot];
             match (self.document.tape[at as usize], ty) {
@@ -210,21 +220,29 @@ impl EventInput<'_> {
         &self,
         places: &[Place],
         cell: &Cell,
-        to: To<'_>,
+        column: usize,
+        &To { table, slots, .. }: &To<'_>,
         rows: &mut Rows,
     ) -> Result<(), Reject> {
-        let To { table, column, slots, .. } = to;
+        let at = |place| Destination { table, column, cell, origin: Origin::Place(place) };
+        let is_json = at(&places[0]).is_json();
         for place in places {
-            let Some(value) = self.value(place, slots) else { continue };
-            let value = value.map_err(|problem| Reject::new(Code::ValueType, problem))?;
-            let path = place.to_string();
-            let destination = Destination { table, column, cell, root: "", path: &path };
-            if self.push_value(destination, value, rows)? {
+            let is_there = match place {
+                // As most keys are.
+                Place::At(Root::Message, slot, _) if !is_json => {
+                    at(place).push(self.document, self.facts[*slot], rows)?
+                }
+                place => match self.value(place, slots) {
+                    None => false,
+                    Some(Ok(value)) => self.push_value(at(place), value, rows)?,
+                    Some(Err(problem)) => return Err(Reject::new(Code::ValueType, problem)),
+                },
+            };
+            if is_there {
                 return Ok(());
             }
         }
-        let path = places[0].to_string();
-        append_absent(Destination { table, column, cell, root: "", path: &path }, rows)
+        append_absent(at(&places[0]), rows)
     }
 
     fn push_value(
@@ -246,20 +264,32 @@ impl EventInput<'_> {
     }
 
     /// The text of `data` as it arrived, less the secrets.
-    fn append_data(&self, cell: &Cell, to: To<'_>, rows: &mut Rows) -> Result<(), Reject> {
-        let To { table, column, .. } = to;
-        let Envelope { data, data_start, data_end, .. } = *self.envelope;
-        if self.document.tape[data] == Node::Static(StaticNode::Null) {
-            return append_absent(
-                Destination { table, column, cell, root: "", path: "$data" },
-                rows,
-            );
+    fn append_data(
+        &self,
+        cell: &Cell,
+        column: usize,
+        table: &Table,
+        rows: &mut Rows,
+    ) -> Result<(), Reject> {
+        if self.document.tape[self.envelope.data] == Node::Static(StaticNode::Null) {
+            let origin = Origin::Place(&Place::WholeData);
+            return append_absent(Destination { table, column, cell, origin }, rows);
         }
+        let Part { start, end, .. } = self.data();
         // simd-json has checked that the whole message is UTF-8.
-        let source = &self.document.source[data_start..data_end];
-        let source = std::str::from_utf8(source).unwrap_or_default();
-        rows.push_parts(column, cuts::pieces(source, data_start, &self.found.cuts));
+        let source = std::str::from_utf8(&self.document.source[start..end]).unwrap_or_default();
+        rows.push_parts(column, cuts::pieces(source, start, &self.found.cuts));
         Ok(())
+    }
+
+    /// The text of `data`, which is the event itself or a member of something in it.
+    pub(super) fn data(&self) -> Part {
+        let at = self.envelope.data;
+        if at == self.part.at {
+            return self.part;
+        }
+        let (start, end) = self.document.value_range(at);
+        Part { at, start, end }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A message with an envelope of its own → the facts of its events: type, id, time, values.
 
+use super::cells;
 use super::content;
 use super::event::Part;
 use super::locate::locate;
@@ -81,9 +82,11 @@ pub(super) fn each(
             locate(document, 0, &tree.root, &mut slots);
             match slots.first() {
                 None | Some(&ABSENT) => return Err(missing(path)),
-                Some(&at) if is_null(&document.tape[at as usize]) => return Err(missing(path)),
                 Some(&at) => {
                     let at = at as usize;
+                    if document.tape[at] == Node::Static(StaticNode::Null) {
+                        return Err(missing(path));
+                    }
                     let (start, end) = document.value_range(at);
                     (Part { at, start, end }, path.as_str())
                 }
@@ -125,15 +128,6 @@ fn missing(path: &str) -> Reject {
 }
 
 impl<'f> Finder<'f> {
-    /// Looks for the places of the facts.
-    pub(super) fn look(&self, part: Part, slots: &mut Vec<u32>) {
-        let tree = &self.declared.facts;
-        slots.clear();
-        slots.resize(tree.slots, ABSENT);
-        // What is in the way of a fact leaves it missing, which is said where it is needed.
-        locate(self.document, part.at, &tree.root, slots);
-    }
-
     /// Writes the type of the event.
     pub(super) fn write_type(&self, slots: &[u32], text: &mut String) -> Result<(), Reject> {
         match &self.declared.event_type {
@@ -145,6 +139,10 @@ impl<'f> Finder<'f> {
                     self.write_text(cell, slots, text)?;
                 }
             }
+        }
+        // No text has more characters than bytes.
+        if (1..=EVENT_TYPE_CHARS_MAX).contains(&text.len()) {
+            return Ok(());
         }
         let chars = text.chars().count();
         if chars == 0 || chars > EVENT_TYPE_CHARS_MAX {
@@ -231,17 +229,17 @@ impl<'f> Finder<'f> {
     }
 
     /// Where the values of the columns are. A message without a value has them nowhere.
-    pub(super) fn data(&self, part: Part, slots: &[u32]) -> Result<Part, Reject> {
+    pub(super) fn data(&self, part: Part, slots: &[u32]) -> Result<usize, Reject> {
         for place in &self.declared.data {
             match place {
                 Place::At(Root::Message, slot, _) => {
                     let at = slots[*slot] as usize;
-                    if slots[*slot] != ABSENT && !is_null(&self.document.tape[at]) {
-                        let (start, end) = self.document.value_range(at);
-                        return Ok(Part { at, start, end });
+                    let is_null = self.document.tape[at] == Node::Static(StaticNode::Null);
+                    if slots[*slot] != ABSENT && !is_null {
+                        return Ok(at);
                     }
                 }
-                _ => return Ok(part),
+                _ => return Ok(part.at),
             }
         }
         let names: Vec<String> = self.declared.data.iter().map(Place::to_string).collect();
@@ -286,29 +284,28 @@ impl<'f> Finder<'f> {
         let Source::Places(places) = &cell.source else { return Err(missing("")) };
         for place in places {
             let value = match place {
-                Place::At(Root::Key, slot, _) => self.key.and_then(|(document, slots)| {
-                    (slots[*slot] != ABSENT).then(|| Value::Node(document, slots[*slot] as usize))
-                }),
-                Place::At(_, slot, _) => (slots[*slot] != ABSENT)
-                    .then(|| Value::Node(self.document, slots[*slot] as usize)),
+                Place::At(Root::Key, slot, _) => {
+                    self.key.and_then(|(document, slots)| not_null(document, slots[*slot], cell))
+                }
+                Place::At(_, slot, _) => not_null(self.document, slots[*slot], cell),
                 place => beside(self.message, self.topic, place)
                     .transpose()
-                    .map_err(|problem| Reject::new(Code::EnvelopeFieldType, problem))?,
+                    .map_err(|problem| Reject::new(Code::EnvelopeFieldType, problem))?
+                    .filter(|value| match value {
+                        Value::Text(text) => cell.nulls.iter().all(|null| null != text),
+                        _ => true,
+                    }),
             };
-            let is_null = |value: &Value<'_>| match *value {
-                Value::Node(document, at) => match document.tape[at] {
-                    Node::String(text) => cell.nulls.iter().any(|null| null == text),
-                    node => is_null(&node),
-                },
-                Value::Text(text) => cell.nulls.iter().any(|null| null == text),
-                _ => false,
-            };
-            if let Some(value) = value.filter(|value| !is_null(value)) {
+            if let Some(value) = value {
                 return Ok(value);
             }
         }
         Err(missing(&name(cell)))
     }
+}
+
+fn not_null<'d>(document: &'d Document<'d>, at: u32, cell: &Cell) -> Option<Value<'d>> {
+    (!cells::is_null(document, at, cell)).then_some(Value::Node(document, at as usize))
 }
 
 /// The places of a fact, as the mapping names them.
@@ -319,8 +316,4 @@ fn name(cell: &Cell) -> String {
         }
         _ => String::new(),
     }
-}
-
-fn is_null(node: &Node<'_>) -> bool {
-    matches!(node, Node::Static(StaticNode::Null))
 }

@@ -88,8 +88,10 @@ impl Load<'_> {
     fn contract(&mut self) -> Result<(), Reject> {
         let Input { document, topic, .. } = *self.input;
         let envelope = document.envelope(topic)?;
+        let part = Part { at: 0, start: 0, end: document.source.len() };
+        look(self.input, self.plan, part, self.scratch);
         let plan = self.plan.plan(envelope.event_type);
-        append(self, plan, &envelope, Part { at: 0, start: 0, end: document.source.len() })
+        append(self, plan, &envelope, part)
     }
 
     fn declared(&mut self, declared: &Declared) -> Result<(), Reject> {
@@ -118,7 +120,7 @@ impl Load<'_> {
         let timestamp = finder.time(&self.scratch.facts)?;
         let data = match input.message.payload {
             Some(_) => finder.data(part, &self.scratch.facts)?,
-            None => part,
+            None => part.at,
         };
         // They are needed until the rows are there, like the rest of the scratch space.
         let texts = std::mem::take(&mut self.scratch.texts);
@@ -127,9 +129,7 @@ impl Load<'_> {
             event_id: &texts.id,
             entity_id: "",
             timestamp,
-            data: data.at,
-            data_start: data.start,
-            data_end: data.end,
+            data,
         };
         let done = append(self, event_plan, &envelope, part);
         self.scratch.texts = texts;
@@ -146,10 +146,10 @@ fn identify<'p>(
     (part, element): (Part, usize),
     scratch: &mut Scratch,
 ) -> Result<&'p EventPlan, Reject> {
+    look(input, plan, part, scratch);
     let Scratch { found, facts, key, texts, .. } = scratch;
     texts.clear();
     let finder = finder(input, plan, declared, key);
-    finder.look(part, facts);
     let event_plan = match (&plan.tombstone, input.message.payload) {
         (Some(tombstone), None) => {
             texts.event_type.push_str(mapping::TOMBSTONE);
@@ -201,6 +201,18 @@ fn look_at_key(input: &Input<'_>, plan: &TopicPlan, slots: &mut Vec<u32>) -> Res
     }
 }
 
+/// Finds what is wanted of the message, or of the element that is the event. What is in the way of a fact leaves it
+/// missing, which is said where it is needed.
+fn look(input: &Input<'_>, plan: &TopicPlan, part: Part, scratch: &mut Scratch) {
+    let Scratch { facts, is_blocked, .. } = scratch;
+    let wanted = &plan.message;
+    facts.clear();
+    *is_blocked = wanted.slots > 0 && {
+        facts.resize(wanted.slots, ABSENT);
+        locate(input.document, part.at, &wanted.root, facts).is_some()
+    };
+}
+
 fn not_an_object(root: &str, InTheWay { path, kind }: &InTheWay<'_>) -> Reject {
     let dot = if path.is_empty() { "" } else { "." };
     Reject::new(Code::ValueType, format!("{root}{dot}{path} is {kind}, not an object"))
@@ -215,15 +227,15 @@ fn append(
 ) -> Result<(), Reject> {
     let Load { input, scratch, loaded, batch, plan: topic_plan } = load;
     let Input { document, message, topic, mapping, limits, message_limits, .. } = **input;
-    let Scratch { found, key, undo, measured, .. } = &mut **scratch;
+    let Scratch { found, facts, is_blocked, key, undo, measured, .. } = &mut **scratch;
     let mut event = Loaded { label: plan.label, timestamp: envelope.timestamp, is_ignored: true };
     if !plan.rows.is_empty() {
         let secrets = &topic_plan.secrets;
         walk::walk(document, envelope.data, plan, secrets, (limits, message_limits.rows), found)?;
-        if plan.message.slots > 0 {
-            found.message.clear();
-            found.message.resize(plan.message.slots, ABSENT);
-            if let Some(way) = locate(document, part.at, &plan.message.root, &mut found.message) {
+        if *is_blocked {
+            // What is in the way may be in the way of other events' values only.
+            let mut slots = vec![ABSENT; plan.message.slots];
+            if let Some(way) = locate(document, part.at, &plan.message.root, &mut slots) {
                 return Err(not_an_object("$message", &way));
             }
         }
@@ -234,6 +246,7 @@ fn append(
             envelope,
             part,
             key: input.key.map(|document| (document, key.as_slice())),
+            facts,
             found,
             secrets,
             json_limits: limits,

@@ -38,8 +38,7 @@ fn look<'t>(
         in_the_way.retain(|it| !is_below(it.path, &wanted.path));
     }
     if let Some(slot) = wanted.slot {
-        // simd-json refuses documents of 4 GiB or more.
-        slots[slot] = u32::try_from(at).unwrap_or(ABSENT);
+        slots[slot] = on_tape(at);
     }
     if wanted.children.is_empty() {
         return;
@@ -55,11 +54,21 @@ fn look<'t>(
     let mut at = at + 1;
     for _ in 0..len {
         let Node::String(key) = document.tape[at] else { unreachable!("keys are strings") };
-        if let Some(child) = wanted.child(key) {
-            look(document, at + 1, child, slots, in_the_way);
+        match wanted.child(key) {
+            // Most wanted values have nothing wanted below.
+            Some(PathNode { slot: Some(slot), children, .. }) if children.is_empty() => {
+                slots[*slot] = on_tape(at + 1);
+            }
+            Some(child) => look(document, at + 1, child, slots, in_the_way),
+            None => {}
         }
         at += 1 + span(&document.tape[at + 1]);
     }
+}
+
+/// A place as slots have it; simd-json refuses documents of 4 GiB or more.
+fn on_tape(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(ABSENT)
 }
 
 fn is_below(path: &str, parent: &str) -> bool {
@@ -77,10 +86,7 @@ mod tests {
     fn found(message: &str) -> String {
         let mapping = Mapping::compile([("x.toml", "topic = 't'\nkey = 'k'\n[envelope]\ntype = { value = 'v' }\n\
             id = 'a.b'\ntime = 'c'\nkey = '$key'\ndata = '$message'\n[[log]]\ntable = 't'\nevents = ['*']\ncolumns = []")]).unwrap();
-        let crate::mapping::Envelope::Declared(declared) = &mapping.topics["t"].envelope else {
-            panic!()
-        };
-        let facts = &declared.facts;
+        let facts = &mapping.topics["t"].message;
         Decoder::default()
             .decode(message.as_bytes(), |document| {
                 let mut slots = vec![7; facts.slots];

@@ -103,7 +103,8 @@ fn text_bytes(event: &EventInput<'_>, (cell, spec): (&Cell, &ColumnSpec), slots:
         Source::EventType => event.envelope.event_type.len(),
         Source::Data => {
             let cuts: usize = event.found.cuts.iter().map(|(start, end)| end - start).sum();
-            (event.envelope.data_end - event.envelope.data_start).saturating_sub(cuts)
+            let data = event.data();
+            (data.end - data.start).saturating_sub(cuts)
         }
         Source::Key(key) => text_bytes(event, (key, spec), &event.found.slots),
         Source::Places(places) => {

@@ -78,18 +78,17 @@ impl<'e> EventInput<'e> {
             ABSENT => None,
             at => Some(Ok(Value::Node(document, at as usize))),
         };
-        let Envelope { event_type, event_id, timestamp, data, data_start, data_end, .. } =
-            *self.envelope;
+        let Envelope { event_type, event_id, timestamp, data, .. } = *self.envelope;
         match place {
             Place::At(Root::Data, slot, _) => node(self.document, slots[*slot]),
-            Place::At(Root::Message, slot, _) => node(self.document, self.found.message[*slot]),
+            Place::At(Root::Message, slot, _) => node(self.document, self.facts[*slot]),
             Place::At(Root::Key, slot, _) => {
                 let (document, slots) = self.key?;
                 node(document, slots[*slot])
             }
             Place::WholeData => match self.document.tape[data] {
                 Node::Static(StaticNode::Null) => None,
-                _ => Some(Ok(Value::Part(Part { at: data, start: data_start, end: data_end }))),
+                _ => Some(Ok(Value::Part(self.data()))),
             },
             Place::WholeMessage => match self.document.tape[self.part.at] {
                 Node::Static(StaticNode::Null) => None,

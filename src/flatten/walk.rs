@@ -3,7 +3,7 @@
 use super::limits::rows_too_large;
 use super::numbers;
 use crate::buffer::CELL_BYTES;
-use crate::decode::{Document, after_colon, kind, skip_value, span};
+use crate::decode::{Document, kind, skip_value, span};
 use crate::mapping::{EventPlan, PathNode};
 use crate::mysql::JsonLimits;
 use crate::redact::Secrets;
@@ -18,8 +18,6 @@ pub(super) const ABSENT: u32 = 0;
 pub(crate) struct Found {
     /// Indices on the tape by slot of the event's plan, or [`ABSENT`].
     pub(super) slots: Vec<u32>,
-    /// The same in the message beside `data`.
-    pub(super) message: Vec<u32>,
     /// The same for each array with lines, element by element.
     pub(super) lines: Vec<Elements>,
     /// Byte ranges of the message that hold secrets, in order.
@@ -134,7 +132,7 @@ impl<'w> Walk<'w, '_> {
                 return Err(key_too_long(key, key_bytes));
             }
             if secrets.contains(key) {
-                self.cut(key, kept);
+                self.cut(at, kept);
             } else {
                 kept = true;
             }
@@ -270,7 +268,7 @@ impl<'w> Walk<'w, '_> {
         if max == usize::MAX {
             return Ok(());
         }
-        let start = after_colon(source, self.document.offset_of(key) - 1);
+        let start = self.document.value_start(key);
         let value = &source[start..skip_value(source, start)];
         if numbers::all(value).all(|number| numbers::zero_exponent(number) <= max) {
             return Ok(());
@@ -296,20 +294,20 @@ impl<'w> Walk<'w, '_> {
         ))
     }
 
-    /// Cuts a member out of the message: with the comma before it if members before it are kept,
-    /// otherwise with the comma after it, if there is one.
+    /// Cuts the member whose key is at `at` out of the message: with the comma before it if members before it are
+    /// kept, otherwise with the comma after it, if there is one.
     ///
     /// ```text
     /// {"a": 1, "token": 2, "b": 3}  →  {"a": 1, "b": 3}
     /// {"token": 2, "b": 3}          →  {"b": 3}
     /// ```
-    fn cut(&mut self, key: &str, kept: bool) {
+    fn cut(&mut self, at: usize, kept: bool) {
         let source = self.document.source;
-        let quote = self.document.offset_of(key) - 1;
+        let quote = self.document.offset_of(self.document.key(at)) - 1;
         if self.found.cuts.last().is_some_and(|&(_, end)| quote < end) {
             return; // Inside a member that is cut already.
         }
-        let end = skip_value(source, after_colon(source, quote));
+        let (_, end) = self.document.value_range(at + 1);
         let range = if kept {
             let comma = source[..quote].iter().rposition(|&b| b == b',').unwrap_or(quote);
             (comma, end)

@@ -3,7 +3,7 @@
 use super::columns::Rules;
 use super::declared::Envelope;
 use super::file::{DomainFile, NOT_TOML};
-use super::paths::PathSet;
+use super::paths::{PathSet, PathTree};
 use super::patterns::Selector;
 use super::plan::{Cell, EventPlan, Label, LabelId, Place, Root, TopicPlan, Tree};
 use super::report::Report;
@@ -159,6 +159,7 @@ impl Domain<'_> {
             prefixes: Vec::new(),
             tombstone: None,
             key: Tree::default(),
+            message: Tree::default(),
             headers: Vec::new(),
             has_whole_key: false,
             secrets: self.secrets.clone(),
@@ -179,7 +180,7 @@ impl Domain<'_> {
             }
         }
         topic_plan.prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-        resolve_key(&mut topic_plan);
+        resolve(&mut topic_plan);
         topic_plan
     }
 
@@ -206,8 +207,8 @@ impl Domain<'_> {
     }
 }
 
-/// Sets the slots of the key's paths, which all event types share, and notes the headers.
-fn resolve_key(topic_plan: &mut TopicPlan) {
+/// Sets the slots of the paths in the message and in its key, which all event types share, and notes the headers.
+fn resolve(topic_plan: &mut TopicPlan) {
     let TopicPlan { events, prefixes, other, tombstone, envelope, .. } = topic_plan;
     let mut plans: Vec<&mut EventPlan> = events.values_mut().collect();
     plans.extend(prefixes.iter_mut().map(|(_, plan)| plan));
@@ -218,18 +219,22 @@ fn resolve_key(topic_plan: &mut TopicPlan) {
     };
     let facts = declared.iter().flat_map(|declared| declared.cells());
     let cells: Vec<&Cell> = plans.iter().flat_map(|plan| plan.cells()).chain(facts).collect();
-    let mut set = PathSet::at(Root::Key);
-    set.add_cells(cells.iter().copied());
     let headers: BTreeSet<&str> = cells.iter().flat_map(|cell| cell.headers()).collect();
     topic_plan.headers = headers.into_iter().map(str::to_owned).collect();
     let is_whole = |cell: &&Cell| cell.places().contains(&Place::KeyText);
     topic_plan.has_whole_key = cells.iter().any(is_whole);
-    let tree = set.build();
-    for plan in plans {
-        tree.resolve(plan.cells_mut());
+    let trees = [Root::Key, Root::Message].map(|root| {
+        let mut set = PathSet::at(root);
+        set.add_cells(cells.iter().copied());
+        set.add_places(declared.as_ref().map_or(&[], |declared| &declared.data));
+        set.build()
+    });
+    for tree in &trees {
+        plans.iter_mut().for_each(|plan| tree.resolve(plan.cells_mut()));
+        if let Some(declared) = &mut declared {
+            tree.resolve(declared.cells_mut());
+            tree.resolve_places(&mut declared.data);
+        }
     }
-    if let Some(declared) = &mut declared {
-        tree.resolve(declared.cells_mut());
-    }
-    topic_plan.key = tree.into_tree();
+    [topic_plan.key, topic_plan.message] = trees.map(PathTree::into_tree);
 }

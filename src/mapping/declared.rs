@@ -14,8 +14,6 @@ pub enum Envelope {
 #[derive(Debug)]
 pub struct Declared {
     pub each: Option<Each>,
-    /// The wanted values of the message, or of the element.
-    pub facts: Tree,
     pub event_type: TypeSource,
     pub id: IdSource,
     pub time: Cell,

@@ -7,7 +7,7 @@ use super::file::DomainFile;
 use super::paths::{self, PathSet};
 use super::patterns::{Selector, TOMBSTONE};
 use super::places;
-use super::plan::{Cell, Place, Root, Source, Tree};
+use super::plan::{Cell, Place, Root, Source};
 use super::plans::{created_by, with_values};
 use super::report::Report;
 use super::source::{EnvelopeEntry, SourceEntry};
@@ -286,22 +286,13 @@ pub(super) fn compile(file: &DomainFile) -> Envelope {
         IdSource::Value(fact(&entry.id))
     };
     let data: Vec<Place> = entry.data.iter().filter_map(read).collect();
-    let mut declared = Declared {
+    Envelope::Declared(Box::new(Declared {
         each: entry.each.as_ref().map(each),
-        facts: Tree::default(),
         event_type,
         id,
         time: fact(&entry.time),
         data,
-    };
-    let mut set = PathSet::at(Root::Message);
-    set.add_cells(declared.cells());
-    set.add_places(&declared.data);
-    let tree = set.build();
-    tree.resolve(declared.cells_mut());
-    tree.resolve_places(&mut declared.data);
-    declared.facts = tree.into_tree();
-    Envelope::Declared(Box::new(declared))
+    }))
 }
 
 fn each(path: &Spanned<String>) -> Each {

@@ -33,6 +33,9 @@ pub struct TopicPlan {
     pub tombstone: Option<EventPlan>,
     /// The wanted values of a message's key, if that is JSON.
     pub key: Tree,
+    /// The wanted values of the message, or of the element that is an event: the envelope's facts, and what columns
+    /// want beside `data`.
+    pub message: Tree,
     /// Names of the headers that are wanted.
     pub headers: Vec<String>,
     /// Whether the message's key is wanted as a text.
@@ -88,7 +91,7 @@ pub struct EventPlan {
     pub paths: PathNode,
     /// How many slots `paths` fills.
     pub slots: usize,
-    /// The wanted values of the message, or of the element.
+    /// Those of the topic's wanted values of the message that are this event's, with slots of their own.
     pub message: Tree,
     /// The mapping knows nothing of such events, not even that they are to be ignored.
     pub is_unknown: bool,

@@ -233,7 +233,7 @@ fn source(paths: &[Spanned<String>]) -> Source {
     Source::of(places.collect())
 }
 
-/// Builds the trees of wanted paths and sets the slots of all cells but those of the message's key.
+/// Builds the trees of wanted paths and sets the slots of the cells that take their values from `data`.
 fn resolve(plan: &mut EventPlan) {
     let mut set = PathSet::at(Root::Data);
     plan.rows.iter().for_each(|row| set.add_cells(&row.cells));
@@ -256,7 +256,5 @@ fn resolve(plan: &mut EventPlan) {
     }
     let mut set = PathSet::at(Root::Message);
     set.add_cells(plan.cells());
-    let tree = set.build();
-    tree.resolve(plan.cells_mut());
-    plan.message = tree.into_tree();
+    plan.message = set.build().into_tree();
 }

@@ -1,10 +1,10 @@
 //! One kind of trouble with Kafka at a time, under load.
 
 use crate::fault::Fault;
+use crate::inject::TOPICS;
 use crate::own_servers::{Servers, Wants, tell};
 use crate::run::{Run, Setup};
 use crate::service::Service;
-use loadgen::TOPICS;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use testkit::{Chance, Server, until};

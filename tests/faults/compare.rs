@@ -1,8 +1,9 @@
 //! Tables of the server against the reference fold of everything that was sent.
 
 use crate::feed::Fed;
+use crate::own_events::{self, Sent};
 use crate::own_servers::Servers;
-use loadgen::{Message, TOPICS};
+use loadgen::{Kind, Message};
 use sqlx::{Executor, Row as _};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -73,12 +74,12 @@ pub async fn compare(servers: &Servers, fed: &Fed) -> Differences {
     let world = &servers.world;
     let mut differences = Differences::default();
     let mut dead: BTreeMap<Letter, i64> = BTreeMap::new();
-    for topic in TOPICS {
-        let messages: Vec<Message> = fed.of(topic).collect();
+    for topic in loadgen::TOPICS {
+        let messages = of_contract(fed, topic);
         let mut expected = fold::of(&messages, world.server);
         for (message, verdict) in messages.iter().zip(expected.verdicts) {
             if verdict == Verdict::Dead {
-                *dead.entry(letter(world, message)).or_default() += 1;
+                *dead.entry(letter(world, message, None)).or_default() += 1;
             }
         }
         drop(messages);
@@ -87,15 +88,37 @@ pub async fn compare(servers: &Servers, fed: &Fed) -> Differences {
             differences.table(table, &keys, expected, world.rows(table).await);
         }
     }
+    for topic in own_events::TOPICS {
+        for sent in faulty(fed, topic) {
+            *dead.entry(letter(world, &sent.message, sent.element)).or_default() += 1;
+        }
+        for table in own_tables(servers, fed, topic) {
+            let own_events::Table { name, keys, rows } = table;
+            differences.table(name, keys, rows, world.rows(name).await);
+        }
+    }
     dead_letters(world, dead, &mut differences).await;
     differences
+}
+
+fn of_contract(fed: &Fed, topic: &str) -> Vec<Message> {
+    fed.of(topic).map(|sent| sent.message).collect()
+}
+
+/// Messages of one of one's own topics that must become dead letters.
+fn faulty<'f>(fed: &'f Fed, topic: &'f str) -> impl Iterator<Item = Sent> + 'f {
+    fed.of(topic).filter(|sent| matches!(sent.message.kind, Kind::Poison(_)))
+}
+
+fn own_tables(servers: &Servers, fed: &Fed, topic: &str) -> Vec<own_events::Table> {
+    tokio::task::block_in_place(|| own_events::tables(servers, topic, fed.plan.seed, fed.own_steps))
 }
 
 /// Waits until every table has as many rows as it must have, dead letters included. Kafka's offsets do not tell: a
 /// database that went back lacks what they count as done.
 pub async fn until_complete(servers: &Servers, fed: &Fed) -> Result<(), String> {
     let world = &servers.world;
-    let sizes = tokio::task::block_in_place(|| sizes(world, fed));
+    let sizes = tokio::task::block_in_place(|| sizes(servers, fed));
     let deadline = Instant::now() + DEADLINE;
     loop {
         let lacks = world.lacks(&sizes).await;
@@ -109,13 +132,17 @@ pub async fn until_complete(servers: &Servers, fed: &Fed) -> Result<(), String> 
     }
 }
 
-fn sizes(world: &World, fed: &Fed) -> BTreeMap<String, i64> {
-    let mut sizes = BTreeMap::new();
-    for topic in TOPICS {
-        let messages: Vec<Message> = fed.of(topic).collect();
-        for (table, size) in fold::of(&messages, world.server).sizes() {
+fn sizes(servers: &Servers, fed: &Fed) -> BTreeMap<String, i64> {
+    let mut sizes: BTreeMap<String, i64> = BTreeMap::new();
+    for topic in loadgen::TOPICS {
+        for (table, size) in fold::of(&of_contract(fed, topic), servers.kind()).sizes() {
             *sizes.entry(table).or_default() += size;
         }
+    }
+    for topic in own_events::TOPICS {
+        *sizes.entry("dead_letters".to_owned()).or_default() += faulty(fed, topic).count() as i64;
+        let tables = own_tables(servers, fed, topic);
+        sizes.extend(tables.iter().map(|table| (table.name.to_owned(), table.rows.len() as i64)));
     }
     sizes
 }
@@ -132,14 +159,16 @@ fn tables_of(topic: &str) -> impl Iterator<Item = (&'static str, Vec<&'static st
     })
 }
 
-/// What tells dead letters apart when their offsets are not known: topic, key, size.
-type Letter = (String, Vec<u8>, i64);
+/// What tells dead letters apart when their offsets are not known: topic, key, size, and of an array of events
+/// what the letter says of the faulty one.
+type Letter = (String, Vec<u8>, i64, Option<String>);
 
-fn letter(world: &World, message: &Message) -> Letter {
+fn letter(world: &World, message: &Message, element: Option<(usize, usize)>) -> Letter {
     let mut key = message.key.clone().unwrap_or_default();
     key.truncate(KEY_KEPT);
     let size = message.value.as_ref().map_or(0, Vec::len);
-    (world.topic(&message.topic), key, size as i64)
+    let element = element.map(|(number, of)| format!("(element {number} of {of})"));
+    (world.topic(&message.topic), key, size as i64, element)
 }
 
 async fn dead_letters(
@@ -148,11 +177,13 @@ async fn dead_letters(
     differences: &mut Differences,
 ) {
     let select = "SELECT CAST(topic AS CHAR), message_key, CAST(payload_bytes AS SIGNED), \
-                  CAST(error_code AS CHAR) FROM dead_letters";
+                  CAST(error_code AS CHAR), CAST(error_text AS CHAR) FROM dead_letters";
     let rows = world.connect().await.fetch_all(select).await.unwrap();
     for row in rows {
         let key: Option<Vec<u8>> = row.get(1);
-        let letter: Letter = (row.get(0), key.unwrap_or_default(), row.get(2));
+        let text: String = row.get(4);
+        let element = text.rfind("(element ").map(|at| text[at..].to_owned());
+        let letter: Letter = (row.get(0), key.unwrap_or_default(), row.get(2), element);
         differences.compared += 1;
         match expected.get_mut(&letter) {
             Some(count) if *count > 0 => *count -= 1,

@@ -1,9 +1,11 @@
-//! The producer: made-up events at a steady rate, until told to stop.
+//! The producer: made-up events at a steady rate, until told to stop; most of the contract's topics, some of
+//! [one's own](own_events).
 //!
 //! Holds true: what was sent is known from the plan and a number, since the generator gives the
 //! same messages again; nothing of it is kept. Partition 0 of a topic gets copies of events alone,
 //! so that what is deleted there is lost nowhere.
 
+use crate::own_events::{self, Sent};
 use loadgen::{Generator, Kind, Message, Plan};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -18,6 +20,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use testkit::DEADLINE;
 
+/// Messages of the plan for each step of one's own topics.
+const OWN_EVERY: u64 = 4;
 /// How often the producer is reminded of its bootstrap servers.
 const REMIND: Duration = Duration::from_secs(3);
 
@@ -64,6 +68,8 @@ pub struct Fed {
     pub plan: Plan,
     /// So many messages of the plan.
     pub messages: u64,
+    /// And so many steps of one's own topics.
+    pub own_steps: u64,
     /// And these.
     pub extras: Vec<Message>,
     /// What Kafka did not take, and why.
@@ -72,9 +78,13 @@ pub struct Fed {
 
 impl Fed {
     /// All messages of a topic, once more.
-    pub fn of<'f>(&'f self, topic: &'f str) -> impl Iterator<Item = Message> + 'f {
-        let planned = Generator::new(self.plan.clone()).take(self.messages as usize);
-        planned.chain(self.extras.iter().cloned()).filter(move |message| message.topic == topic)
+    pub fn of<'f>(&'f self, topic: &'f str) -> impl Iterator<Item = Sent> + 'f {
+        let is_own = own_events::TOPICS.contains(&topic);
+        let (messages, steps) = if is_own { (0, self.own_steps) } else { (self.messages, 0) };
+        let planned = Generator::new(self.plan.clone()).take(messages as usize);
+        let own = (0..steps).flat_map(|step| own_events::step(self.plan.seed, step));
+        let all = planned.chain(self.extras.iter().cloned()).map(Sent::from).chain(own);
+        all.filter(move |sent| sent.message.topic == topic)
     }
 }
 
@@ -96,7 +106,13 @@ impl Feed {
             prefix: prefix.to_owned(),
             partitions: BTreeMap::new(),
             generator: Generator::new(plan.clone()),
-            fed: Fed { plan, messages: 0, extras: Vec::new(), undelivered: Vec::new() },
+            fed: Fed {
+                plan,
+                messages: 0,
+                own_steps: 0,
+                extras: Vec::new(),
+                undelivered: Vec::new(),
+            },
             between: Duration::from_secs_f64(1.0 / rate),
             config,
         };
@@ -177,8 +193,8 @@ impl Worker {
                 }
                 Ok(Order::Partitions(topic, count)) => self.grow(&topic, count),
                 Ok(Order::Send(message)) => {
-                    self.send(&message);
-                    self.fed.extras.push(message);
+                    self.fed.extras.push(message.clone());
+                    self.send(&message.into());
                 }
                 Ok(Order::Echo(topic, count, done)) => {
                     self.echo(&topic, count);
@@ -196,9 +212,7 @@ impl Worker {
                         continue;
                     }
                     due += self.between;
-                    let message = self.generator.next().expect("a plan without end");
-                    self.fed.messages += 1;
-                    self.send(&message);
+                    self.advance();
                 }
                 Err(TryRecvError::Disconnected) => {
                     self.flush();
@@ -209,29 +223,43 @@ impl Worker {
         }
     }
 
+    /// Sends the next message of the plan, and what is due of one's own.
+    fn advance(&mut self) {
+        let message = self.generator.next().expect("a plan without end");
+        self.fed.messages += 1;
+        self.send(&message.into());
+        if self.fed.messages.is_multiple_of(OWN_EVERY) {
+            let step = self.fed.own_steps;
+            self.fed.own_steps += 1;
+            own_events::step(self.fed.plan.seed, step).for_each(|sent| self.send(&sent));
+        }
+    }
+
     fn grow(&mut self, topic: &str, count: i32) {
         let before = self.partitions.insert(topic.to_owned(), count);
         if before.is_none() {
-            self.fed.of(topic).for_each(|message| self.send(&message));
+            self.fed.of(topic).for_each(|sent| self.send(&sent));
         }
     }
 
     fn echo(&self, topic: &str, count: usize) {
-        let valid = self.fed.of(topic).filter(|message| message.kind == Kind::Valid);
-        valid.take(count).for_each(|message| self.send_to(&message, 0));
+        let valid = self.fed.of(topic).filter(|sent| sent.message.kind == Kind::Valid);
+        valid.take(count).for_each(|sent| self.send_to(&sent, 0));
     }
 
-    fn send(&self, message: &Message) {
+    fn send(&self, sent: &Sent) {
+        let message = &sent.message;
         let Some(&count) = self.partitions.get(&*message.topic) else { return };
         let mut hasher = DefaultHasher::new();
         message.key.hash(&mut hasher);
         let partition = 1 + hasher.finish() % (count as u64 - 1);
-        self.send_to(message, partition as i32);
+        self.send_to(sent, partition as i32);
     }
 
-    fn send_to(&self, message: &Message, partition: i32) {
+    fn send_to(&self, Sent { message, headers, .. }: &Sent, partition: i32) {
         let topic = format!("{}{}", self.prefix, message.topic);
         let mut record = BaseRecord::<[u8], [u8]>::to(&topic).partition(partition);
+        record.headers = Some(headers.clone());
         record.key = message.key.as_deref();
         record.payload = message.value.as_deref();
         let deadline = Instant::now() + DEADLINE;

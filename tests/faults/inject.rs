@@ -6,11 +6,11 @@ mod history;
 
 use crate::fault::Fault;
 use crate::feed::Feed;
+use crate::own_events;
 use crate::own_servers::{Servers, tell};
 use crate::replica::{Replica, Replication};
 use crate::service::Service;
 use database::Lowered;
-use loadgen::TOPICS;
 use rdkafka::producer::BaseProducer;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection, Executor};
@@ -24,6 +24,11 @@ use testkit::{Backup, Chance, DEADLINE};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 
+/// The contract's, and one's own.
+pub const TOPICS: [&str; 10] = {
+    let ([a, b, c, d, e, f, g], [h, i, j]) = (loadgen::TOPICS, own_events::TOPICS);
+    [a, b, c, d, e, f, g, h, i, j]
+};
 const REPEAT: Duration = Duration::from_millis(50);
 
 /// Brings faults about, and undoes them: it has a hand on the servers, on the instances and on the

@@ -15,6 +15,7 @@ mod fault;
 mod feed;
 mod inject;
 mod instances;
+mod own_events;
 mod own_servers;
 mod replica;
 mod report;

@@ -1,6 +1,6 @@
 //! Servers of a test's own, to be broken: MySQL or MariaDB, and a broker where that is to break.
 
-use crate::replica;
+use crate::{own_events, replica};
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -89,6 +89,7 @@ impl Servers {
             world.kafka = started.address();
             broker = Some(started);
         }
+        world.set("mapping.directory", own_events::MAPPINGS);
         for (setting, value) in SETTINGS {
             world.set(setting, value);
         }

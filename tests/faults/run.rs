@@ -2,7 +2,7 @@
 
 use crate::compare::{Differences, compare, until_complete};
 use crate::feed::Feed;
-use crate::inject::Injector;
+use crate::inject::{Injector, TOPICS};
 use crate::own_servers::Servers;
 use crate::service::Service;
 use crate::watch::{Seen, Watch};
@@ -35,7 +35,7 @@ impl Setup<'static> {
             instances,
             seed: 1,
             events_per_second: EVENTS_PER_SECOND,
-            topics: &loadgen::TOPICS,
+            topics: &TOPICS,
             is_short: true,
             logs: Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique("faults")),
         }
@@ -138,7 +138,7 @@ impl Run {
         }
         let differences = compare(&servers, &fed).await;
         servers.keep_logs(&logs);
-        let messages = fed.messages + fed.extras.len() as u64;
+        let messages = TOPICS.iter().map(|topic| fed.of(topic).count() as u64).sum();
         Outcome { logs, messages, seen, differences, problems }
     }
 

@@ -2,6 +2,7 @@
 //! goes back needs the messages that it loses.
 
 use super::{Injected, Injector};
+use crate::own_events;
 use crate::own_servers::Servers;
 use rdkafka::admin::AdminOptions;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -12,8 +13,8 @@ use std::time::Duration;
 use testkit::{Chance, until};
 use tokio::task::block_in_place;
 
-/// Its first partition has copies alone, others its phantoms: it stays.
-const NOT_RECREATED: &str = "user";
+/// They stay: one's first partition has copies alone, others its phantoms; the other's ids would come again.
+const NOT_RECREATED: [&str; 2] = ["user", own_events::ID_IS_PLACE];
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 impl Injected {
@@ -35,7 +36,7 @@ impl Injector {
         let _history = self.history.lock().await;
         let topics = self.topics.lock().await.clone();
         let others: Vec<_> =
-            topics.into_iter().filter(|(name, _)| *name != NOT_RECREATED).collect();
+            topics.into_iter().filter(|(name, _)| !NOT_RECREATED.contains(name)).collect();
         let (topic, partitions) = *chance.pick(&others);
         block_in_place(|| self.feed.rest());
         let name = self.servers.world.topic(topic);
