@@ -140,8 +140,8 @@ fn infer(lines: &[Line]) -> anyhow::Result<String> {
     Ok(write::file(&found))
 }
 
-/// What holds the values of the columns. Where that may be the whole message, its members count only if there is
-/// no other place.
+/// What holds the values of the columns. Where the whole message may take its place, paths of both are the same
+/// columns.
 fn data(
     sample: &Sample<'_>,
     envelope: &Envelope,
@@ -149,14 +149,20 @@ fn data(
     key_of: &impl Fn(&Line) -> Option<String>,
 ) -> Seen {
     let mut seen = Seen::default();
+    let mut others = Vec::new();
     for event in &sample.events {
+        let key = key_of(event.line);
         let mut places = envelope.data.iter();
-        let place = places.find_map(|keys| Some((keys, json::at(event.value, keys)?)));
-        if let Some((keys, value)) = place
-            && (!keys.is_empty() || envelope.data.len() == 1)
-        {
-            collector.note(&mut seen, value, key_of(event.line).as_deref());
+        match places.find_map(|keys| Some((keys, json::at(event.value, keys)?))) {
+            Some((keys, value)) if !keys.is_empty() || envelope.data.len() == 1 => {
+                collector.note(&mut seen, value, key.as_deref());
+            }
+            Some((_, value)) => others.push((value, key)),
+            None => {}
         }
+    }
+    for (value, key) in others {
+        collector.note_known(&mut seen, value, key.as_deref());
     }
     collector.prune(&mut seen);
     seen

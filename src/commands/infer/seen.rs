@@ -74,6 +74,15 @@ impl Collector {
         self.note_at(seen, value, key, 0);
     }
 
+    /// Notes the members of an object that are known from others.
+    pub(super) fn note_known(&mut self, seen: &mut Seen, object: &RawValue, key: Option<&str>) {
+        for (name, value) in json::members(object) {
+            if seen.member(&name).is_some() {
+                self.note_member(seen, name, value, key, 0);
+            }
+        }
+    }
+
     fn note_at(&mut self, seen: &mut Seen, value: &RawValue, key: Option<&str>, depth: usize) {
         seen.count += 1;
         match json::shape(value) {

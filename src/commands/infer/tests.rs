@@ -251,6 +251,8 @@ fn values_in(text: &str) -> Vec<&str> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_messages(lines in prop::collection::vec(message(), 1..12)) {
         if let Ok(text) = infer(&lines) {

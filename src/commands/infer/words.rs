@@ -70,8 +70,8 @@ pub(super) struct Columns(Vec<String>);
 
 impl Columns {
     pub(super) fn new(taken: &[&str]) -> Self {
-        // What every table has besides, and what InnoDB keeps for itself.
-        let own = ["event_id", "event_timestamp"];
+        // What a table may have besides, and what InnoDB keeps for itself.
+        let own = ["event_id", "event_timestamp", "event_type", "deleted", "data"];
         let of_server = ["db_row_id", "db_trx_id", "db_roll_ptr", "fts_doc_id"];
         Self(own.iter().chain(&of_server).chain(taken).map(|name| (*name).to_owned()).collect())
     }

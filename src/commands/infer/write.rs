@@ -43,7 +43,7 @@ struct Walk<'f> {
 pub(super) fn file(found: &Found<'_>) -> String {
     let mut walk = Walk {
         found,
-        names: Columns::new(&[&found.envelope.key.column, "event_type", "deleted", "data"]),
+        names: Columns::new(&[&found.envelope.key.column]),
         columns: Vec::new(),
         left_out: Vec::new(),
         too_many: 0,
@@ -98,7 +98,9 @@ impl Walk<'_> {
     /// Whether a value is a fact of the envelope, or the key.
     fn is_used(&self, keys: &[String], seen: &Seen) -> bool {
         let envelope = self.found.envelope;
-        let is_fact = envelope.data.iter().any(|base| {
+        let is_flat = envelope.data.len() == 1;
+        let mut bases = envelope.data.iter().filter(|base| is_flat || !base.is_empty());
+        let is_fact = bases.any(|base| {
             let full: Keys = base.iter().chain(keys).cloned().collect();
             envelope.used.contains(&full)
         });
