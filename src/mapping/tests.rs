@@ -395,5 +395,5 @@ fn the_documented_files_compile() {
             }
         }
     }
-    assert_eq!(files, 5);
+    assert_eq!(files, 6);
 }

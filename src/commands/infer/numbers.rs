@@ -116,7 +116,7 @@ mod tests {
     fn digits_are_counted_as_written() {
         let numbers = of(&["12.50", "-3.125", "7"]);
         assert_eq!((numbers.whole_digits, numbers.scale, numbers.fractions), (2, 3, 2));
-        assert_eq!((numbers.least, numbers.greatest), (-3, 12));
+        assert_eq!((numbers.least, numbers.greatest), (-4, 12));
         assert_eq!(of(&["0.1", "0.30000000000000004"]).rounded, 0, "a double wrote it");
         assert_eq!(of(&["0.1234567890123456789"]).rounded, 1);
         assert_eq!(of(&["1e400"]).endless, 1);
