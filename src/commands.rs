@@ -13,6 +13,8 @@ pub mod run;
 pub mod status;
 pub mod trial;
 
+pub use crate::mapping::JSON_SCHEMA;
+
 use crate::config::{Config, ConfigError};
 use crate::dead_letter;
 use crate::flush::NO_PARTITION;

@@ -62,24 +62,14 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             finish(runtime()?.block_on(run::run(config, options, metrics, recent)))
         }
         Command::Migrate { dry_run } => migrate(settings, dry_run),
-        Command::Check { offline } => {
-            let (config, _) = load(settings)?;
-            start_logging(&Log { json: false, filter: "warn".to_owned() });
-            let is_usable = config.is_ok();
-            let findings = match offline {
-                true => check::check_offline(config),
-                false => runtime()?.block_on(check::check(config)),
-            };
-            let found = report(&findings)?;
-            Ok(if is_usable { found } else { ExitCode::from(USAGE) })
-        }
+        Command::Check { offline } => check(settings, offline),
         Command::Infer(options) => {
             let (config, _) = usable(settings)?;
             start_logging(&Log { json: false, filter: "warn".to_owned() });
             finish(infer::execute(&config, &options))
         }
         Command::Try(options) => attempt(settings, &options),
-        Command::Schema => finish(put(sluicegate::mapping::JSON_SCHEMA.as_bytes())),
+        Command::Schema => finish(put(sluicegate::commands::JSON_SCHEMA.as_bytes())),
         Command::Config => {
             let (config, effective) = load(settings)?;
             say(effective.to_toml().trim_end())?;
@@ -126,6 +116,18 @@ fn execute(Cli { settings, command }: Cli) -> anyhow::Result<ExitCode> {
             finish(put(&page))
         }
     }
+}
+
+fn check(settings: Settings, offline: bool) -> anyhow::Result<ExitCode> {
+    let (config, _) = load(settings)?;
+    start_logging(&Log { json: false, filter: "warn".to_owned() });
+    let is_usable = config.is_ok();
+    let findings = match offline {
+        true => check::check_offline(config),
+        false => runtime()?.block_on(check::check(config)),
+    };
+    let found = report(&findings)?;
+    Ok(if is_usable { found } else { ExitCode::from(USAGE) })
 }
 
 fn attempt(settings: Settings, options: &trial::Options) -> anyhow::Result<ExitCode> {

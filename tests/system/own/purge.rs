@@ -4,6 +4,7 @@ use super::pairs::{Line, send};
 use serde_json::{Value, json};
 use sluicegate::clock;
 use std::collections::BTreeMap;
+use testkit::instance::ASSIGNED;
 use testkit::world::said;
 use testkit::{Chance, Instance, Server, World, until};
 
@@ -166,7 +167,7 @@ async fn nothing_goes_before_everything_is_read(server: Server) {
     assert!(said.contains("1 of ") && said.contains("does not hold yet"), "{said}");
     assert_eq!(place.world.count("things_now").await, 1);
     // A running instance reads it while the purge waits.
-    let instance = Instance::start(&place.world);
+    let instance = Instance::started(&place.world, ASSIGNED).await;
     place.world.succeed(&PURGE);
     assert_eq!(place.world.count("things_now").await, 0);
     instance.stop();
