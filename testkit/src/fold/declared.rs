@@ -14,7 +14,7 @@
 //!       of which "d" deletes                         {"city": "Bern", "deleted": "1", "event_id": "2", …}
 //! ```
 //!
-//! A reader checks it against docs/mapping.md: [`file`] has the keys of a file, [`patterns`] the event types, [`event`]
+//! A reader checks it against docs/mapping.md: [`file`](mod@file) has the keys of a file, [`patterns`] the event types, [`event`]
 //! what an event writes, `facts` the envelope and the names with `$`, [`types`] the types and conversions.
 
 pub mod content;
