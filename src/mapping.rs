@@ -64,6 +64,8 @@ pub struct Mapping {
     pub topics: FxHashMap<String, TopicPlan>,
     /// The labels under which events are counted.
     pub labels: Vec<Label>,
+    /// Whether the built-in domains are part of it, whose tables SQL files make.
+    pub has_built_in: bool,
     /// Keys that some topic redacts: for messages of a topic that no file maps.
     pub secrets: crate::redact::Secrets,
 }
@@ -93,7 +95,8 @@ impl Mapping {
     /// # Errors
     /// Every fault in the files and in their names.
     pub fn with_directory(directory: &Path, has_built_in: bool) -> Result<Self, Vec<MappingError>> {
-        directory::compile(directory, has_built_in)
+        let compiled = directory::compile(directory, has_built_in);
+        compiled.map(|mapping| Self { has_built_in, ..mapping })
     }
 
     /// Compiles files, each given as name and text.

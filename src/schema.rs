@@ -191,7 +191,7 @@ pub fn check(mapping: &Mapping, live: &LiveSchema) -> Vec<Mismatch> {
             Some(found) => {
                 table::check(&Wanted::of(table), found, &live.server, &mut mismatches);
             }
-            None => mismatches.push(missing_mapped(table)),
+            None => mismatches.push(missing_mapped(mapping, table)),
         }
     }
     match live.tables.get(dead_letter::TABLE) {
@@ -262,9 +262,14 @@ fn missing(name: &str, fix: String) -> Mismatch {
     Mismatch::refused(name, "the table does not exist (`sluicegate migrate` creates it)", fix)
 }
 
-fn missing_mapped(table: &Table) -> Mismatch {
-    let is_made_by_file = Mapping::built_in().is_ok_and(|built_in| built_in.tables.contains(table));
-    match is_made_by_file {
+/// The tables that the SQL files of the migrations make as they are mapped. A test holds that they compile.
+fn made_by_files(mapping: &Mapping) -> Vec<Table> {
+    let built_in = mapping.has_built_in.then(Mapping::built_in);
+    built_in.and_then(Result::ok).map(|built_in| built_in.tables).unwrap_or_default()
+}
+
+fn missing_mapped(mapping: &Mapping, table: &Table) -> Mismatch {
+    match made_by_files(mapping).contains(table) {
         true => missing(&table.name, MIGRATE.to_owned()),
         false => missing(&table.name, ddl::create_table(&Wanted::of(table), table)).growing(true),
     }
@@ -282,8 +287,7 @@ pub struct Growth {
 /// are mapped, in this order. None of them can lose anything.
 #[must_use]
 pub fn growth(mapping: &Mapping, live: &LiveSchema) -> Vec<Growth> {
-    // A test holds that they compile.
-    let by_files = Mapping::built_in().map(|built_in| built_in.tables).unwrap_or_default();
+    let by_files = made_by_files(mapping);
     let is_own = |mismatch: &Mismatch| {
         let mut own = mapping.tables.iter().filter(|table| !by_files.contains(table));
         own.any(|table| mismatch.is_of(&table.name) || table.living_view() == Some(&mismatch.place))

@@ -290,11 +290,6 @@ fn wrong_type(place: &Place, spec: &ColumnSpec, values: &Values) -> Option<Strin
     let needs = |what: &str| Some(format!("{place} needs {what}"));
     match place {
         Place::At(..) => None,
-        Place::EventType => {
-            let is_wide = ty.chars_max().is_none_or(|chars| chars >= EVENT_TYPE_CHARS_MAX);
-            (!ty.is_text() || !is_wide)
-                .then(|| format!("$event_type needs varchar({EVENT_TYPE_CHARS_MAX})"))
-        }
         Place::WholeData | Place::WholeMessage if *ty == ColumnType::Json => None,
         Place::WholeData | Place::WholeMessage => needs("a json column"),
         Place::Timestamp | Place::KafkaTimestamp => {
@@ -305,7 +300,7 @@ fn wrong_type(place: &Place, spec: &ColumnSpec, values: &Values) -> Option<Strin
             let is_number = matches!(ty, ColumnType::Int(_) | ColumnType::Decimal { .. });
             if is_number { None } else { needs("a column of whole numbers") }
         }
-        Place::EventId | Place::Topic => {
+        Place::EventType | Place::EventId | Place::Topic => {
             if ty.is_text() {
                 None
             } else {

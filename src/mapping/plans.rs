@@ -8,10 +8,13 @@ use super::file::{
 use super::paths::PathSet;
 use super::patterns::{ANY, Closeness, Selector};
 use super::places;
-use super::plan::{Cell, Constant, EventPlan, LinesPlan, PathNode, Role, Root, RowPlan, Source};
+use super::plan::{
+    Cell, Constant, EventPlan, LinesPlan, PathNode, Place, Role, Root, RowPlan, Source,
+};
 use super::source::KeyEntry;
 use super::specs::is_required;
 use super::table::{Changing, ColumnSpec, Table, TableId};
+use crate::decode::EVENT_TYPE_CHARS_MAX;
 use std::collections::BTreeMap;
 use toml::Spanned;
 
@@ -147,8 +150,19 @@ impl Domain<'_> {
         entries.iter().zip(specs).map(move |(entry, spec)| {
             let required = is_required(entry, is_contract);
             let cell = Cell { required, ..Cell::of(column_source(entry, event, spec)) };
-            with_values(cell, &entry.values)
+            checked_type(with_values(cell, &entry.values), spec)
         })
+    }
+}
+
+/// An event type is known to fit a column of its own length; any other looks at it like at any text.
+fn checked_type(cell: Cell, spec: &ColumnSpec) -> Cell {
+    let is_wide = spec.ty.chars_max().is_none_or(|chars| chars >= EVENT_TYPE_CHARS_MAX);
+    match cell.source {
+        Source::EventType if !is_wide || !cell.nulls.is_empty() => {
+            Cell { source: Source::Places(vec![Place::EventType]), ..cell }
+        }
+        _ => cell,
     }
 }
 

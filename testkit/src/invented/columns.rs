@@ -143,10 +143,7 @@ fn place(
     match ty {
         "json" if convert.is_none() => places.extend(["$data", "$message"]),
         "json" => {}
-        "text" | "mediumtext" | "varchar(100)" | "varchar(255)" => {
-            places.extend(["$event_type", "$topic"]);
-        }
-        _ if is_text => places.extend(["$topic", "$event_id"]),
+        _ if is_text => places.extend(["$event_type", "$topic", "$event_id"]),
         _ if is(ty, &["date"]) => places.extend(["$timestamp", "$kafka_timestamp"]),
         _ if is(ty, &["int", "bigint", "decimal(38", "decimal(65"]) && convert.is_none() => {
             places.extend(["$partition", "$offset"]);

@@ -11,6 +11,7 @@ testkit::on_both_servers!(
     what_could_lose_stays,
     rows_that_collide_are_said_at_once,
     a_table_of_before_is_taken_as_it_is,
+    one_file_of_the_contract_alone,
     what_a_change_locks_is_said_before
 );
 
@@ -163,6 +164,18 @@ async fn rows_that_collide_are_said_at_once(server: Server) {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("1062") && said.contains("ADD UNIQUE KEY `uq_visits`"), "{said}");
+    place.world.end().await;
+}
+
+/// Without the built-in mapping no SQL file makes its tables, so the mapping does.
+async fn one_file_of_the_contract_alone(server: Server) {
+    let Some(place) = Place::new(server).await else { return };
+    place.world.create_topics(&["user"], 1).await;
+    place.map(include_str!("../../../src/domains/user.toml"));
+    place.world.succeed(&["migrate"]);
+    let said = place.world.succeed(&["check"]);
+    assert!(said.contains(SCHEMA_FITS), "{said}");
+    assert_eq!(place.world.count("users").await, 0);
     place.world.end().await;
 }
 
