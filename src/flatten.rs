@@ -29,6 +29,7 @@ use crate::redact::{Secrets, mask};
 use crate::reject::Reject;
 use facts::Texts;
 use simd_json::Node;
+use std::borrow::Cow;
 use std::sync::Arc;
 use walk::Found;
 
@@ -222,6 +223,15 @@ pub fn key_of_letter(key: &[u8], plan: Option<&TopicPlan>, secrets: &Secrets) ->
     match plan {
         Some(plan) if plan.has_whole_key && !content::is_like_json(key) => key.to_vec(),
         _ => content::key_without_secrets(key, secrets),
+    }
+}
+
+/// What a dead letter keeps of a header that a mapping reads: of JSON all but its secrets.
+#[must_use]
+pub fn header_of_letter<'h>(value: &'h [u8], secrets: &Secrets) -> Cow<'h, [u8]> {
+    match content::is_like_json(value) {
+        true => Cow::Owned(content::json_without_secrets(value, secrets)),
+        false => Cow::Borrowed(value),
     }
 }
 

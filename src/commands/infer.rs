@@ -105,6 +105,7 @@ fn line(topic: &str, message: &BorrowedMessage<'_>) -> Line {
         // What is not UTF-8 is not JSON either, even if its other characters are.
         value: message.payload().map(|bytes| String::from_utf8(bytes.to_vec()).unwrap_or_default()),
         headers: message.headers().map(BorrowedHeaders::detach).unwrap_or_default(),
+        timestamp_ms: message.timestamp().to_millis(),
     }
 }
 

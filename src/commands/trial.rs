@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// What `try` is told.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Options {
-    /// Messages, one a line: {"topic": …, "key": …, "value": …, "headers": {…}}, or values alone with --topic
+    /// Messages, one a line: {"topic": …, "key": …, "value": …, "headers": {…}, "timestamp": …}, or values alone with --topic
     #[arg(long, value_name = "FILE")]
     pub file: PathBuf,
     /// The topic of a file whose lines are the values of messages and nothing else
@@ -44,6 +44,8 @@ pub(super) struct Line {
     /// `None`: a tombstone.
     pub(super) value: Option<String>,
     pub(super) headers: OwnedHeaders,
+    /// When Kafka has it from, in milliseconds since 1970; else each line is a millisecond after the one before.
+    pub(super) timestamp_ms: Option<i64>,
 }
 
 /// Loads the messages of a file into rows and prints them. Gives what differs from the expected rows.
@@ -133,6 +135,7 @@ impl Line {
             key: None,
             value: Some(value.to_owned()),
             headers: OwnedHeaders::new(),
+            timestamp_ms: None,
         }
     }
 
@@ -156,6 +159,11 @@ impl Line {
             key: text("key")?,
             value: Some(value.get().to_owned()).filter(|value| value != "null"),
             headers: headers.iter().fold(OwnedHeaders::new(), add),
+            timestamp_ms: members
+                .get("timestamp")
+                .map(|raw| serde_json::from_str(raw.get()))
+                .transpose()
+                .context("timestamp is not a number of milliseconds since 1970")?,
         })
     }
 
@@ -167,7 +175,7 @@ impl Line {
             offset,
             key: self.key.as_deref().map(str::as_bytes),
             payload: self.value.as_deref().map(str::as_bytes),
-            timestamp_ms: Some(offset),
+            timestamp_ms: self.timestamp_ms.or(Some(offset)),
             headers: Headers::Kept(&self.headers),
         }
     }

@@ -16,6 +16,7 @@ use crate::message::Message;
 use crate::redact::Secrets;
 use crate::reject::{Code, Reject};
 use simd_json::{Node, StaticNode};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Most elements of an array whose elements are events.
@@ -155,24 +156,24 @@ impl<'f> Finder<'f> {
     }
 
     /// Writes the id of the event that is `part` of the message, its element of this number (0: not one of an
-    /// array). `key` has lost its secrets.
-    pub(super) fn write_id(
+    /// array). `beside` is what `$content` takes besides the message.
+    pub(super) fn write_id<'b>(
         &self,
         (part, element): (Part, usize),
-        key: Option<&[u8]>,
+        beside: impl IntoIterator<Item = Option<Cow<'b, [u8]>>>,
         slots: &[u32],
         found: &mut Found,
         id: &mut String,
     ) -> Result<(), Reject> {
         match &self.declared.id {
             IdSource::Content => {
-                content::write_id(self.document, part, key, self.secrets, found, id);
+                content::write_id(self.document, part, beside, self.secrets, found, id);
             }
             IdSource::Position { has_topic } => {
                 let Message { partition, offset, .. } = *self.message;
                 // Writing to a String cannot fail.
                 let _ = write!(id, "{offset:020}-{partition}");
-                if element > 0 {
+                if self.declared.each.is_some() {
                     let _ = write!(id, "-{element:05}");
                 }
                 if *has_topic {

@@ -1,14 +1,17 @@
 //! A parsed message → the rows of its events, all of them or none.
 
 use super::event::{EventInput, Part};
-use super::facts::{self, Finder};
+use super::facts::{self, Finder, Texts};
 use super::locate::{InTheWay, locate};
 use super::walk::{self, ABSENT};
 use super::{Input, Loaded, Scratch};
 use crate::buffer::Batch;
 use crate::decode::{Envelope, Identity};
 use crate::mapping::{self, Declared, EventPlan, TableKind, TopicPlan};
+use crate::message::Message;
 use crate::reject::{Code, Reject};
+use std::borrow::Cow;
+use std::iter;
 
 /// Appends the rows of a message's events to `batch`, and the events to `loaded`.
 ///
@@ -26,6 +29,7 @@ pub(super) fn load(
         Reject::new(Code::TopicUnknown, format!("no mapping file covers the topic {topic}"))
     })?;
     scratch.undo.clear();
+    scratch.texts.clear();
     scratch.measured = 0;
     let mut load = Load { input, plan, scratch, loaded, batch };
     let done = match &plan.envelope {
@@ -161,17 +165,28 @@ fn identify<'p>(
         }
     };
     if !event_plan.rows.is_empty() || event_plan.is_unknown {
-        let kept;
-        let key = match input.message.key {
-            Some(key) if declared.id.is_content() => {
-                kept = super::key_of_letter(key, Some(plan), &plan.secrets);
-                Some(kept.as_slice())
-            }
-            _ => None,
-        };
-        finder.write_id((part, element), key, facts, found, &mut texts.id)?;
+        let Texts { event_type, id, .. } = texts;
+        let beside = beside_content(input.message, plan, event_type);
+        finder.write_id((part, element), beside, facts, found, id)?;
     }
     Ok(event_plan)
+}
+
+/// What makes an event the same besides its text: its key, its type, and the headers that the mapping reads, less
+/// their secrets.
+fn beside_content<'m>(
+    message: &'m Message<'_>,
+    plan: &'m TopicPlan,
+    event_type: &'m str,
+) -> impl Iterator<Item = Option<Cow<'m, [u8]>>> {
+    let key = iter::once_with(|| {
+        let key = message.key?;
+        Some(Cow::Owned(super::key_of_letter(key, Some(plan), &plan.secrets)))
+    });
+    let header =
+        |name: &String| Some(super::header_of_letter(message.header(name)?, &plan.secrets));
+    let event_type = Some(Cow::Borrowed(event_type.as_bytes()));
+    key.chain([event_type]).chain(plan.headers.iter().map(header))
 }
 
 fn finder<'f>(

@@ -202,3 +202,76 @@ fn an_id_of_the_content_knows_the_key() {
     assert_ne!(ids("Zürich", r#"{"at": 1}"#), ids("Ätkich", r#"{"at": 1}"#));
     assert_ne!(ids("a b", r#"{"at": 1}"#), ids("c d", r#"{"at": 1}"#));
 }
+
+/// The ids in the first table of a mapping with these facts.
+fn ids_of(envelope: &str, messages: &[Message<'_>]) -> Vec<String> {
+    let file = format!(
+        "topics = ['x', '00001-x']\n[envelope]\ntime = '$kafka_timestamp'\nkey = '$key'\ndata = '$message'\n{envelope}\n\
+         [[log]]\ntable = 'l'\nkey = {{ name = 'k', from = '$topic' }}\nevents = ['*']\ncolumns = []\n"
+    );
+    let mapping = Arc::new(Mapping::compile([("t.toml", file.as_str())]).unwrap());
+    let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
+    let mut batch = Batch::new(&mapping);
+    for message in messages {
+        let message = Message { timestamp_ms: Some(0), ..*message };
+        flattener.load(&message, message.topic, &mut batch).unwrap();
+    }
+    let rows = batch.rows(0);
+    let id = mapping.tables[0].event_id();
+    (0..rows.len()).map(|row| rows.column(id).text(row).unwrap().to_owned()).collect()
+}
+
+/// What a header makes of a message is part of what it says; a secret in it is not.
+#[test]
+fn content_is_also_what_stands_beside_the_message() {
+    use rdkafka::message::{Header, OwnedHeaders};
+    let envelope = "type = '$header.Kind'\nid = '$content'";
+    let headers =
+        |kind: &str| OwnedHeaders::new().insert(Header { key: "Kind", value: Some(kind) });
+    let kinds = ["made", "gone", "made", r#" {"a":1,"token":"x"}"#, r#" {"a":1,"token":"y"}"#];
+    let kinds = kinds.map(headers);
+    let message = |headers| Message {
+        headers: crate::message::Headers::Kept(headers),
+        ..Message::bare("x", br#"{"a": 1}"#)
+    };
+    let found = ids_of(envelope, &kinds.each_ref().map(message));
+    assert_ne!(found[0], found[1]);
+    assert_eq!(found[0], found[2]);
+}
+
+#[test]
+fn no_two_places_have_one_id() {
+    let envelope = "type = { value = 'a' }\nid = '$position'\neach = '$message'";
+    let messages = [Message::bare("x", br#"[{"a": 1}]"#), Message::bare("00001-x", br#"{"a": 2}"#)];
+    let found = ids_of(envelope, &messages);
+    assert_eq!(found, ["00000000000000000000-0-00001-x", "00000000000000000000-0-00000-00001-x"]);
+}
+
+/// A letter never names the event of another message.
+#[test]
+fn a_message_without_events_has_no_identity() {
+    let file = "topic = 't'\n[envelope]\ntype = 'type'\nid = 'id'\ntime = '$kafka_timestamp'\nkey = 'id'\n\
+        data = '$message'\neach = 'events'\n[[log]]\ntable = 'l'\nkey = 'k'\nevents = ['*']\ncolumns = []\n";
+    let mapping = Arc::new(Mapping::compile([("t.toml", file)]).unwrap());
+    let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MYSQL);
+    let mut batch = Batch::new(&mapping);
+    let mut load = |value: &str| {
+        let message = Message { timestamp_ms: Some(0), ..Message::bare("t", value.as_bytes()) };
+        flattener
+            .load(&message, "t", &mut batch)
+            .map(<[Loaded]>::len)
+            .map_err(|faulty| faulty.identity)
+    };
+    assert_eq!(load(r#"{"events": [{"type": "a", "id": "i"}]}"#).ok(), Some(1));
+    let identity = load(r#"{"other": 1}"#).unwrap_err();
+    assert_eq!((identity.event_type, identity.event_id), (None, None));
+}
+
+#[test]
+fn a_json_key_may_begin_with_a_blank() {
+    let secrets = crate::redact::Secrets::default();
+    let kept = key_of_letter(br#" {"id":1,"password":"p"}"#, None, &secrets);
+    assert_eq!(kept.trim_ascii(), br#"{"id":1}"#);
+    let header = header_of_letter(br#"{"id":1,"password":"p"}"#, &secrets);
+    assert_eq!(&*header, br#"{"id":1}"#);
+}

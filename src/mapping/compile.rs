@@ -137,6 +137,7 @@ impl Domain<'_> {
         let entities: Vec<EntityTables> =
             file.entities.iter().map(|entry| self.entity_table(entry)).collect();
         coverage::check_lines(file, &mut self.report);
+        coverage::check_sources(file, &mut self.report);
         envelope::check(&mut self);
         for topic in &file.topics {
             let plan = self.topic_plan(topic.get_ref(), &entities, logs);

@@ -4,7 +4,7 @@ use super::columns::{Rules, check_pattern};
 use super::file::{DomainFile, EntityEntry, LinesEntry};
 use super::paths::canonical;
 use super::patterns::{ANY, Selector};
-use super::plans::{created_by, selectors};
+use super::plans::{created_by, events_of_column, selectors};
 use super::report::Report;
 use toml::Spanned;
 
@@ -12,19 +12,13 @@ use toml::Spanned;
 pub(super) fn check(file: &DomainFile, report: &mut Report<'_>, rules: Rules<'_>) {
     let logs_any = file.log.iter().flat_map(|log| &log.events).any(is_any);
     for event in &file.ignore {
-        match (is_any(event), user_of(file, event.get_ref())) {
-            (true, _) if logs_any => {
-                report.fault(
-                    event,
-                    "is ignored, but a log table takes \"*\" as well; remove one of the two",
-                );
-            }
-            (true, _) => {}
-            (false, Some(user)) => {
+        match user_of(file, event.get_ref()) {
+            Some(user) => {
                 let problem = format!("is ignored, but {user} takes it; remove one of the two");
                 report.fault(event, &problem);
             }
-            (false, None) => check_pattern(report, event, rules),
+            None if is_any(event) => {}
+            None => check_pattern(report, event, rules),
         }
     }
     // With an envelope of its own, an event of another type becomes a dead letter.
@@ -59,6 +53,34 @@ pub(super) fn check_lines(file: &DomainFile, report: &mut Report<'_>) {
             );
             report.fault(&entry.each, &problem);
         }
+    }
+}
+
+/// Checks that what a column takes for an event type alone is of one that its table takes.
+pub(super) fn check_sources(file: &DomainFile, report: &mut Report<'_>) {
+    for entity in &file.entities {
+        for event in entity.columns.iter().flat_map(events_of_column) {
+            let is_taken = created_by(entity, Selector::of(event.get_ref())).is_some();
+            check_source(report, event, is_taken, &entity.table);
+        }
+    }
+    for log in &file.log {
+        for event in log.columns.iter().flat_map(events_of_column) {
+            let is_taken = Selector::of(event.get_ref()).best(&log.events).is_some();
+            check_source(report, event, is_taken, &log.table);
+        }
+    }
+}
+
+fn check_source(
+    report: &mut Report<'_>,
+    event: &Spanned<String>,
+    is_taken: bool,
+    table: &Spanned<String>,
+) {
+    if !is_taken {
+        let problem = format!("is no event type that {} takes", table.get_ref());
+        report.fault(event, &problem);
     }
 }
 

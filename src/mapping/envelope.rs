@@ -80,7 +80,8 @@ fn check_id(report: &mut Report<'_>, secrets: &Secrets, envelope: &EnvelopeEntry
     if is_name(id, CONTENT) || is_name(id, POSITION) {
         return;
     }
-    check_source(report, secrets, id, is_text, "a text or a whole number");
+    let is_id = |place: &Place| is_text(place) && *place != Place::Topic;
+    check_source(report, secrets, id, is_id, "a text or a whole number of the event's own");
     check_text(report, id);
     if !id.join.is_empty() {
         report.fault(&id.at, "cannot be joined; name one field");

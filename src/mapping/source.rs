@@ -2,7 +2,7 @@
 
 use super::envelope::IDS;
 use super::file::{Values, paths};
-use super::tree::{Keys, scalar, text, wrong_type};
+use super::tree::{Keys, text, wrong_type};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -152,8 +152,16 @@ impl KeyEntry {
 /// One string, or a list of them; empty if missing.
 pub(super) fn one_or_more(keys: &mut Keys<'_, '_, '_>, name: &'static str) -> Vec<Spanned<String>> {
     match keys.get(name) {
+        Some(value) if value.get_ref().as_array().is_some_and(|list| list.is_empty()) => {
+            keys.report.fault_at(
+                value.span().start,
+                name,
+                "is empty; name at least one event type",
+            );
+            Vec::new()
+        }
         Some(value) if value.get_ref().is_array() => keys.texts(name),
-        Some(value) => scalar(value, name, keys.report).into_iter().collect(),
+        Some(value) => text(value, name, keys.report).into_iter().collect(),
         None => Vec::new(),
     }
 }

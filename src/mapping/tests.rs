@@ -160,10 +160,7 @@ fn every_event_type_goes_somewhere() {
     check(&ignoring("'a.ping'", &with_log("")), &[]);
     check(&ignoring("'*', 'a.ping'", &format!("{file}{ENTITY}")), &[]);
     // What is ignored goes nowhere else.
-    check(
-        &ignoring("'*'", &with_log("")),
-        &["x.toml:1: *: is ignored, but a log table takes \"*\" as well"],
-    );
+    check(&ignoring("'*'", &with_log("")), &["x.toml:1: *: is ignored, but"]);
     check(
         &ignoring(
             "'a.made', 'a.b', 'a.c', 'b.c', 'a.C'",

@@ -289,6 +289,13 @@ pub(super) fn wider(ty: &ColumnType, live: &LiveColumn, others: i64) -> Option<S
     let data_type = live.data_type.as_str();
     match ty {
         ColumnType::Enum(values) if data_type == "enum" => {
+            let lower = live.column_type.to_ascii_lowercase();
+            let is_alike =
+                |value: &String| lower.contains(&format!("'{}'", value.to_ascii_lowercase()));
+            // To most collations two words that differ in case are one.
+            if missing_values(values, live).any(is_alike) {
+                return None;
+            }
             let missing = missing_values(values, live).map(|value| format!(",'{value}'"));
             let missing: String = missing.collect();
             Some(format!("{}{missing})", live.column_type.strip_suffix(')')?))

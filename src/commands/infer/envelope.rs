@@ -277,6 +277,10 @@ impl<'s> Look<'s> {
     }
 
     fn time(&self, data: &[Keys], is_flat: bool, with_tombstones: bool) -> (Fact, Option<Keys>) {
+        // Two clocks would disagree about what came last.
+        if with_tombstones {
+            return (Fact::new("\"$kafka_timestamp\"", "a tombstone has no other"), None);
+        }
         let events = self.events();
         let order: Vec<&str> = match is_flat {
             true => ROW_TIMES.into_iter().chain(EVENT_TIMES).collect(),
@@ -312,7 +316,7 @@ impl<'s> Look<'s> {
             }
             sourced(&paths, guess.convert.map(crate::mapping::Convert::as_str))
         };
-        let or_kafka = best.0 || with_tombstones;
+        let or_kafka = best.0;
         let equals: Vec<_> = found.iter().filter(|(rank, ..)| rank == best).collect();
         if equals.len() > 1 {
             let choices =

@@ -120,7 +120,10 @@ impl Collector {
     ) {
         if self.secrets.contains(&name) {
             self.dropped.insert(name);
-        } else if self.secrets.are_named_in(&name) && value.get().starts_with('"') {
+        } else if self.secrets.are_named_in(&name)
+            && value.get().starts_with('"')
+            && !looks_like_data(&name)
+        {
             self.doubtful.insert(name);
         } else if depth < DEPTH_MAX
             && let Some(member) = seen.member_for(&name)
@@ -278,6 +281,7 @@ fn looks_like_data(key: &str) -> bool {
         || key.chars().count() > NAME_CHARS_MAX
         || key.chars().any(char::is_control)
         || key.contains('"')
+        || key.contains(' ')
         || key.find('@').is_some_and(|at| at > 0)
         || digits > 0 && letters == 0
         || key.len() >= IDENTIFIER_CHARS && digits >= 4 && digits * 4 >= key.len()

@@ -17,6 +17,7 @@ fn line(key: Option<&str>, value: Option<String>) -> Line {
         key: key.map(str::to_owned),
         value,
         headers: OwnedHeaders::new(),
+        timestamp_ms: None,
     }
 }
 

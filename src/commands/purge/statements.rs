@@ -5,7 +5,7 @@
 //! living or came back to life, and no lock lasts on another row. `SKIP LOCKED`: a row that an instance is
 //! writing is left for the next time, so a purge waits for no entity's row while it holds others.
 
-use super::target::{Target, Walked};
+use super::target::{Lines, Target, Walked};
 use crate::datetime;
 use crate::literal::push_text;
 use crate::mapping::{Storage, Table};
@@ -53,18 +53,18 @@ impl Target<'_> {
     }
 
     /// Of locked entities.
-    pub(super) fn remove_lines(&self, lines: &Table, keys: &[String]) -> String {
-        let (name, key) = (&lines.name, self.key());
+    pub(super) fn remove_lines(&self, lines: &Lines<'_>, keys: &[String]) -> String {
+        let (name, index, key) = (&lines.table.name, &lines.key_name, self.key());
         format!(
-            "DELETE line FROM `{name}` AS line FORCE INDEX FOR JOIN (`uq_{name}`) WHERE line.`{key}` IN ({})",
+            "DELETE line FROM `{name}` AS line FORCE INDEX FOR JOIN (`{index}`) WHERE line.`{key}` IN ({})",
             self.list(keys)
         )
     }
 
-    pub(super) fn count_lines(&self, lines: &Table, keys: &[String]) -> String {
-        let (name, key) = (&lines.name, self.key());
+    pub(super) fn count_lines(&self, lines: &Lines<'_>, keys: &[String]) -> String {
+        let (name, index, key) = (&lines.table.name, &lines.key_name, self.key());
         format!(
-            "SELECT COUNT(*) FROM `{name}` AS line FORCE INDEX (`uq_{name}`) WHERE line.`{key}` IN ({})",
+            "SELECT COUNT(*) FROM `{name}` AS line FORCE INDEX (`{index}`) WHERE line.`{key}` IN ({})",
             self.list(keys)
         )
     }

@@ -7,13 +7,20 @@ use crate::mapping::{Mapping, Storage, Table, TableId};
 use crate::schema::{self, LiveSchema};
 use anyhow::bail;
 
+/// A table of lines.
+#[derive(Debug, Clone)]
+pub(super) struct Lines<'m> {
+    pub(super) table: &'m Table,
+    pub(super) key_name: String,
+}
+
 /// An entity's table whose rows may be deleted.
 #[derive(Debug, Clone)]
 pub(super) struct Target<'m> {
     pub(super) table: TableId,
     pub(super) owner: &'m Table,
     /// The tables of its lines.
-    pub(super) lines: Vec<&'m Table>,
+    pub(super) lines: Vec<Lines<'m>>,
     /// The name of the unique key over the entity's key.
     pub(super) key_name: String,
     /// In the order of this column the table is read: its AUTO_INCREMENT, along which the rows lie, or else
@@ -62,7 +69,12 @@ fn of_table<'m>(
         mismatch.is_of(&owner.name) || lines_of.iter().any(|table| mismatch.is_of(&table.name))
     });
     let key_name = schema::key_name(owner, live);
-    let (Some(key_name), []) = (key_name, refused.as_slice()) else {
+    let of_lines = lines_of.iter().map(|&table| {
+        let key_name = schema::key_name(table, live)?;
+        Some(Lines { table, key_name })
+    });
+    let of_lines: Option<Vec<Lines<'_>>> = of_lines.collect();
+    let (Some(key_name), Some(of_lines), []) = (key_name, of_lines, refused.as_slice()) else {
         bail!("the schema does not fit the mapping:\n{}", lines(&refused));
     };
     let key = &owner.columns[Table::KEY];
@@ -71,5 +83,5 @@ fn of_table<'m>(
         Some(ids) => Walked { column: ids.column.clone(), is_text: false },
         None => Walked { column: key.name.clone(), is_text: key.storage == Storage::Text },
     };
-    Ok(Target { table, owner, lines: lines_of, key_name, walk, before })
+    Ok(Target { table, owner, lines: of_lines, key_name, walk, before })
 }

@@ -32,7 +32,36 @@ fn the_choice_of_an_id_is_explained() {
         assert!(faults.unwrap_err()[0].problem.contains(choice), "{choice}");
     }
     check_envelope("id = 'id'", "id = { value = '1' }", &["is the same for every event"]);
-    check_envelope("id = 'id'", "id = '$offset'", &["is not a text or a whole number"]);
+    for same in ["$offset", "$topic"] {
+        check_envelope(
+            "id = 'id'",
+            &format!("id = '{same}'"),
+            &["is not a text or a whole number"],
+        );
+    }
+}
+
+#[test]
+fn what_would_never_count_is_a_fault() {
+    let entity = |created_by: &str, columns: &str| {
+        format!("[entity]\ntable = 'e'\ncreated_by = {created_by}\ncolumns = [{columns}]")
+    };
+    let ignoring = |tables: String| format!("ignore = ['*']\n{}", file(ENVELOPE, &tables));
+    check(&ignoring(entity("['*']", "")), &["*: is ignored, but e takes it"]);
+    check(&ignoring(entity("['a']", "")), &[]);
+    check(&file(ENVELOPE, &entity("[]", "")), &["created_by: is empty"]);
+    let column = |event: &str| {
+        format!("{{ name = 'c', type = 'text', from = 'c', from_on = {{ '{event}' = 'd' }} }}")
+    };
+    check(&file(ENVELOPE, &entity("['a']", &column("a"))), &[]);
+    check(&file(ENVELOPE, &entity("'a.*'", &column("a.b"))), &[]);
+    check(&file(ENVELOPE, &entity("['a']", &column("b"))), &["b: is no event type that e takes"]);
+    let log = |events: &str, event: &str| {
+        let column = column(event);
+        format!("[[log]]\ntable = 'l'\nevents = ['{events}']\ncolumns = [{column}]")
+    };
+    check(&file(ENVELOPE, &log("*", "b")), &[]);
+    check(&file(ENVELOPE, &log("a", "b")), &["b: is no event type that l takes"]);
 }
 
 #[test]

@@ -27,6 +27,10 @@ impl ConsumeLoop {
         }
         // Nothing may be assigned to us for long: what the group has seen of its topics is noted all the same.
         self.inquire(Purpose::Members, Vec::new());
+        // Who leaves while joining stays a member until its session ends.
+        if self.setup.until_end && self.pump.pending().is_empty() {
+            return Ok(());
+        }
         let topics: Vec<&str> = self.topics.iter().map(String::as_str).collect();
         let group = &self.setup.config.kafka.group_id;
         info!(topics = topics.join(","), group, "joining the group");

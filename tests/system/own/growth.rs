@@ -12,6 +12,7 @@ testkit::on_both_servers!(
     rows_that_collide_are_said_at_once,
     a_table_of_before_is_taken_as_it_is,
     one_file_of_the_contract_alone,
+    words_that_differ_in_case_stay,
     what_a_change_locks_is_said_before
 );
 
@@ -164,6 +165,19 @@ async fn rows_that_collide_are_said_at_once(server: Server) {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("1062") && said.contains("ADD UNIQUE KEY `uq_visits`"), "{said}");
+    place.world.end().await;
+}
+
+/// To the server `X` and `x` are one word.
+async fn words_that_differ_in_case_stay(server: Server) {
+    let Some(place) = Place::new(server).await else { return };
+    let name = "{ name = 'name', type = 'varchar(5)', from = 'name' }";
+    place.map(&visits(name, "{ name = 'mood', type = 'enum(X)', from = 'mood' }"));
+    place.world.succeed(&["migrate"]);
+    place.map(&visits(name, "{ name = 'mood', type = 'enum(x)', from = 'mood' }"));
+    assert_eq!(place.world.succeed(&["migrate", "--dry-run"]), "");
+    let check = said(&place.world.execute(&["check"]));
+    assert!(check.contains("visits.mood") && check.contains("mood_before"), "{check}");
     place.world.end().await;
 }
 

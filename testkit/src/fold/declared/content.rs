@@ -1,24 +1,46 @@
-//! `$content`: the first 128 bits of SHA-256 over the key and the message without its secrets.
+//! `$content`: the first 128 bits of SHA-256 over the key, the event type, the headers that the file reads (in the
+//! order of their names), and the message, all without their secrets.
 //!
-//! Before the key comes its length, as eight bytes, the least first; without a key, eight bytes 255.
+//! Before each but the message comes its length, as eight bytes, the least first; eight bytes 255 if it is missing.
 
 use super::Message;
 use super::file::File;
 use super::json::{Json, SECRETS};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// The id of a message, or of an element of it.
-pub fn id(message: &Message, whole: &Json, file: &File) -> String {
-    let key = message.kept_key(file);
-    let length = key.as_ref().map_or(u64::MAX, |key| key.len() as u64);
-    let bytes = [&length.to_le_bytes(), key.as_deref().unwrap_or_default(), whole.kept.as_bytes()];
-    Sha256::digest(bytes.concat())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+pub fn id(message: &Message, event_type: &str, whole: &Json, file: &File) -> String {
+    let mut bytes = Vec::new();
+    let mut add = |value: Option<&[u8]>| {
+        bytes.extend(value.map_or(u64::MAX, |value| value.len() as u64).to_le_bytes());
+        bytes.extend(value.unwrap_or_default());
+    };
+    add(message.kept_key(file).as_deref());
+    add(Some(event_type.as_bytes()));
+    let names: BTreeSet<&str> =
+        file.places().filter_map(|place| place.strip_prefix("$header.")).collect();
+    for name in names {
+        let last = message.headers.iter().rev().find(|(known, _)| known == name);
+        add(last.map(|(_, value)| kept_header(value, file)).as_deref());
+    }
+    bytes.extend(whole.kept.as_bytes());
+    Sha256::digest(bytes)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_like_json(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+fn kept_header(value: &[u8], file: &File) -> Vec<u8> {
+    let json = Json::parse(value, &file.redact).filter(|_| is_like_json(value));
+    json.map_or(value.to_vec(), |json| json.kept.into_bytes())
 }
 
 /// What is kept of a key: of JSON all but its secrets; of a text all, if a table takes it anyway; else only
 /// what looks like an id, and stars for all other bytes.
 pub fn kept_key(key: &[u8], file: &File) -> Vec<u8> {
-    let is_json = matches!(key.first(), Some(b'{' | b'['));
+    let is_json = is_like_json(key);
     if let Some(json) = Json::parse(key, &file.redact).filter(|_| is_json) {
         return json.kept.into_bytes();
     }

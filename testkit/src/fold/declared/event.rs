@@ -74,7 +74,7 @@ impl<'m> Event<'m> {
         if route.is_empty() {
             faults.insert("event_type_unknown");
         }
-        let id = keep(self.id(), &mut faults);
+        let id = keep(self.id(&event_type), &mut faults);
         let time = keep(self.time(), &mut faults);
         let Some(data) = keep(self.data(), &mut faults) else { return Err(faults) };
         if route.is_empty() {

@@ -25,16 +25,16 @@ impl<'m> Event<'m> {
         if (1..=100).contains(&text.chars().count()) { Ok(text) } else { Err("event_type_invalid") }
     }
 
-    pub(super) fn id(&self) -> Result<String, Fault> {
+    pub(super) fn id(&self, event_type: &str) -> Result<String, Fault> {
         let source = &self.file.envelope.id;
         let Message { offset, partition, topic, .. } = self.message;
         if source.is("$content") {
-            return Ok(super::content::id(self.message, self.whole, self.file));
+            return Ok(super::content::id(self.message, event_type, self.whole, self.file));
         }
         if source.is("$position") {
-            let element = match self.element {
-                0 => String::new(),
-                element => format!("-{element:05}"),
+            let element = match &self.file.envelope.each {
+                None => String::new(),
+                Some(_) => format!("-{:05}", self.element),
             };
             let topic =
                 if self.file.topics.len() > 1 { format!("-{topic}") } else { String::new() };
