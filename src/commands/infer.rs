@@ -56,7 +56,7 @@ pub fn execute(config: &Config, options: &Options) -> anyhow::Result<()> {
     let _ = match open {
         0 => writeln!(
             std::io::stderr(),
-            "nothing is open; read it nevertheless, then `sluicegate try`"
+            "no TODO is left; read it all the same, then `sluicegate try`"
         ),
         open => writeln!(
             std::io::stderr(),

@@ -4,6 +4,7 @@
 
 mod paths;
 mod rows;
+mod types;
 
 use super::output::say;
 use crate::buffer::Batch;
@@ -59,8 +60,12 @@ pub fn execute(config: &Config, options: &Options) -> anyhow::Result<Vec<String>
     let mut flattener = Flattener::new(Arc::clone(&mapping), JsonLimits::MARIADB);
     let mut batch = Batch::new(&mapping);
     let mut letters = Vec::new();
+    let mut types = types::Types::default();
     for (line, offset) in lines.iter().zip(0_i64..) {
         let message = line.message(offset);
+        for identity in flattener.identities(&message, &line.topic) {
+            identity.event_type.into_iter().for_each(|ty| types.note(&line.topic, ty));
+        }
         let loaded = flattener.load(&message, &line.topic, &mut batch);
         if let Err(faulty) = loaded {
             let crate::flatten::Faulty { reject, identity, .. } = *faulty;
@@ -83,7 +88,7 @@ pub fn execute(config: &Config, options: &Options) -> anyhow::Result<Vec<String>
             say(&json!({ "table": table, "row": row }).to_string())?;
         }
     }
-    tell_of_paths(&mapping, &lines);
+    tell(&mapping, &lines, &tables, &types);
     let mut differences = Vec::new();
     if let Some(path) = &options.expect {
         let expected = serde_json::from_str(&text(path)?);
@@ -99,11 +104,38 @@ pub fn execute(config: &Config, options: &Options) -> anyhow::Result<Vec<String>
     Ok(differences)
 }
 
-fn tell_of_paths(mapping: &Mapping, lines: &[Line]) {
+/// Says on standard error what came of the messages, and what the mapping names in vain.
+fn tell(
+    mapping: &Mapping,
+    lines: &[Line],
+    tables: &BTreeMap<String, Vec<rows::Row>>,
+    types: &types::Types,
+) {
     let mut out = std::io::stderr();
-    for missing in paths::missing(mapping, lines) {
+    let _ = writeln!(out, "{}", summary(lines.len(), tables));
+    let is_mapped = |line: &Line| mapping.topics.contains_key(&line.topic);
+    if let Some(line) = lines.iter().find(|line| !is_mapped(line)) {
+        let (topic, topics) = (&line.topic, mapping.topic_names().join(", "));
+        let _ = writeln!(
+            out,
+            "no mapping file covers the topic {topic}; those of mapping.directory and mapping.built_in cover {topics}"
+        );
+    }
+    for missing in types.missing(mapping).into_iter().chain(paths::missing(mapping, lines)) {
         let _ = writeln!(out, "{missing}");
     }
+}
+
+/// How many rows came of how many messages.
+fn summary(messages: usize, tables: &BTreeMap<String, Vec<rows::Row>>) -> String {
+    let counted = tables.iter().map(|(table, rows)| format!("{table} {}", rows.len()));
+    let counted: Vec<String> = counted.collect();
+    let rows = if counted.is_empty() { "none".to_owned() } else { counted.join(", ") };
+    let messages = match messages {
+        1 => "1 message".to_owned(),
+        more => format!("{more} messages"),
+    };
+    format!("{messages}; rows: {rows}")
 }
 
 fn text(path: &Path) -> anyhow::Result<String> {

@@ -1,5 +1,6 @@
 //! Names of topics, tables and columns that Kafka, the server and the statements accept.
 
+use super::Mapping;
 use super::report::Report;
 use super::table::{ColumnSpec, Table, TableId};
 use crate::decode::EVENT_TYPE_CHARS_MAX;
@@ -98,7 +99,12 @@ pub(super) fn check_view(
 fn check_free(report: &mut Report<'_>, name: &Spanned<String>, tables: &[Table]) {
     let is_it = |other: &&str| other.eq_ignore_ascii_case(name.get_ref());
     if let Some(other) = tables.iter().map(|table| table.name.as_str()).find(is_it) {
-        report.fault(name, &format!("another table already has this name: {other}"));
+        let is_built_in = Mapping::built_in().is_ok_and(|built_in| built_in.table(other).is_some());
+        let hint = match is_built_in {
+            true => "; if that is a built-in one, `mapping.built_in = false` leaves those out",
+            false => "",
+        };
+        report.fault(name, &format!("another table already has this name: {other}{hint}"));
     }
     if let Some(other) = tables.iter().filter_map(Table::living_view).find(is_it) {
         report.fault(name, &format!("a view of living rows already has this name: {other}"));

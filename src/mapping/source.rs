@@ -56,8 +56,19 @@ impl EnvelopeEntry {
             keys.missing("data");
         }
         let data = keys.get("data").map(|value| paths(value, "data", keys.report));
-        let (event_type, id, time) = (event_type?, id?, time?);
-        Some(Self { each, event_type, id, time, key, data: data? })
+        // What is missing has been said; the rest of the file is checked all the same.
+        let any = |text: &str| vec![Spanned::new(0..0, text.to_owned())];
+        let or = |source: Option<SourceEntry>, place| {
+            source.unwrap_or_else(|| SourceEntry::stand_in(any(place)))
+        };
+        Some(Self {
+            each,
+            event_type: or(event_type, "$topic"),
+            id: or(id, "$content"),
+            time: or(time, "$kafka_timestamp"),
+            key,
+            data: data.unwrap_or_else(|| any("$message")),
+        })
     }
 }
 
@@ -83,6 +94,12 @@ impl SourceEntry {
             });
         }
         keys.one(name, "a source", |keys| Some(Self::of_table(keys, at.clone())))
+    }
+
+    /// Stands for a source that is missing.
+    fn stand_in(from: Vec<Spanned<String>>) -> Self {
+        let at = Spanned::new(0..0, String::new());
+        Self { at, from, values: Values::default(), value: None, join: Vec::new() }
     }
 
     fn of_table(keys: &mut Keys<'_, '_, '_>, at: Spanned<String>) -> Self {

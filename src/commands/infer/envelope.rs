@@ -77,6 +77,9 @@ pub(super) struct Fact {
 }
 
 /// What each event becomes.
+/// When Kafka has a message from.
+const KAFKA_TIME: &str = "\"$kafka_timestamp\"";
+
 #[derive(Debug)]
 pub(super) enum Rows {
     /// A row of a log.
@@ -136,11 +139,11 @@ impl<'s> Look<'s> {
         let has_kinds = !kind.toml.starts_with('{');
         // A compacted topic: the newest value of each key.
         let is_table = self.sample.tombstones > 0 && !has_kinds && self.is_keyed();
+        let (time, time_keys) = self.time(&data, is_flat, is_table);
         let (id, id_keys) = match is_table {
             true => (Fact::new("\"$position\"", "of two with one time, the later counts"), None),
-            false => self.id(is_flat),
+            false => self.id(is_flat, time.toml == KAFKA_TIME),
         };
-        let (time, time_keys) = self.time(&data, is_flat, is_table);
         let key = key::find(self, &data, is_table, (id_keys.as_ref(), kind_keys.as_ref()));
         let used = [kind_keys, id_keys, time_keys, key.keys.clone()];
         let (rows, ignore): (_, &[&str]) = match (is_table, self.sample.tombstones) {
@@ -233,7 +236,7 @@ impl<'s> Look<'s> {
         (Fact::new(toml, "no field names the type, so all events are of one"), None)
     }
 
-    fn id(&self, is_flat: bool) -> (Fact, Option<Keys>) {
+    fn id(&self, is_flat: bool, is_kafka_time: bool) -> (Fact, Option<Keys>) {
         let is_id = |seen: &Seen| seen.is_name() && seen.distinct() >= self.sample.different;
         let all = |seen: &Seen| seen.values() == self.events() && is_id(seen);
         let named = |names: &[&str]| {
@@ -261,6 +264,12 @@ impl<'s> Look<'s> {
             let toml = words::quoted(&format!("$header.{name}"));
             return (Fact::new(toml, "in all messages, and never twice"), None);
         }
+        if is_kafka_time && maybe.is_none() {
+            // Sent twice, a message has two such times, so it is two events whatever its id is.
+            let note =
+                "a message that is sent twice is two events, since it has no time of its own";
+            return (Fact::new("\"$position\"", note), None);
+        }
         let own = maybe.map(|(keys, seen)| {
             format!(", or {} if that is the id of the event", source(&[keys], &[seen]))
         });
@@ -279,7 +288,7 @@ impl<'s> Look<'s> {
     fn time(&self, data: &[Keys], is_flat: bool, with_tombstones: bool) -> (Fact, Option<Keys>) {
         // Two clocks would disagree about what came last.
         if with_tombstones {
-            return (Fact::new("\"$kafka_timestamp\"", "a tombstone has no other"), None);
+            return (Fact::new(KAFKA_TIME, "a tombstone has no other"), None);
         }
         let events = self.events();
         let order: Vec<&str> = match is_flat {
@@ -305,14 +314,14 @@ impl<'s> Look<'s> {
             .collect();
         found.sort_by_key(|(rank, ..)| *rank);
         let Some((best, candidate, guess)) = found.first() else {
-            return self.time_of_header().unwrap_or_else(|| {
-                (Fact::new("\"$kafka_timestamp\"", "no field has a time"), None)
-            });
+            return self
+                .time_of_header()
+                .unwrap_or_else(|| (Fact::new(KAFKA_TIME, "no field has a time"), None));
         };
         let as_toml = |candidate: &Candidate<'_>, guess: &guess::Guess, or_kafka: bool| {
             let mut paths = vec![words::quoted(&words::path(&candidate.keys))];
             if or_kafka {
-                paths.push("\"$kafka_timestamp\"".to_owned());
+                paths.push(KAFKA_TIME.to_owned());
             }
             sourced(&paths, guess.convert.map(crate::mapping::Convert::as_str))
         };
@@ -321,7 +330,7 @@ impl<'s> Look<'s> {
         if equals.len() > 1 {
             let choices =
                 equals.iter().map(|(_, candidate, guess)| as_toml(candidate, guess, or_kafka));
-            let kafka = "\"$kafka_timestamp\"".to_owned();
+            let kafka = KAFKA_TIME.to_owned();
             let choices: Vec<String> = choices.chain([kafka]).collect();
             return (Fact::new(words::todo(&choices.join(", or ")), ""), None);
         }

@@ -105,9 +105,9 @@ fn with(marker: &str, extra: &str) -> String {
 /// The markers, whether they stand in an inline table, and the part of the schema that is about them.
 const PARTS: [(&str, bool, &str); 11] = [
     ("file", false, ""),
-    ("key", true, "/definitions/key/oneOf/1"),
+    ("key", true, "/definitions/keyTable"),
     ("envelope", false, "/definitions/envelope"),
-    ("source", true, "/definitions/source/oneOf/1"),
+    ("source", true, "/definitions/sourceTable"),
     ("entity", false, "/definitions/entity"),
     ("column", true, "/definitions/valueColumn"),
     ("deleted", true, "/definitions/deleted"),
@@ -139,7 +139,7 @@ fn it_has_the_keys_that_are_read_and_no_others() {
         let known: BTreeSet<String> = known.split(", ").map(str::to_owned).collect();
         assert_eq!(properties(&schema, part), known, "{marker}");
     }
-    let parts = schema.to_string().matches("\"properties\":").count();
+    let parts = schema.to_string().matches("\"additionalProperties\":false").count();
     assert_eq!(parts, PARTS.len(), "every part of the schema is compared");
 }
 
@@ -161,6 +161,23 @@ fn it_has_the_types_and_conversions_that_are_read() {
     }
 }
 
+/// An editor marks what is wrong, not all that is around it.
+#[test]
+fn it_says_where_a_fault_is() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for (marker, extra, place) in [
+        ("column", ", nam = 1", "/entity/0/columns/0"),
+        ("entity", "creatd_by = 1", "/entity/0"),
+        ("source", ", form = 1", "/envelope/type"),
+        ("key", ", tpye = 1", "/key"),
+        ("file", "topik = 1", ""),
+    ] {
+        let found = faults(&validator, &with(marker, extra));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].starts_with(&format!("{place}: ")), "{found:#?}");
+    }
+}
+
 #[test]
 fn it_refuses_what_the_compiler_refuses_for_its_shape() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
@@ -173,6 +190,8 @@ fn it_refuses_what_the_compiler_refuses_for_its_shape() {
         ("key", ", type = \"json\""),
         ("change", ", value = 1"),
         ("envelope", "each = 1"),
+        ("column", ", convert = [1]"),
+        ("deleted", ", living_view = 1"),
     ] {
         let text = with(marker, extra);
         assert!(Mapping::compile([("x.toml", text.as_str())]).is_err(), "{extra}");
