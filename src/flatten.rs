@@ -30,6 +30,7 @@ use crate::reject::Reject;
 use facts::Texts;
 use simd_json::Node;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use walk::Found;
 
@@ -226,9 +227,22 @@ pub fn key_of_letter(key: &[u8], plan: Option<&TopicPlan>, secrets: &Secrets) ->
     }
 }
 
-/// What a dead letter keeps of a header that a mapping reads: of JSON all but its secrets.
+/// What a dead letter keeps of the headers: those that the mapping reads, by name. Others may hold anything.
 #[must_use]
-pub fn header_of_letter<'h>(value: &'h [u8], secrets: &Secrets) -> Cow<'h, [u8]> {
+pub fn headers_of_letter(
+    message: &Message<'_>,
+    plan: Option<&TopicPlan>,
+    secrets: &Secrets,
+) -> BTreeMap<String, String> {
+    let kept = |name: &String| {
+        let value = header_of_letter(message.header(name)?, secrets);
+        Some((name.clone(), String::from_utf8(value.into_owned()).ok()?))
+    };
+    plan.iter().flat_map(|plan| &plan.headers).filter_map(kept).collect()
+}
+
+/// Of a header that is JSON all but its secrets.
+fn header_of_letter<'h>(value: &'h [u8], secrets: &Secrets) -> Cow<'h, [u8]> {
     match content::is_like_json(value) {
         true => Cow::Owned(content::json_without_secrets(value, secrets)),
         false => Cow::Borrowed(value),

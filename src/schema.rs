@@ -18,6 +18,7 @@ mod read;
 mod size;
 mod table;
 mod views;
+mod wider;
 
 use crate::dead_letter;
 use crate::ledger;

@@ -5,7 +5,8 @@ use super::declared::Envelope;
 use super::file::{DomainFile, NOT_TOML};
 use super::paths::{PathSet, PathTree};
 use super::patterns::Selector;
-use super::plan::{Cell, EventPlan, Label, LabelId, Place, Root, TopicPlan, Tree};
+use super::places;
+use super::plan::{Cell, EventPlan, Label, LabelId, Root, TopicPlan, Tree};
 use super::report::Report;
 use super::table::TableId;
 use super::todo::TODO;
@@ -153,6 +154,8 @@ impl Domain<'_> {
     ) -> TopicPlan {
         let file = self.file;
         let selectors = plans::selectors(file);
+        let headers: BTreeSet<&str> =
+            file.paths().filter_map(|path| path.get_ref().strip_prefix(places::HEADER)).collect();
         let mut topic_plan = TopicPlan {
             name: topic.to_owned(),
             envelope: envelope::compile(file),
@@ -162,8 +165,8 @@ impl Domain<'_> {
             tombstone: None,
             key: Tree::default(),
             message: Tree::default(),
-            headers: Vec::new(),
-            has_whole_key: false,
+            headers: headers.into_iter().map(str::to_owned).collect(),
+            has_whole_key: file.paths().any(|path| path.get_ref() == places::KEY),
             secrets: self.secrets.clone(),
         };
         for selector in selectors {
@@ -209,7 +212,7 @@ impl Domain<'_> {
     }
 }
 
-/// Sets the slots of the paths in the message and in its key, which all event types share, and notes the headers.
+/// Sets the slots of the paths in the message and in its key, which all event types share.
 fn resolve(topic_plan: &mut TopicPlan) {
     let TopicPlan { events, prefixes, other, tombstone, envelope, .. } = topic_plan;
     let mut plans: Vec<&mut EventPlan> = events.values_mut().collect();
@@ -221,10 +224,6 @@ fn resolve(topic_plan: &mut TopicPlan) {
     };
     let facts = declared.iter().flat_map(|declared| declared.cells());
     let cells: Vec<&Cell> = plans.iter().flat_map(|plan| plan.cells()).chain(facts).collect();
-    let headers: BTreeSet<&str> = cells.iter().flat_map(|cell| cell.headers()).collect();
-    topic_plan.headers = headers.into_iter().map(str::to_owned).collect();
-    let is_whole = |cell: &&Cell| cell.places().contains(&Place::KeyText);
-    topic_plan.has_whole_key = cells.iter().any(is_whole);
     let trees = [Root::Key, Root::Message].map(|root| {
         let mut set = PathSet::at(root);
         set.add_cells(cells.iter().copied());

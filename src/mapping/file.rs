@@ -1,7 +1,7 @@
 //! A mapping file as typed: TOML with the positions of its values, nothing resolved yet.
 
 use super::report::Report;
-use super::source::{EnvelopeEntry, KeyEntry, one_or_more};
+use super::source::{EnvelopeEntry, KeyEntry, SourceEntry, one_or_more};
 use super::todo;
 use super::tree::{Keys, scalar, text, wrong_type};
 use toml::Spanned;
@@ -156,6 +156,21 @@ impl DomainFile {
             entities,
             log,
         })
+    }
+}
+
+impl DomainFile {
+    /// Every place that a fact, a key or a column takes its value from.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Spanned<String>> {
+        let facts = self.envelope.iter().flat_map(EnvelopeEntry::sources);
+        let own = self.entities.iter().map(|entity| &entity.key);
+        let keys = own.chain(self.log.iter().map(|log| &log.key)).flatten().chain(&self.key);
+        let sources = facts.chain(keys.filter_map(|key| key.source.as_ref()));
+        let of_entities = self.entities.iter().flat_map(|entity| {
+            entity.columns.iter().chain(entity.lines.iter().flat_map(|lines| &lines.columns))
+        });
+        let columns = of_entities.chain(self.log.iter().flat_map(|log| &log.columns));
+        sources.flat_map(SourceEntry::paths).chain(columns.flat_map(ColumnEntry::paths))
     }
 }
 

@@ -4,8 +4,8 @@ use super::paths;
 use super::plan::{Place, Root};
 
 const MESSAGE: &str = "$message";
-const KEY: &str = "$key";
-const HEADER: &str = "$header.";
+pub(super) const KEY: &str = "$key";
+pub(super) const HEADER: &str = "$header.";
 
 /// All names with `$` that have a value.
 const NAMES: &str = "$event_type, $event_id, $timestamp, $data, $message, $message.PATH, $key, $key.PATH, $topic, \

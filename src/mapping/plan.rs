@@ -345,22 +345,6 @@ impl Cell {
         }
     }
 
-    /// Where its value may be beside `data`.
-    pub(super) fn places(&self) -> &[Place] {
-        match &self.source {
-            Source::Places(places) => places,
-            _ => &[],
-        }
-    }
-
-    /// Names of the headers that it reads.
-    pub(super) fn headers(&self) -> impl Iterator<Item = &str> {
-        self.places().iter().filter_map(|place| match place {
-            Place::Header(name) => Some(name.as_str()),
-            _ => None,
-        })
-    }
-
     /// Whether it takes texts as they are.
     #[must_use]
     pub fn is_plain(&self) -> bool {

@@ -72,6 +72,12 @@ impl EnvelopeEntry {
     }
 }
 
+impl EnvelopeEntry {
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SourceEntry> {
+        [&self.event_type, &self.id, &self.time].into_iter().chain(&self.key)
+    }
+}
+
 fn required(keys: &mut Keys<'_, '_, '_>, name: &'static str) -> Option<SourceEntry> {
     if keys.get(name).is_none() {
         keys.missing(name);

@@ -6,13 +6,11 @@ use crate::config::Config;
 use crate::datetime::{Micros, is_storable};
 use crate::dead_letter::{DeadLetter, KEY_BYTES_MAX, TEXT_CHARS_MAX};
 use crate::decode::{EVENT_TYPE_CHARS_MAX, ID_CHARS_MAX};
-use crate::flatten::{Faulty, Flattener, Loaded, header_of_letter, key_of_letter};
+use crate::flatten::{Faulty, Flattener, Loaded, headers_of_letter, key_of_letter};
 use crate::mapping::{Mapping, TOMBSTONE};
 use crate::message::Message;
 use crate::offsets::Origin;
-use crate::redact::Secrets;
 use crate::reject::{Code, Reject};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What became of a message.
@@ -124,7 +122,7 @@ fn letter(
             kept.truncate(KEY_BYTES_MAX);
             kept
         }),
-        headers: kept_headers(message, mapping, mapped, secrets),
+        headers: headers_of_letter(message, mapping.topics.get(mapped), secrets),
         payload,
         payload_bytes: message.payload.map_or(0, <[u8]>::len),
         payload_cut,
@@ -142,19 +140,4 @@ fn letter(
             .filter(|&micros| is_storable(micros)),
         dead_at: now,
     }
-}
-
-/// The headers that the mapping reads, by name. Others may hold anything.
-fn kept_headers(
-    message: &Message<'_>,
-    mapping: &Mapping,
-    topic: &str,
-    secrets: &Secrets,
-) -> BTreeMap<String, String> {
-    let names = mapping.topics.get(topic).map_or(&[][..], |plan| &plan.headers);
-    let kept = |name: &String| {
-        let value = header_of_letter(message.header(name)?, secrets);
-        Some((name.clone(), String::from_utf8(value.into_owned()).ok()?))
-    };
-    names.iter().filter_map(kept).collect()
 }

@@ -3,7 +3,7 @@
 //! They are in no mapping, and only the first faulty message would hit one that is too narrow.
 
 use super::live::{LiveColumn, LiveTable};
-use super::{Mismatch, columns, ddl, quoted, size};
+use super::{Mismatch, columns, ddl, quoted, size, wider};
 use crate::dead_letter;
 use crate::mapping::ColumnType::{self, Varchar};
 use crate::offsets::{CLUSTER_ID_CHARS_MAX, TOPIC_ID_CHARS};
@@ -76,8 +76,8 @@ impl Holds {
     fn wider(&self, live: &LiveColumn, others: i64) -> String {
         let wider = match self {
             _ if self.fits(live) => Some(live.column_type.clone()),
-            Mapped(ty) => columns::wider(ty, live, others),
-            Name(chars) => columns::wider(&Varchar(*chars), live, others),
+            Mapped(ty) => wider::wider(ty, live, others),
+            Name(chars) => wider::wider(&Varchar(*chars), live, others),
             // So that a longer text is not cut.
             Bytes(least, _) if live.octets.is_some_and(|octets| octets > *least) => {
                 Some("LONGBLOB".to_owned())

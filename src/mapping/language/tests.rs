@@ -166,10 +166,10 @@ fn it_has_the_types_and_conversions_that_are_read() {
 fn it_says_where_a_fault_is() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     for (marker, extra, place) in [
-        ("column", ", nam = 1", "/entity/0/columns/0"),
-        ("entity", "creatd_by = 1", "/entity/0"),
+        ("column", ", title = 1", "/entity/0/columns/0"),
+        ("entity", "created = 1", "/entity/0"),
         ("source", ", form = 1", "/envelope/type"),
-        ("key", ", tpye = 1", "/key"),
+        ("key", ", kind = 1", "/key"),
         ("file", "topik = 1", ""),
     ] {
         let found = faults(&validator, &with(marker, extra));

@@ -1,16 +1,16 @@
 //! Columns: types, conversions, sources and limits that go together.
 
-use super::{EVENT_TYPES, REDACTED, one_of};
+use super::{REDACTED, one_of};
 use crate::Chance;
 
 /// What a column's place in the file allows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
+pub(super) struct Room<'e> {
     /// Whether the message's key is JSON.
     pub(super) has_json_key: bool,
     pub(super) redacts: bool,
-    /// Whether the column may name event types.
-    pub(super) has_events: bool,
+    /// The event types that the column may name.
+    pub(super) events: &'e [&'static str],
     pub(super) required: Required,
     /// Whether the column may read the message's key.
     pub(super) reads_key: bool,
@@ -136,7 +136,7 @@ fn place(
     chance: &mut Chance,
     names: &mut Names,
     (ty, convert): (&str, Option<&str>),
-    room: Room,
+    room: Room<'_>,
 ) -> String {
     let mut places = Vec::new();
     let is_text = is(ty, &["varchar(", "char(", "text", "mediumtext"]);
@@ -175,7 +175,12 @@ fn is_last(place: &str) -> bool {
 }
 
 /// A place or a list of them.
-fn from(chance: &mut Chance, names: &mut Names, ty: (&str, Option<&str>), room: Room) -> String {
+fn from(
+    chance: &mut Chance,
+    names: &mut Names,
+    ty: (&str, Option<&str>),
+    room: Room<'_>,
+) -> String {
     let first = place(chance, names, ty, room);
     if is_last(&first) || !chance.once_in(4) {
         return first;
@@ -185,10 +190,11 @@ fn from(chance: &mut Chance, names: &mut Names, ty: (&str, Option<&str>), room: 
 }
 
 /// One column, as an element of `columns`.
-pub(super) fn column(chance: &mut Chance, names: &mut Names, room: Room) -> String {
+pub(super) fn column(chance: &mut Chance, names: &mut Names, room: Room<'_>) -> String {
     let (ty, convert) = type_of(chance);
     let (has_from_on, has_value_on) = (chance.once_in(6), chance.once_in(6));
-    let names_events = room.has_events && (has_from_on || has_value_on);
+    let has_events = !room.events.is_empty();
+    let names_events = has_events && (has_from_on || has_value_on);
     // A key is read for all events, or for none.
     let room = Room { reads_key: room.reads_key && !names_events, ..room };
     let may_require = match room.required {
@@ -212,14 +218,14 @@ pub(super) fn column(chance: &mut Chance, names: &mut Names, room: Room) -> Stri
             keys.push("required = true".to_owned());
         }
     }
-    if room.has_events && has_from_on {
-        let event = chance.pick(&EVENT_TYPES);
+    if has_events && has_from_on {
+        let event = chance.pick(room.events);
         let from = from(chance, names, (&ty, convert), room);
         keys.push(format!("from_on = {{ '{event}' = {from} }}"));
     }
-    let value = constant(chance, &ty).filter(|_| room.has_events && has_value_on);
+    let value = constant(chance, &ty).filter(|_| has_events && has_value_on);
     if let Some(value) = value {
-        keys.push(format!("value_on = {{ '{}' = {value} }}", chance.pick(&EVENT_TYPES)));
+        keys.push(format!("value_on = {{ '{}' = {value} }}", chance.pick(room.events)));
     }
     keys.extend(convert.map(|convert| format!("convert = '{convert}'")));
     keys.extend(limits(chance, &ty).iter().map(|limit| (*limit).to_owned()));

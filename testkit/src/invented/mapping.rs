@@ -9,7 +9,7 @@ struct Maker<'c> {
     names: Names,
     /// What the names of tables begin with.
     prefix: String,
-    room: Room,
+    room: Room<'static>,
     /// Whether some table takes messages without a value.
     has_tombstones: bool,
     has_each: bool,
@@ -25,7 +25,7 @@ pub fn mapping(chance: &mut Chance, prefix: &str) -> String {
     let (has_json_key, redacts, has_tombstones) = (flag(3), flag(2), flag(4));
     let (has_each, has_own_keys) = (flag(3), flag(3) && !has_tombstones);
     let room =
-        Room { has_json_key, redacts, has_events: true, reads_key: true, required: Required::Any };
+        Room { has_json_key, redacts, events: &[], reads_key: true, required: Required::Any };
     let mut maker = Maker {
         chance,
         names: Names::default(),
@@ -169,7 +169,7 @@ impl Maker<'_> {
         format!("table = '{}{name}'\n", self.prefix)
     }
 
-    fn columns(&mut self, most: usize, room: Room) -> String {
+    fn columns(&mut self, most: usize, room: Room<'_>) -> String {
         let count = self.chance.below(most + 1);
         let columns: Vec<String> =
             (0..count).map(|_| column(self.chance, &mut self.names, room)).collect();
@@ -178,10 +178,12 @@ impl Maker<'_> {
 
     fn entity(&mut self) -> String {
         let mut text = format!("[[entity]]\n{}{}", self.table("e"), self.own_key());
-        text += &format!("created_by = {}\n", listed(&self.patterns(3)));
+        let mut patterns = self.patterns(3);
+        text += &format!("created_by = {}\n", listed(&patterns));
         if self.once_in(3) {
-            let on = listed(&self.patterns(2));
-            text += &format!("deleted = {{ name = 'is_gone', on = {on} }}\n");
+            let on = self.patterns(2);
+            text += &format!("deleted = {{ name = 'is_gone', on = {} }}\n", listed(&on));
+            patterns.extend(on);
         }
         let changing = self.chance.below(3);
         let required = match (self.has_tombstones, changing) {
@@ -189,7 +191,7 @@ impl Maker<'_> {
             (false, 0) => Required::Any,
             (false, _) => Required::Texts,
         };
-        text += &self.columns(6, Room { required, ..self.room });
+        text += &self.columns(6, Room { required, events: &taken(&patterns), ..self.room });
         for _ in 0..changing {
             text += &self.changing();
         }
@@ -239,7 +241,7 @@ impl Maker<'_> {
 
     fn lines(&mut self) -> String {
         let (table, each) = (self.table("l"), self.names.next("a"));
-        let room = Room { has_events: false, redacts: false, ..self.room };
+        let room = Room { events: &[], redacts: false, ..self.room };
         let above = self.pick(&["", "o."]);
         format!(
             "[[entity.lines]]\n{table}each = '{above}{each}'\nnumber = 'no'\n{}",
@@ -249,8 +251,9 @@ impl Maker<'_> {
 
     fn log(&mut self) -> String {
         let (table, key) = (self.table("g"), self.own_key());
-        let events = listed(&self.patterns(3));
-        format!("[[log]]\n{table}{key}events = {events}\n{}", self.columns(6, self.room))
+        let patterns = self.patterns(3);
+        let columns = self.columns(6, Room { events: &taken(&patterns), ..self.room });
+        format!("[[log]]\n{table}{key}events = {}\n{columns}", listed(&patterns))
     }
 
     fn ignore(&mut self) -> String {
@@ -264,6 +267,16 @@ impl Maker<'_> {
         ignored.retain(|_| self.chance.once_in(4));
         if ignored.is_empty() { String::new() } else { format!("ignore = {}\n", listed(&ignored)) }
     }
+}
+
+/// The event types that some pattern fits.
+fn taken(patterns: &[String]) -> Vec<&'static str> {
+    let fits = |name: &str, pattern: &String| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern,
+    };
+    let is_taken = |name: &&str| patterns.iter().any(|pattern| fits(name, pattern));
+    EVENT_TYPES.into_iter().filter(is_taken).collect()
 }
 
 fn listed(texts: &[String]) -> String {

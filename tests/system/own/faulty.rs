@@ -28,6 +28,9 @@ created_by = ["made", "$tombstone"]
 columns = [{ name = "size", type = "tinyint unsigned", from = "size", max = 9 }, { name = "offset_seen", type = "bigint", from = "$offset" }]
 "#;
 
+/// Two events, of which the second is faulty and later.
+const ARRAY: &str = r#"[{"at": "2026-01-01T00:00:00Z", "size": 1}, {"at": "2026-01-02T00:00:00Z", "size": 12, "pin": 1234}]"#;
+
 async fn place(server: Server) -> Option<(World, tempfile::TempDir)> {
     let mut world = World::new(server)?;
     let directory = tempfile::tempdir().unwrap();
@@ -54,11 +57,7 @@ fn line(kind: &str, key: &str, value: Option<&str>) -> Line {
 async fn letters_name_the_place_and_are_replayed(server: Server) {
     let Some((world, directory)) = place(server).await else { return };
     let lines = vec![
-        line(
-            "made",
-            r#"{"id":"a","token":"t"}"#,
-            Some(r#"[{"size": 1}, {"size": 12, "pin": 1234}]"#),
-        ),
+        line("made", r#"{"id":"a","token":"t"}"#, Some(ARRAY)),
         line("broken", r#"{"id":"b"}"#, Some(r#"{"size": 3}"#)),
         line("made", r#"{"id":7}"#, Some(r#"{"size": 3}"#)),
         line("made", r#"{"id":""}"#, None),
@@ -86,7 +85,7 @@ async fn letters_name_the_place_and_are_replayed(server: Server) {
         of(0, "error_text"),
         "data.size is not a whole number from 0 to 9 (column things.size) (element 2 of 2)"
     );
-    assert_eq!(of(0, "payload"), r#"[{"size": 1}, {"size": 12}]"#);
+    assert_eq!(of(0, "payload"), ARRAY.replace(r#", "pin": 1234"#, ""));
     assert_eq!(
         (of(0, "message_key"), of(0, "message_headers")),
         (r#"{"id":"a"}"#.to_owned(), r#"{"Kind":"made"}"#.to_owned())
