@@ -188,7 +188,11 @@ impl Line {
         };
         Ok(Self {
             topic,
-            key: text("key")?,
+            key: match members.get("key").map(|key| key.get()) {
+                // As it would be in Kafka.
+                Some(json) if json.starts_with(['{', '[']) => Some(json.to_owned()),
+                _ => text("key").context("key is neither a text nor JSON")?,
+            },
             value: Some(value.get().to_owned()).filter(|value| value != "null"),
             headers: headers.iter().fold(OwnedHeaders::new(), add),
             timestamp_ms: members

@@ -83,3 +83,30 @@ fn a_misspelt_path_a_difference_and_a_fault_are_told() {
         assert_eq!(output.status.code(), Some(expected), "{}", said(&output));
     }
 }
+
+#[test]
+fn event_types_that_no_message_has_are_told() {
+    let place = tempfile::tempdir().unwrap();
+    let mappings = place.path().join("mappings");
+    std::fs::create_dir(&mappings).unwrap();
+    let mapping = "topic = 'shop.orders'\nkey = 'order_id'\n[envelope]\ntype = 'type'\nid = 'id'\ntime = '$kafka_timestamp'\n\
+        key = '$key.id'\ndata = '$message'\n[entity]\ntable = 'orders'\ncreated_by = 'order.created'\ncolumns = []\n\
+        [[log]]\ntable = 'order_events'\nevents = ['*']\ncolumns = []\n";
+    std::fs::write(mappings.join("orders.toml"), mapping).unwrap();
+    let line = |topic: &str, id: u32| {
+        format!(
+            "{{\"topic\": \"{topic}\", \"key\": {{\"id\": \"{id}\"}}, \"value\": {{\"id\": \"{id}\", \"type\": \"com.acme.order.created\"}}, \"timestamp\": 1764230400000}}\n"
+        )
+    };
+    let lines = format!("{}{}{}", line("shop.orders", 1), line("shop.orders", 2), line("Shop", 3));
+    std::fs::write(place.path().join("orders.jsonl"), lines).unwrap();
+    let tried = run(place.path(), &["try", "--file", "orders.jsonl"]);
+    assert_eq!(tried.status.code(), Some(0), "{}", said(&tried));
+    let (rows, told) =
+        (String::from_utf8_lossy(&tried.stdout), String::from_utf8_lossy(&tried.stderr));
+    assert!(rows.contains("2025-11-27 08:00:00"), "the time of the message: {rows}");
+    assert!(told.contains("3 messages; rows: dead_letters 1, order_events 2"), "{told}");
+    assert!(told.contains("no mapping file covers the topic Shop; "), "{told}");
+    let name = "event type order.created: in none of 2 events; com.acme.order.created is in 2";
+    assert!(told.contains(name), "{told}");
+}
