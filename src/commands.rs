@@ -14,6 +14,7 @@ pub mod status;
 pub mod trial;
 
 pub use crate::mapping::JSON_SCHEMA;
+pub use output::counted;
 
 use crate::config::{Config, ConfigError};
 use crate::dead_letter;

@@ -6,7 +6,8 @@ use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
 use sluicegate::commands::{
-    Usage, check, config_error, dead_letters, demo, infer, progress, purge, run, status, trial,
+    Usage, check, config_error, counted, dead_letters, demo, infer, progress, purge, run, status,
+    trial,
 };
 use sluicegate::config::{Config, ConfigError, Effective, Log, Sources};
 use sluicegate::http;
@@ -152,9 +153,9 @@ fn migrate(settings: Settings, dry_run: bool) -> anyhow::Result<ExitCode> {
     let run::Applied { files, statements } = runtime()?.block_on(run::migrate(&config))?;
     let tables = match statements {
         0 => String::new(),
-        _ => format!("; {statements} statements made or grew tables of the mapping"),
+        _ => format!("; {} made or grew tables of the mapping", counted(statements, "statement")),
     };
-    finish(say(&format!("{files} migrations applied{tables}")))
+    finish(say(&format!("{} applied{tables}", counted(files, "migration"))))
 }
 
 fn finish(done: anyhow::Result<()>) -> anyhow::Result<ExitCode> {

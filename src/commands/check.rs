@@ -1,5 +1,6 @@
 //! `sluicegate check`: lists everything that would go wrong at the start.
 
+use super::output::counted;
 use super::{Inspected, load_mapping, progress};
 use crate::config::{Config, ConfigError};
 use crate::consume::Consumer;
@@ -64,9 +65,9 @@ fn look_at_files(
         }
     };
     findings.fine(format!(
-        "mapping: {} topics into {} tables",
-        mapping.topics.len(),
-        mapping.tables.len()
+        "mapping: {} into {}",
+        counted(mapping.topics.len(), "topic"),
+        counted(mapping.tables.len(), "table")
     ));
     Some((config, mapping))
 }
@@ -225,7 +226,11 @@ fn check_kafka(config: &Config, mapping: &Mapping, findings: &mut Findings) {
     if partitions.is_empty() {
         return;
     }
-    findings.fine(format!("Kafka: {} topics with {} partitions", topics.len(), partitions.len()));
+    findings.fine(format!(
+        "Kafka: {} with {}",
+        counted(topics.len(), "topic"),
+        counted(partitions.len(), "partition")
+    ));
     match consumer.committed(&partitions) {
         Ok(committed) => findings.fine(format!(
             "Kafka: group {} has committed offsets for {} of them",

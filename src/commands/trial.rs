@@ -6,7 +6,7 @@ mod paths;
 mod rows;
 mod types;
 
-use super::output::say;
+use super::output::{counted, say};
 use crate::buffer::Batch;
 use crate::config::Config;
 use crate::dead_letter;
@@ -128,14 +128,10 @@ fn tell(
 
 /// How many rows came of how many messages.
 fn summary(messages: usize, tables: &BTreeMap<String, Vec<rows::Row>>) -> String {
-    let counted = tables.iter().map(|(table, rows)| format!("{table} {}", rows.len()));
-    let counted: Vec<String> = counted.collect();
-    let rows = if counted.is_empty() { "none".to_owned() } else { counted.join(", ") };
-    let messages = match messages {
-        1 => "1 message".to_owned(),
-        more => format!("{more} messages"),
-    };
-    format!("{messages}; rows: {rows}")
+    let of_tables = tables.iter().map(|(table, rows)| format!("{table} {}", rows.len()));
+    let of_tables: Vec<String> = of_tables.collect();
+    let rows = if of_tables.is_empty() { "none".to_owned() } else { of_tables.join(", ") };
+    format!("{}; rows: {rows}", counted(messages, "message"))
 }
 
 fn text(path: &Path) -> anyhow::Result<String> {

@@ -3,6 +3,7 @@
 use super::moves::Move;
 use super::positions::{Position, Unrecorded};
 use super::store::Group;
+use crate::commands::output::counted;
 use crate::consume::Member;
 use crate::ledger::Held;
 use crate::offsets::{TopicPartition, grouped};
@@ -111,11 +112,7 @@ pub(super) fn undo(moves: &[Move]) -> Vec<String> {
 }
 
 pub(super) fn partitions(count: usize) -> String {
-    counted(i64::try_from(count).unwrap_or(i64::MAX), "partition")
-}
-
-fn counted(count: i64, what: &str) -> String {
-    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
+    counted(count, "partition")
 }
 
 pub(super) fn members(group: &str, members: &[Member]) -> String {

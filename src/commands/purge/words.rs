@@ -1,7 +1,7 @@
 //! What people are told about a purge.
 
 use super::rows::Counts;
-use crate::offsets::grouped;
+use crate::commands::output::counted;
 
 /// Why everything has to be read first.
 pub(super) const WHY_CAUGHT_UP: &str =
@@ -15,9 +15,4 @@ pub(super) fn rows(total: Counts) -> String {
 
 pub(super) fn left(left: u64) -> String {
     format!("{} changed meanwhile or were in use, and stay for the next time", counted(left, "row"))
-}
-
-fn counted(number: u64, what: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{} {what}{ending}", grouped(i64::try_from(number).unwrap_or(i64::MAX)))
 }
