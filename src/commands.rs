@@ -21,7 +21,6 @@ use crate::dead_letter;
 use crate::flush::NO_PARTITION;
 use crate::flush::rehearse::{self, Refusal};
 use crate::mapping::{Mapping, MappingError, TableId};
-use crate::migrate;
 use crate::mysql::Class;
 use crate::mysql::without_values;
 use crate::mysql::{ServerFacts, close, server_facts};
@@ -50,11 +49,6 @@ fn load_mapping(config: &Config) -> Result<Mapping, Vec<MappingError>> {
         Some(directory) => Mapping::with_directory(directory, config.has_built_in_mapping),
         None => Mapping::built_in(),
     }
-}
-
-/// The tables that the configuration asks for.
-fn wanted<'m>(config: &Config, mapping: &'m Mapping) -> migrate::Wanted<'m> {
-    migrate::Wanted { mapping, has_built_in: config.has_built_in_mapping }
 }
 
 /// All faults of a configuration as one error.

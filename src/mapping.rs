@@ -86,7 +86,7 @@ pub struct MappingError {
 impl Mapping {
     /// The built-in domains. A test holds that they compile.
     pub fn built_in() -> Result<Self, Vec<MappingError>> {
-        Self::compile(BUILT_IN)
+        Self::compile(BUILT_IN).map(|mapping| Self { has_built_in: true, ..mapping })
     }
 
     /// The `*.toml` files of `directory`, and the built-in domains if wanted; the files win where the topic is

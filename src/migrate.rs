@@ -95,15 +95,6 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// What to bring up to date.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted<'m> {
-    /// Its tables are made and grown.
-    pub mapping: &'m Mapping,
-    /// Whether the tables of the built-in topics are made.
-    pub has_built_in: bool,
-}
-
 /// What was done.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Applied {
@@ -114,20 +105,16 @@ pub struct Applied {
 }
 
 /// Creates the database if it does not exist, and applies what is pending.
-pub async fn migrate(server: &Server, wanted: Wanted<'_>) -> Result<Applied, Error> {
-    migrate_as(server, wanted, true).await
+pub async fn migrate(server: &Server, mapping: &Mapping) -> Result<Applied, Error> {
+    migrate_as(server, mapping, true).await
 }
 
 /// [`migrate`] without the lock, as between two nodes of a cluster.
-pub async fn migrate_without_lock(server: &Server, wanted: Wanted<'_>) -> Result<Applied, Error> {
-    migrate_as(server, wanted, false).await
+pub async fn migrate_without_lock(server: &Server, mapping: &Mapping) -> Result<Applied, Error> {
+    migrate_as(server, mapping, false).await
 }
 
-async fn migrate_as(
-    server: &Server,
-    wanted: Wanted<'_>,
-    with_lock: bool,
-) -> Result<Applied, Error> {
+async fn migrate_as(server: &Server, mapping: &Mapping, with_lock: bool) -> Result<Applied, Error> {
     if let Err(error) = server.connect().await {
         if !NO_DATABASE.contains(&number_of(&error)) {
             return Err(error.into());
@@ -139,7 +126,7 @@ async fn migrate_as(
     let deadline = clock::now() + PATIENCE;
     let (mut applied, mut attempt) = (Applied::default(), 0);
     let result = loop {
-        match turn(&mut connection, wanted, lock.as_deref(), &mut applied).await {
+        match turn(&mut connection, mapping, lock.as_deref(), &mut applied).await {
             Ok(Turn::Done) => break Ok(applied),
             Err(error) if !error.is_in_the_way() => break Err(error),
             _ if clock::now() > deadline => break Err(Error::Locked),
@@ -171,13 +158,13 @@ enum Turn {
 /// Applies what is pending, under the lock if there is one.
 async fn turn(
     connection: &mut MySqlConnection,
-    wanted: Wanted<'_>,
+    mapping: &Mapping,
     lock: Option<&str>,
     applied: &mut Applied,
 ) -> Result<Turn, Error> {
     // Takes the lock only if needed: behind ProxySQL it ends the sharing of connections.
-    let is_current = pending(connection, wanted.has_built_in).await?.is_empty();
-    if is_current && growth(connection, wanted.mapping).await?.is_empty() {
+    let is_current = pending(connection, mapping.has_built_in).await?.is_empty();
+    if is_current && growth(connection, mapping).await?.is_empty() {
         return Ok(Turn::Done);
     }
     let taken = match lock {
@@ -187,7 +174,7 @@ async fn turn(
     if matches!(taken, Lock::Held) {
         return Ok(Turn::Locked);
     }
-    let done = apply(connection, wanted, applied).await;
+    let done = apply(connection, mapping, applied).await;
     if let (Lock::Taken, Some(name)) = (taken, lock) {
         // Also released by closing; a failed release is not a failed migration.
         let release = format!("SELECT RELEASE_LOCK('{name}')");
@@ -227,11 +214,11 @@ fn lock_name(database: &str) -> String {
 
 async fn apply(
     connection: &mut MySqlConnection,
-    wanted: Wanted<'_>,
+    mapping: &Mapping,
     applied: &mut Applied,
 ) -> Result<(), Error> {
     connection.execute(RECORDS).await?;
-    for Pending { migration, is_again } in pending(connection, wanted.has_built_in).await? {
+    for Pending { migration, is_again } in pending(connection, mapping.has_built_in).await? {
         let started = clock::now();
         let done = connection.execute(migration.sql.clone()).await;
         done.map_err(|error| Error::Migration {
@@ -250,7 +237,7 @@ async fn apply(
             applied.files += 1;
         }
     }
-    for Growth { sql, cost } in growth(connection, wanted.mapping).await? {
+    for Growth { sql, cost } in growth(connection, mapping).await? {
         match cost {
             Some(cost) => warn!(statement = sql, "migrations: changing a large table: {cost}"),
             None => info!(statement = sql, "migrations: changing a table of the mapping"),
@@ -270,9 +257,9 @@ async fn growth(connection: &mut MySqlConnection, mapping: &Mapping) -> Result<V
 
 /// # Errors
 /// [`Error::Pending`] if migrations are pending.
-pub async fn refuse_pending(server: &Server, has_built_in: bool) -> Result<(), Error> {
+pub async fn refuse_pending(server: &Server, mapping: &Mapping) -> Result<(), Error> {
     let mut connection = server.connect().await?;
-    let pending = pending_on(&mut connection, has_built_in).await?;
+    let pending = pending_on(&mut connection, mapping).await?;
     close(connection).await;
     if pending == 0 { Ok(()) } else { Err(Error::Pending(pending)) }
 }
@@ -283,32 +270,32 @@ pub async fn refuse_pending(server: &Server, has_built_in: bool) -> Result<(), E
 /// [`Error::Changed`], too.
 pub async fn pending_on(
     connection: &mut MySqlConnection,
-    has_built_in: bool,
+    mapping: &Mapping,
 ) -> Result<usize, Error> {
-    Ok(pending(connection, has_built_in).await?.len())
+    Ok(pending(connection, mapping.has_built_in).await?.len())
 }
 
 /// The SQL that [`migrate`] would run.
 ///
 /// # Errors
 /// If the server cannot be reached or queried.
-pub async fn preview(server: &Server, wanted: Wanted<'_>) -> Result<Vec<String>, Error> {
+pub async fn preview(server: &Server, mapping: &Mapping) -> Result<Vec<String>, Error> {
     let mut statements = Vec::new();
     let mut connection = match server.connect().await {
         Err(error) if NO_DATABASE.contains(&number_of(&error)) => {
             statements.push(server.create_database_text());
             let files =
-                files(wanted.has_built_in).map(|migration| migration.sql.as_str().to_owned());
+                files(mapping.has_built_in).map(|migration| migration.sql.as_str().to_owned());
             statements.extend(files);
             let empty = schema::LiveSchema::empty();
-            statements.extend(schema::growth(wanted.mapping, &empty).into_iter().map(as_sql));
+            statements.extend(schema::growth(mapping, &empty).into_iter().map(as_sql));
             return Ok(statements);
         }
         connected => connected?,
     };
-    let pending = pending(&mut connection, wanted.has_built_in).await?;
+    let pending = pending(&mut connection, mapping.has_built_in).await?;
     statements.extend(pending.iter().map(|pending| pending.migration.sql.as_str().to_owned()));
-    statements.extend(growth(&mut connection, wanted.mapping).await?.into_iter().map(as_sql));
+    statements.extend(growth(&mut connection, mapping).await?.into_iter().map(as_sql));
     close(connection).await;
     Ok(statements)
 }

@@ -123,7 +123,7 @@ async fn check_mysql(config: &Config, mapping: &Mapping, findings: &mut Findings
         Ok(inspected) => check_inspected(&mut connection, server, inspected, findings).await,
         Err(error) => findings.problem(format!("MySQL: {}", without_values(&error))),
     }
-    match migrate::pending_on(&mut connection, config.has_built_in_mapping).await {
+    match migrate::pending_on(&mut connection, mapping).await {
         Ok(0) => findings.fine("migrations: all applied"),
         Ok(pending) => findings.problem(format!(
             "migrations: {pending} pending; apply them with `sluicegate migrate`, or let `run` do it (without --no-migrate)"

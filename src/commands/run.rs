@@ -57,8 +57,7 @@ pub struct Options {
 /// If the mapping is invalid, the server cannot be reached or a migration fails.
 pub async fn migrate(config: &Config) -> anyhow::Result<Applied> {
     let (mapping, address) = (super::mapping(config)?, config.server.address());
-    let wanted = super::wanted(config, &mapping);
-    migrate::migrate(&config.server, wanted).await.with_context(|| format!("migrating {address}"))
+    migrate::migrate(&config.server, &mapping).await.with_context(|| format!("migrating {address}"))
 }
 
 /// The SQL that [`migrate()`] would run, statement by statement.
@@ -67,8 +66,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<Applied> {
 /// If the mapping is invalid, or the server cannot be reached.
 pub async fn preview(config: &Config) -> anyhow::Result<Vec<String>> {
     let (mapping, address) = (super::mapping(config)?, config.server.address());
-    let wanted = super::wanted(config, &mapping);
-    let preview = migrate::preview(&config.server, wanted).await;
+    let preview = migrate::preview(&config.server, &mapping).await;
     preview.with_context(|| format!("looking at {address}"))
 }
 
@@ -231,9 +229,9 @@ async fn try_to_prepare(
     options: Options,
 ) -> Result<Inspected, migrate::Error> {
     if options.no_migrate {
-        migrate::refuse_pending(&config.server, config.has_built_in_mapping).await?;
+        migrate::refuse_pending(&config.server, mapping).await?;
     } else {
-        migrate::migrate(&config.server, super::wanted(config, mapping)).await?;
+        migrate::migrate(&config.server, mapping).await?;
     }
     Ok(inspect(config, mapping).await?)
 }

@@ -171,7 +171,7 @@ fn a_path_through_an_array_of_lines_is_named() {
     assert_eq!(code, Err(crate::reject::Code::ValueType));
 }
 
-/// `null` is not an event, and no `data` is no value for a column that needs one.
+/// `null` is not an event, and where `data` is missing, so is the value of a column that needs it.
 #[test]
 fn null_is_missing() {
     use crate::reject::Code;

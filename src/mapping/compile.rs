@@ -38,7 +38,7 @@ pub(super) fn compile<'f>(
         tables: Vec::new(),
         topics: FxHashMap::default(),
         labels: Vec::new(),
-        has_built_in: true,
+        has_built_in: false,
         secrets: secrets(domains.iter().map(|read| &read.file)),
     };
     // Tables are in the order of a flush, entities last. Two batches may share an entity, say an order

@@ -79,7 +79,7 @@ fn check_source(
     table: &Spanned<String>,
 ) {
     if !is_taken {
-        let problem = format!("is no event type that {} takes", table.get_ref());
+        let problem = format!("is not an event type that {} takes", table.get_ref());
         report.fault(event, &problem);
     }
 }

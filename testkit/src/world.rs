@@ -110,8 +110,7 @@ impl World {
     /// Makes the tables of the built-in mapping by the product's own library. Gives how many SQL files were applied.
     pub async fn migrate_built_in(&self) -> usize {
         let mapping = sluicegate::mapping::Mapping::built_in().unwrap();
-        let wanted = sluicegate::migrate::Wanted { mapping: &mapping, has_built_in: true };
-        sluicegate::migrate::migrate(&self.product_server(), wanted).await.unwrap().files
+        sluicegate::migrate::migrate(&self.product_server(), &mapping).await.unwrap().files
     }
 
     /// The test's database as the product's own library reaches it.

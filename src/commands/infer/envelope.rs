@@ -76,10 +76,10 @@ pub(super) struct Fact {
     pub(super) note: String,
 }
 
-/// What each event becomes.
 /// When Kafka has a message from.
 const KAFKA_TIME: &str = "\"$kafka_timestamp\"";
 
+/// What each event becomes.
 #[derive(Debug)]
 pub(super) enum Rows {
     /// A row of a log.

@@ -167,7 +167,7 @@ fn open(look: &Look<'_>, candidates: &[Candidate<'_>], event_id: Option<&Keys>) 
         true => "\"$key\" (the key of the message), or a path to what an event is about".to_owned(),
         false => format!("{}, or another path", choices.join(", or ")),
     };
-    // The first choice is no column of its own.
+    // The first choice does not become a column as well.
     let keys = candidates.first().map(|candidate| candidate.keys.clone());
     let column = named(keys.as_ref().and_then(|keys| keys.last()));
     Key { fact: Fact::new(words::todo(&text), ""), column, ty: None, keys }

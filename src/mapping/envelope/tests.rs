@@ -55,13 +55,16 @@ fn what_would_never_count_is_a_fault() {
     };
     check(&file(ENVELOPE, &entity("['a']", &column("a"))), &[]);
     check(&file(ENVELOPE, &entity("'a.*'", &column("a.b"))), &[]);
-    check(&file(ENVELOPE, &entity("['a']", &column("b"))), &["b: is no event type that e takes"]);
+    check(
+        &file(ENVELOPE, &entity("['a']", &column("b"))),
+        &["b: is not an event type that e takes"],
+    );
     let log = |events: &str, event: &str| {
         let column = column(event);
         format!("[[log]]\ntable = 'l'\nevents = ['{events}']\ncolumns = [{column}]")
     };
     check(&file(ENVELOPE, &log("*", "b")), &[]);
-    check(&file(ENVELOPE, &log("a", "b")), &["b: is no event type that l takes"]);
+    check(&file(ENVELOPE, &log("a", "b")), &["b: is not an event type that l takes"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use sluicegate::commands::check::SCHEMA_FITS;
 use sluicegate::mapping::Mapping;
-use sluicegate::migrate::{Wanted, migrate, migrate_without_lock};
+use sluicegate::migrate::{migrate, migrate_without_lock};
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 use std::time::Duration;
@@ -32,8 +32,7 @@ async fn instances_without_a_lock_between_them_all_end_well(server: Server) {
                 let product = world.product_server();
                 tokio::spawn(async move {
                     let mapping = Mapping::built_in().unwrap();
-                    let wanted = Wanted { mapping: &mapping, has_built_in: true };
-                    migrate_without_lock(&product, wanted).await
+                    migrate_without_lock(&product, &mapping).await
                 })
             })
             .collect();
@@ -69,8 +68,7 @@ async fn a_migration_that_was_interrupted_is_repeated(server: Server) {
         .await
         .unwrap();
     let mapping = Mapping::built_in().unwrap();
-    let wanted = Wanted { mapping: &mapping, has_built_in: true };
-    let error = migrate(&product, wanted).await.unwrap_err().to_string();
+    let error = migrate(&product, &mapping).await.unwrap_err().to_string();
     assert!(error.contains("migration 3 was applied by"), "{error}");
     world.end().await;
 }

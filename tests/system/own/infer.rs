@@ -132,7 +132,7 @@ fn collect(value: &Value, keys: &mut BTreeSet<String>, values: &mut BTreeSet<Str
     }
 }
 
-/// Whether a text has a value that is no part of a longer word.
+/// Whether a text contains a value that is not part of a longer word.
 fn has_word(text: &str, value: &str) -> bool {
     let is_of_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     text.match_indices(value).any(|(at, _)| {

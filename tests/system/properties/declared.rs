@@ -5,7 +5,7 @@ use super::convergence::{letter, write};
 use sluicegate::buffer::Batch;
 use sluicegate::flatten::Flattener;
 use sluicegate::mapping::Mapping;
-use sluicegate::migrate::{Wanted, migrate};
+use sluicegate::migrate::migrate;
 use sluicegate::mysql::{ServerFacts, server_facts};
 use sqlx::{AssertSqlSafe, Executor, MySqlConnection, Row as _};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -40,8 +40,7 @@ async fn case(world: &World, seed: u64) {
     let text = invented::mapping(&mut chance, &format!("m{seed}_"));
     let context = format!("{}: SLUICEGATE_PROPERTY_SEED={seed}\n{text}", world.server.name());
     let mapping = Arc::new(Mapping::compile([("invented.toml", text.as_str())]).unwrap());
-    let wanted = Wanted { mapping: &mapping, has_built_in: false };
-    let made = migrate(&world.product_server(), wanted).await;
+    let made = migrate(&world.product_server(), &mapping).await;
     made.unwrap_or_else(|error| panic!("{context}{error}"));
     let mut connection = world.connect().await;
     let facts = server_facts(&mut connection).await.unwrap();
