@@ -133,7 +133,8 @@ impl<'s> Look<'s> {
 
     /// The envelope of events that no rule for a product knows.
     pub(super) fn envelope(&self) -> Envelope {
-        let data = self.data();
+        let is_wrapped = self.is_wrapped();
+        let data = if is_wrapped { vec![vec!["payload".to_owned()]] } else { self.data() };
         let is_flat = data.iter().any(Vec::is_empty) && data.len() == 1;
         let (kind, kind_keys) = self.kind();
         let has_kinds = !kind.toml.starts_with('{');
@@ -152,7 +153,15 @@ impl<'s> Look<'s> {
             (false, _) => (Rows::Events, &["$tombstone"]),
         };
         let used = used.into_iter().flatten().collect();
-        Envelope { kind, has_kinds, id, time, key, data, rows, ignore, has_beside: true, used }
+        let has_beside = !is_wrapped;
+        Envelope { kind, has_kinds, id, time, key, data, rows, ignore, has_beside, used }
+    }
+
+    /// Kafka Connect's wrapper around rows: {"schema":…,"payload":{…}}.
+    fn is_wrapped(&self) -> bool {
+        let is_object =
+            |name: &str| self.root.member(name).is_some_and(|seen| seen.objects == self.events());
+        is_object("schema") && is_object("payload") && self.root.members().count() == 2
     }
 
     /// Whether every message has a key that may be one of a row.

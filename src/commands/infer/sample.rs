@@ -109,11 +109,14 @@ impl Keys {
         }
         let mut path = Vec::new();
         let mut seen = &self.members;
-        // Debezium's wrapper: {"schema":…,"payload":{"id":7}}.
+        // Kafka Connect's wrapper: {"schema":…,"payload":{"id":7}}, or a payload that is the value.
         if seen.member("schema").is_some()
-            && let Some(payload) = seen.member("payload").filter(|payload| payload.is_object())
+            && let Some(payload) = seen.member("payload")
         {
             path.push("payload".to_owned());
+            if !payload.is_object() {
+                return (payload.is_name() && payload.values() == self.texts.count).then_some(path);
+            }
             seen = payload;
         }
         let primary: Vec<(&str, &Seen)> =

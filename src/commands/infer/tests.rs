@@ -280,3 +280,30 @@ proptest! {
         load(&infer(&lines).unwrap(), &lines);
     }
 }
+
+/// Kafka Connect writes the schema beside each row and each key.
+#[test]
+fn the_schema_around_a_row_is_left_out() {
+    let key = |id: u32| json!({"schema": {"type": "int32"}, "payload": id}).to_string();
+    let row = |id: u32| {
+        let fields = json!([{"field": "id", "type": "int32"}]);
+        let payload = json!({"id": id, "price": "12.50"});
+        json!({"schema": {"type": "struct", "fields": fields}, "payload": payload}).to_string()
+    };
+    let lines = [
+        line(Some(&key(5)), Some(row(5))),
+        line(Some(&key(6)), Some(row(6))),
+        line(Some(&key(5)), None),
+    ];
+    let text = infer(&lines).unwrap();
+    assert_has(
+        &text,
+        &[
+            r#"key = "$key.payload" # in all keys"#,
+            r#"data = "payload""#,
+            r#"{ name = "price", type = "decimal(12,2)", from = "price" }, # in all; numbers in texts"#,
+        ],
+    );
+    assert!(!text.contains("schema"), "{text}");
+    assert_eq!(load(&text, &lines), 2);
+}
