@@ -142,16 +142,7 @@ pub(super) fn check(
         }
     }
     for paths in entry.from_on.iter().map(|(_, paths)| paths).chain([&entry.from]) {
-        let is_there = |path: &&Spanned<String>| {
-            places::read(path.get_ref(), Root::Data).is_ok_and(|place| place.is_always_there())
-        };
-        let found = paths.iter().position(|path| is_there(&path));
-        if let Some(at) = found.filter(|at| at + 1 < paths.len()) {
-            report.fault(
-                &paths[at],
-                "always has a value, so a path after it would never count; make it the last one",
-            );
-        }
+        check_order(report, paths, Place::is_always_there);
     }
     check_keeping(report, entry, &spec.ty, rules);
     check_values(report, &entry.values, &spec.ty);
@@ -167,6 +158,23 @@ pub(super) fn check(
         report.fault(
             &entry.name,
             "is required but has no source; give `from`, `value` or `value_on`, or remove `required`",
+        );
+    }
+}
+
+/// Checks that no path comes after one that always has a value.
+pub(super) fn check_order(
+    report: &mut Report<'_>,
+    paths: &[Spanned<String>],
+    is_always_there: impl Fn(&Place) -> bool,
+) {
+    let is_there = |path: &Spanned<String>| {
+        places::read(path.get_ref(), Root::Data).is_ok_and(|place| is_always_there(&place))
+    };
+    if let Some(at) = paths.iter().position(is_there).filter(|at| at + 1 < paths.len()) {
+        report.fault(
+            &paths[at],
+            "always has a value, so a path after it would never count; make it the last one",
         );
     }
 }

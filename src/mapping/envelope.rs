@@ -1,5 +1,6 @@
 //! `[envelope]` → where the facts of an event are.
 
+use super::columns::check_order;
 use super::compile::Domain;
 use super::convert::Convert;
 use super::declared::{Declared, Each, Envelope, IdSource, TypeSource};
@@ -59,6 +60,7 @@ pub(super) fn check(domain: &mut Domain<'_>) {
     check_keys(report, file, envelope);
     let data = |place: &Place| is_in_message(place) || *place == Place::WholeMessage;
     check_paths(report, secrets, &envelope.data, data, "a path in the message, or $message");
+    check_order(report, &envelope.data, |place| *place == Place::WholeMessage);
     check_tombstones(report, file, envelope);
 }
 
@@ -122,6 +124,7 @@ fn check_source(
     wanted: &str,
 ) {
     check_paths(report, secrets, source.paths(), allows, wanted);
+    check_order(report, &source.from, Place::is_always_there);
     if let Some(convert) = &source.values.convert
         && let Err(problem) = convert.get_ref().parse::<Convert>()
     {

@@ -68,6 +68,15 @@ fn what_would_never_count_is_a_fault() {
 }
 
 #[test]
+fn nothing_comes_after_what_is_always_there() {
+    let fault = ["always has a value, so a path after it would never count"];
+    check_envelope("data = 'data'", "data = ['$message', 'data']", &fault);
+    check_envelope("data = 'data'", "data = ['data', '$message']", &[]);
+    check_envelope("type = 'type'", "type = ['$topic', 'type']", &fault);
+    check_envelope("time = 'time'", "time = ['$kafka_timestamp', 'time']", &[]);
+}
+
+#[test]
 fn facts_are_checked_where_they_stand() {
     check_envelope("'type'", "{ value = '' }", &["x.toml:4: : is not an event type"]);
     check_envelope(
